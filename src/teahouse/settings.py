@@ -1,0 +1,156 @@
+"""Settings: teahouse.toml, environment and flags in one checked object, and where the project is."""
+
+import ipaddress
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from teahouse.errors import SettingsError, likely
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Site(Section):
+    title: str = Field("", description="Name of the house, shown on the shelf; the app's own title where empty.")
+    url: str = Field(
+        "", description="Public address, for example https://tea.example; where empty, the loopback address."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8360, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+
+
+class Store(Section):
+    data: str = Field(".teahouse", description="Data directory, relative to the project; removing it is a fresh site.")
+
+
+class EngineSection(Section):
+    memory_mb: int = Field(1024, ge=256, description="Memory that one model worker may take, in MB.")
+    deadline_s: float = Field(10.0, gt=0, le=120, description="An answer that takes longer is given up, in seconds.")
+
+
+class Keep(Section):
+    days: int = Field(90, ge=1, description="Days that answers' records, and photos that nobody accepted, are kept.")
+
+
+class Loop(Section):
+    retrain_after: int = Field(50, ge=1, description="Retrain when so many new accepted labels are there.")
+    train: Literal["here", "hand"] = Field(
+        "here", description="here: the loop trains by itself; hand: only when asked."
+    )
+    promote: Literal["auto", "ask"] = Field(
+        "auto", description="auto: a verdict of promote is carried out; ask: the owner does."
+    )
+    review: Literal["owner", "auto"] = Field(
+        "owner", description="owner: every word waits for the owner; auto: trusted words count."
+    )
+
+
+class Limits(Section):
+    trusted_proxies: list[str] = Field(default_factory=list, description="Addresses whose X-Forwarded-For is believed.")
+    requests_per_minute: int = Field(600, ge=1, description="Requests that one network may make in a minute.")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, given: list[str]) -> list[str]:
+        for one in given:
+            ipaddress.ip_network(one, strict=False)  # its ValueError names the one that is none
+        return given
+
+
+class Settings(BaseSettings):
+    """Flag > TEAHOUSE_SECTION_KEY > teahouse.toml > default. Secrets are never settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TEAHOUSE_", env_nested_delimiter="_", env_nested_max_split=1, extra="forbid"
+    )
+
+    site: Site = Site()
+    store: Store = Store()
+    engine: EngineSection = EngineSection()
+    keep: Keep = Keep()
+    loop: Loop = Loop()
+    limits: Limits = Limits()
+    project: Path = Path(".")
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type, init_settings: Any, env_settings: PydanticBaseSettingsSource, **_: Any
+    ) -> tuple[Any, ...]:
+        return env_settings, init_settings
+
+    @property
+    def data_dir(self) -> Path:
+        """$TEAHOUSE_DATA, else [store] data in the project."""
+        given = os.environ.get("TEAHOUSE_DATA")
+        return Path(given).resolve() if given else (self.project / self.store.data).resolve()
+
+    @property
+    def url(self) -> str:
+        """The site's address without a slash at its end."""
+        host = "127.0.0.1" if self.site.host in ("0.0.0.0", "::") else self.site.host
+        return self.site.url.rstrip("/") or f"http://{host}:{self.site.port}"
+
+
+SECTIONS = ("site", "store", "engine", "keep", "loop", "limits")
+
+
+def find_project(start: Path | None = None) -> Path | None:
+    """The nearest folder upwards that holds a teahouse.toml."""
+    here = Path(start or Path.cwd()).resolve()
+    return next((folder for folder in (here, *here.parents) if (folder / "teahouse.toml").is_file()), None)
+
+
+def load(root: Path | None = None, **flags: dict[str, Any]) -> Settings:
+    """The settings of the project at `root` (found upwards from here where None); `flags` as {"site": {"port": 0}} win.
+
+    Raises SettingsError that names the key and the likely word."""
+    project = Path(root) if root else (find_project() or Path.cwd())
+    file = project / "teahouse.toml"
+    try:
+        written = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError("teahouse.toml can not be read.", str(error), "Mend that line.") from error
+    _refuse_unknown(written)
+    try:
+        merged = {section: dict(written.get(section, {})) for section in SECTIONS}
+        settings = Settings(**merged, project=project.resolve())
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"The setting {place} can not be used.", f"{first['msg']}.", f"Mend it in {file.name} or the environment."
+        ) from error
+    for section, values in flags.items():
+        part = getattr(settings, section)
+        setattr(
+            settings,
+            section,
+            part.model_validate(
+                {**part.model_dump(), **{key: value for key, value in values.items() if value is not None}}
+            ),
+        )
+    return settings
+
+
+def _refuse_unknown(written: dict[str, Any]) -> None:
+    for section, values in written.items():
+        if section not in SECTIONS:
+            raise SettingsError(
+                f"teahouse.toml has an unknown section [{section}].",
+                f"Known: {', '.join(SECTIONS)}.",
+                likely(section, SECTIONS).strip(),
+            )
+        known = Settings.model_fields[section].annotation.model_fields
+        for key in values if isinstance(values, dict) else ():
+            if key not in known:
+                raise SettingsError(
+                    f"teahouse.toml has an unknown key {key} in [{section}].",
+                    f"Known: {', '.join(known)}.",
+                    likely(key, known).strip(),
+                )
