@@ -1,0 +1,36 @@
+"""The kinds of fields: one module a kind, found by name or through the entry point `teahouse.fields`."""
+
+from functools import cache
+from importlib.metadata import entry_points
+
+from teahouse.errors import DeclarationError, likely
+from teahouse.spec.fields.image import Image
+from teahouse.spec.fields.labels import Labels
+from teahouse.spec.fields.protocol import Feedback, Field, Json, Picture
+
+__all__ = ["Feedback", "Field", "Image", "Labels", "Picture", "field_from_json", "kinds"]
+
+
+@cache
+def kinds() -> dict[str, type]:
+    """Every kind by name: the built-in ones and those that installed packages bring."""
+    found: dict[str, type] = {Image.kind: Image, Labels.kind: Labels}
+    for point in entry_points(group="teahouse.fields"):
+        found.setdefault(point.name, point.load())
+    return found
+
+
+def field_from_json(declared: dict[str, Json]) -> Field:
+    """The field that `Field.json` described; DeclarationError for an unknown kind or a wrong parameter."""
+    known = kinds()
+    kind = declared.get("kind")
+    if kind not in known:
+        raise DeclarationError(
+            f'There is no kind of field called "{kind}".',
+            f"Known: {', '.join(sorted(known))}.",
+            likely(str(kind), known).strip() or "Use one of these.",
+        )
+    try:
+        return known[kind].from_json(declared)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DeclarationError(f'A field of kind "{kind}" could not be read.', str(error)) from error

@@ -1,0 +1,102 @@
+"""Labels: the answer is one of a few words, each with its score."""
+
+import math
+import re
+from typing import ClassVar
+
+from teahouse.errors import DeclarationError, InputError, likely
+from teahouse.ids import digest_of
+from teahouse.spec.fields.protocol import Array, Feedback, Json
+
+_WORD = re.compile(r"[^\x00-\x1f<>{}`$\\\"\u202a-\u202e\u2066-\u2069]{1,40}\Z")
+
+
+class Labels:
+    """A classifier's answer. The model gives one logit a label, in the order of the words.
+
+    Feedback: agree (it was right) or correct (which word is right). The truth is {"label": word}."""
+
+    kind: ClassVar[str] = "labels"
+    binary = False
+    feedback = frozenset({"agree", "correct"})
+
+    def __init__(self, *words: str, name: str = "output") -> None:
+        if len(words) == 1 and isinstance(words[0], (list, tuple)):
+            words = tuple(words[0])
+        if not 2 <= len(words) <= 1000:
+            raise DeclarationError(
+                f"Labels needs between 2 and 1,000 words, not {len(words)}.", "", 'Write Labels("green", "oolong").'
+            )
+        for word in words:
+            if not isinstance(word, str) or not _WORD.match(word) or word != word.strip():
+                raise DeclarationError(
+                    f"Labels can not take {word!r}.",
+                    "A label is a word or a few, up to 40 characters, without quotes, brackets or control characters.",
+                    "Rename it.",
+                )
+        if len({word.casefold() for word in words}) != len(words):
+            raise DeclarationError("Labels has the same word twice.", ", ".join(words), "Remove one of the two.")
+        self._words, self.name = list(words), name
+
+    def words(self) -> list[str]:
+        """The labels in the order of the model's logits."""
+        return list(self._words)
+
+    def json(self) -> dict[str, Json]:
+        return {"kind": self.kind, "name": self.name, "words": self.words()}
+
+    @classmethod
+    def from_json(cls, declared: dict[str, Json]) -> "Labels":
+        return cls(*declared["words"], name=declared.get("name", "output"))
+
+    def schema(self) -> dict[str, Json]:
+        score = {"type": "number", "minimum": 0, "maximum": 1}
+        return {
+            "type": "object",
+            "required": ["label", "scores"],
+            "properties": {
+                "label": {"type": "string", "enum": self.words()},
+                "scores": {"type": "object", "properties": {word: score for word in self._words}},
+            },
+        }
+
+    def check(self, given: Json) -> None:
+        """{"label": word}, as truths are stored."""
+        word = given.get("label") if isinstance(given, dict) else given
+        if word not in self._words:
+            raise InputError(
+                f"{str(word)[:60]!r} is not one of the labels.",
+                f"They are: {', '.join(self._words)}.",
+                likely(str(word)[:60], self._words).strip() or "Choose one of these.",
+            )
+
+    def tensor(self, given: Json) -> Array:
+        """The label's index as an int64 scalar."""
+        import numpy
+
+        self.check(given)
+        return numpy.int64(self._words.index(given["label"] if isinstance(given, dict) else given))
+
+    def value(self, row: Array) -> Json:
+        """Logits [n] to {"label", "scores"}: softmax, rounded to six places."""
+        logits = [float(number) for number in row]
+        if len(logits) != len(self._words):
+            raise InputError(f"The model gave {len(logits)} numbers for {len(self._words)} labels.")
+        if not all(math.isfinite(number) for number in logits):
+            raise InputError("The model's answer is not a number.")
+        top = max(logits)
+        parts = [math.exp(number - top) for number in logits]
+        scores = {word: round(part / sum(parts), 6) for word, part in zip(self._words, parts, strict=True)}
+        return {"label": max(scores, key=scores.__getitem__), "scores": scores}
+
+    def truth(self, feedback: Feedback, output: Json) -> Json | None:
+        if feedback.kind == "agree":
+            return {"label": output["label"]} if feedback.value is True and output else None
+        if feedback.kind == "correct":
+            word = feedback.value.get("label") if isinstance(feedback.value, dict) else feedback.value
+            self.check(word)
+            return {"label": word}
+        return None
+
+    def near(self, given: Json) -> bytes:
+        return bytes.fromhex(digest_of(given))[:8]
