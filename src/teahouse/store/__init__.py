@@ -1,0 +1,1 @@
+"""What the house remembers: the only place with SQL, one module a noun."""

@@ -1,0 +1,79 @@
+"""Erasures: forgetting a prediction or a visitor, and the log that makes a restored backup forget them again."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from teahouse.ids import parse, text
+from teahouse.store import consents, feedback, inputs, labels, predictions, rows, visitors
+from teahouse.store.tables import erasures, shares
+
+
+def add(c: sa.Connection, kind: str, ref: str, reason: str, at: int) -> int | None:
+    """Write an erasure down (kind: prediction, visitor or label; ref: its id as text); None if it was there."""
+    return rows.add_new(c, erasures, {"at": at, "kind": kind, "ref": str(ref), "reason": reason})
+
+
+def since(c: sa.Connection, seq: int = 0, limit: int = 1000) -> list[Any]:
+    """Erasures newer than this seq, oldest first."""
+    return rows.after(c, erasures, seq=seq, limit=limit)
+
+
+def holds(c: sa.Connection, kind: str, ref: str) -> bool:
+    """Whether this was erased."""
+    return rows.one(c, erasures, erasures.c.kind == kind, erasures.c.ref == str(ref)) is not None
+
+
+def forget_prediction(c: sa.Connection, id: bytes, reason: str, at: int) -> list[str]:
+    """Take all that a visitor gave and said out of a prediction, and end the yes that stood for it; digests of the
+    blobs that nothing holds any more."""
+    while (consent := consents.for_prediction(c, id)) is not None:
+        consents.withdraw(c, consent.id, at)
+    return empty_prediction(c, id, reason, at)
+
+
+def empty_prediction(c: sa.Connection, id: bytes, reason: str, at: int) -> list[str]:
+    """The same where the visitor took nothing back: their days are over."""
+    label = labels.of_prediction(c, id)
+    blobs = set(inputs.erase(c, id))
+    if label is not None:
+        blobs.update(labels.erase(c, label.id))
+        add(c, "label", text(label.id), reason, at)
+    shared = sa.delete(shares).where(shares.c.prediction == id).returning(shares.c.card)
+    blobs.update(card for card in c.execute(shared).scalars() if card)
+    feedback.erase(c, id)
+    predictions.erase(c, id)
+    predictions.erase_shadows(c, id)
+    add(c, "prediction", text(id), reason, at)
+    near = label.near if label is not None else None
+    return [blob for blob in sorted(blobs) if not inputs.uses(c, blob) and not labels.uses(c, blob, near)]
+
+
+def forget_visitor(c: sa.Connection, id: bytes, reason: str, at: int) -> list[str]:
+    """Forget all of a visitor's predictions, words and consents; digests of the blobs that nothing holds any more."""
+    blobs: list[str] = []
+    while mine := predictions.of_visitor(c, id):
+        for row in mine:
+            blobs += forget_prediction(c, row.id, reason, at)
+    consents.withdraw_all(c, id, at)
+    feedback.erase_visitor(c, id)
+    consents.erase_visitor(c, id)
+    visitors.erase(c, id)
+    add(c, "visitor", text(id), reason, at)
+    return blobs
+
+
+def replay(c: sa.Connection, log: Iterable[tuple[str, str, str, int]]) -> list[str]:
+    """Forget again what (kind, ref, reason, at) say was forgotten; digests of the blobs that nothing holds any more."""
+    blobs: list[str] = []
+    for kind, ref, reason, at in log:
+        if kind == "visitor":
+            blobs += forget_visitor(c, parse(ref), reason, at)
+        elif kind == "prediction" and predictions.get(c, parse(ref)) is not None:
+            blobs += forget_prediction(c, parse(ref), reason, at)
+        elif kind == "label" and (label := labels.get(c, parse(ref))) is not None:
+            freed = labels.erase(c, label.id)
+            blobs += [blob for blob in freed if not inputs.uses(c, blob) and not labels.uses(c, blob, label.near)]
+        add(c, kind, ref, reason, at)
+    return blobs

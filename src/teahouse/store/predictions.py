@@ -1,0 +1,63 @@
+"""Predictions: every answer, on disk before it is seen. One transaction takes it with its tallies and its photo."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from teahouse.store import rows
+from teahouse.store.tables import labels, predictions
+
+# What an erasure takes: the row itself stays, so that counts and lineage stay true.
+_PERSONAL = {"visitor": None, "network": None, "key": None, "given": None, "seed": None, "output": None}
+# A row whose photo is kept stays its visitor's to see and to take back: it loses only what that does not need.
+_kept = sa.exists().where(labels.c.prediction == predictions.c.id, labels.c.inputs.is_not(None))
+_personal = sa.or_(*(predictions.c[name].is_not(None) for name in _PERSONAL))
+_traced = predictions.c.network.is_not(None) | predictions.c.key.is_not(None)
+
+
+def get(c: sa.Connection, id: bytes) -> Any:
+    """The prediction, or None."""
+    return rows.one(c, predictions, predictions.c.id == id)
+
+
+def by_key(c: sa.Connection, app: str, key: str) -> Any:
+    """The prediction that this idempotency key already made, or None."""
+    return rows.one(c, predictions, predictions.c.app == app, predictions.c.key == key)
+
+
+def of_visitor(c: sa.Connection, visitor: bytes, limit: int = 100, before: int | None = None) -> list[Any]:
+    """A visitor's predictions, newest first."""
+    return rows.page(c, predictions, predictions.c.visitor == visitor, before=before, limit=limit)
+
+
+def page(c: sa.Connection, app: str | None = None, before: int | None = None, limit: int = 50) -> list[Any]:
+    """Predictions, newest first, older than the seq `before`."""
+    where = [predictions.c.app == app] if app is not None else []
+    return rows.page(c, predictions, *where, before=before, limit=limit)
+
+
+def erase(c: sa.Connection, id: bytes) -> bool:
+    """Take everything personal out of the row; whether there was one."""
+    return c.execute(sa.update(predictions).where(predictions.c.id == id).values(_PERSONAL)).rowcount > 0
+
+
+def erase_shadows(c: sa.Connection, id: bytes) -> int:
+    """The same for what challengers answered to it unseen."""
+    return c.execute(sa.update(predictions).where(predictions.c.shadow_of == id).values(_PERSONAL)).rowcount
+
+
+def expired(c: sa.Connection, until: int, after: int = 0, limit: int = 1000) -> list[Any]:
+    """(seq, id, visitor, at, kept) of predictions made before `until` (ms UTC) that `fade` has work on, oldest first,
+    from the seq `after` on; `kept` says whether their photo is."""
+    query = sa.select(predictions.c.seq, predictions.c.id, predictions.c.visitor, predictions.c.at, _kept.label("kept"))
+    where = (predictions.c.seq > after, predictions.c.at < until, sa.case((_kept, _traced), else_=_personal))
+    return list(c.execute(query.where(*where).order_by(predictions.c.seq).limit(limit)))
+
+
+def fade(c: sa.Connection, ids: list[bytes]) -> list[bytes]:
+    """Take all that is personal out of these rows, and of those whose photo is kept network and key alone; the ids of
+    those that are bare now."""
+    these = predictions.c.id.in_(ids)
+    c.execute(sa.update(predictions).where(these, _kept, _traced).values(network=None, key=None))
+    bare = sa.update(predictions).where(these, ~_kept).values(_PERSONAL).returning(predictions.c.id)
+    return list(c.execute(bare).scalars())

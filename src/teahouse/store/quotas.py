@@ -1,0 +1,42 @@
+"""Quotas: what a subject may take in a day, counted in the commit that gives it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from teahouse.ids import now_ms
+from teahouse.store import rows
+from teahouse.store.rows import takes
+from teahouse.store.tables import quotas
+
+
+@dataclass(frozen=True)
+class Taken:
+    """`n` more of `what` for a subject on a day, of at most `most`."""
+
+    day: Any
+    subject: str
+    what: str
+    n: int
+    most: int
+
+
+@takes(Taken)
+def take(c: sa.Connection, taken: Taken) -> bool:
+    """Take if it fits under the cap; False, and nothing taken, if not."""
+    if taken.n > taken.most:
+        return False
+    row = {"day": str(taken.day), "subject": str(taken.subject), "what": taken.what, "n": taken.n, "at": now_ms()}
+    statement = rows.upsert(c, quotas).values(row)
+    statement = statement.on_conflict_do_update(
+        index_elements=[quotas.c.day, quotas.c.subject, quotas.c.what],
+        set_={"n": quotas.c.n + statement.excluded.n},
+        where=quotas.c.n + statement.excluded.n <= taken.most,
+    )
+    return c.execute(statement.returning(quotas.c.n)).scalar() is not None
+
+
+def sweep(c: sa.Connection, before_day: Any) -> int:
+    """Forget the days before this one; how many rows."""
+    return c.execute(sa.delete(quotas).where(quotas.c.day < str(before_day))).rowcount

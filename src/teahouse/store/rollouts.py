@@ -1,0 +1,91 @@
+"""Rollouts: which release each app wants to serve, to whom."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from teahouse.ids import now_ms
+from teahouse.store import rows
+from teahouse.store.rows import takes, values
+from teahouse.store.tables import rollouts
+
+LIVE = ("shadow", "canary", "full")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a rollout; `share` of 10,000 visitors."""
+
+    app: str
+    release: str
+    state: str  # shadow | canary | full | rolled_back
+    share: int = 10_000
+    by: str = "owner"
+    why: str = ""
+    verdict: bytes | None = None
+    pinned: bool = False
+    at: int = field(default_factory=now_ms)
+
+
+@dataclass(frozen=True)
+class WantedRow:
+    """A release that the app wants to serve; `seq` draws the visitors' arms."""
+
+    app: str
+    release: str
+    state: str
+    share: int
+    seq: int
+
+
+@takes(Step)
+def append(c: sa.Connection, step: Step) -> int:
+    """Write one step down; its seq."""
+    return rows.add(c, rollouts, values(step))
+
+
+def champion(c: sa.Connection, app: str) -> Any:
+    """The row of the release that is full, or None."""
+    full = [row for row in _latest(c, app) if row.state == "full"]
+    return full[-1] if full else None
+
+
+def wanted(c: sa.Connection) -> list[WantedRow]:
+    """What all apps want to serve: each app's champion, and what is in shadow or canary."""
+    live = [row for row in _latest(c) if row.state in LIVE]
+    champions = {row.app: row.seq for row in live if row.state == "full"}
+    return [
+        WantedRow(row.app, row.release, row.state, row.share, row.seq)
+        for row in live
+        if row.state != "full" or champions[row.app] == row.seq
+    ]
+
+
+def of_verdict(c: sa.Connection, verdict: bytes) -> Any:
+    """The step that carried a verdict out, or None."""
+    return rows.one(c, rollouts, rollouts.c.verdict == verdict)
+
+
+def history(c: sa.Connection, app: str, limit: int = 50, before: int | None = None) -> list[Any]:
+    """The app's steps, newest first."""
+    return rows.page(c, rollouts, rollouts.c.app == app, before=before, limit=limit)
+
+
+def previous_champion(c: sa.Connection, app: str) -> str | None:
+    """The release that was full before the present champion and was not rolled back, or None."""
+    now = champion(c, app)
+    if now is None:
+        return None
+    gone = [row.release for row in _latest(c, app) if row.state == "rolled_back"]
+    query = sa.select(rollouts.c.release).where(rollouts.c.app == app, rollouts.c.state == "full")
+    query = query.where(rollouts.c.release != now.release, rollouts.c.release.not_in(gone), rollouts.c.seq < now.seq)
+    return c.execute(query.order_by(rollouts.c.seq.desc()).limit(1)).scalar()
+
+
+def _latest(c: sa.Connection, app: str | None = None) -> list[Any]:
+    """The latest step of each release, oldest first."""
+    last = sa.select(sa.func.max(rollouts.c.seq)).group_by(rollouts.c.app, rollouts.c.release)
+    if app is not None:
+        last = last.where(rollouts.c.app == app)
+    return list(c.execute(sa.select(rollouts).where(rollouts.c.seq.in_(last)).order_by(rollouts.c.seq)))
