@@ -1,0 +1,1 @@
+"""A model as a sealed file: its manifest, its bundle, its session, and how a net becomes one."""

@@ -1,0 +1,85 @@
+"""The manifest: what release.json says of a release, read strictly and written canonically."""
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import msgspec
+
+from teahouse.errors import ReleaseBroken, likely
+
+FORMAT = 1
+Json = Any
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A release in words and digests. Its id is the SHA-256 of the bytes of release.json.
+
+    fields, output: as `Field.json` writes them.  forms: [{"name", "file", "flips", "batch"?}], the first one is served.
+    files: path → SHA-256 of every file but release.json.  version: digest of the dataset version; run: id as text.
+    parity: {"max_abs", "rows"}: how far ONNX and PyTorch lay apart.  familiar: {"threshold", "file"}.
+    examples: [{"file", "inputs": {name: path for binary fields, else the value}, "expected": output JSON}],
+    which a worker must answer within `tolerance` before it takes traffic.  made: ISO time."""
+
+    app: str
+    title: str
+    fields: list[dict[str, Json]]
+    output: dict[str, Json]
+    forms: list[dict[str, Json]] = field(default_factory=lambda: [{"name": "fp32", "file": "model.onnx", "flips": 0}])
+    files: dict[str, str] = field(default_factory=dict)
+    description: str = ""
+    note: str = ""
+    version: str | None = None
+    run: str | None = None
+    metrics: dict[str, Json] = field(default_factory=dict)
+    parity: dict[str, Json] = field(default_factory=dict)
+    familiar: dict[str, Json] | None = None
+    hooks: list[str] = field(default_factory=list)
+    code: bool = False
+    limits: dict[str, float] = field(default_factory=dict)
+    deadline_s: float = 10.0
+    examples: list[dict[str, Json]] = field(default_factory=list)
+    tolerance: float = 0.02
+    made: str = ""
+    format: int = FORMAT
+
+
+KNOWN = tuple(each.name for each in fields(Manifest))
+
+
+def to_json(manifest: Manifest) -> dict[str, Json]:
+    """The manifest as plain JSON values."""
+    return asdict(manifest)
+
+
+def from_json(given: Json) -> Manifest:
+    """The manifest that `to_json` wrote. ReleaseBroken for an unknown key, a wrong type or another format."""
+    if not isinstance(given, dict):
+        raise ReleaseBroken("This release can not be read.", "release.json is not an object.")
+    unknown = sorted(set(given) - set(KNOWN))
+    if unknown:
+        raise ReleaseBroken(
+            "This release can not be read.",
+            f'release.json has an unknown key "{unknown[0]}".',
+            likely(unknown[0], KNOWN).strip() or "Use the version of Teahouse that made it.",
+        )
+    if given.get("format", FORMAT) != FORMAT:
+        raise ReleaseBroken(
+            "This release can not be read.",
+            f"Its format is {given['format']!r}, this Teahouse reads {FORMAT}.",
+            "Update Teahouse.",
+        )
+    try:
+        manifest = msgspec.convert(given, Manifest)
+    except msgspec.ValidationError as error:
+        raise ReleaseBroken("This release can not be read.", f"release.json: {error}.") from error
+    if not manifest.forms or any(
+        not isinstance(form.get("file"), str) or not isinstance(form.get("name"), str) for form in manifest.forms
+    ):
+        raise ReleaseBroken("This release can not be read.", "It names no form to run.")
+    familiar = manifest.familiar
+    if familiar is not None and not (
+        isinstance(familiar.get("file"), str) and isinstance(familiar.get("threshold"), (int, float))
+    ):
+        raise ReleaseBroken("This release can not be read.", "familiar needs a file and a threshold.")
+    return manifest
