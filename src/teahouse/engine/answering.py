@@ -1,0 +1,198 @@
+"""From what a visitor gave to the answer: decode, run, tell. A batch of one is the general case."""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+from teahouse import ids
+from teahouse.engine.port import Answer
+from teahouse.errors import InputError, ReleaseBroken
+from teahouse.model import bundle
+from teahouse.model.session import Session
+from teahouse.model.shape import Manifest
+from teahouse.spec.fields import Field, Picture, field_from_json
+
+Json = Any
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One input as arrays without batch axis, the milliseconds that took, and whether the release knows its like."""
+
+    arrays: dict[str, numpy.ndarray]
+    ms: float
+    familiar: bool | None
+    at: float
+
+    @property
+    def shapes(self) -> tuple:
+        """Inputs of equal shapes may be run together."""
+        return tuple((name, array.shape) for name, array in self.arrays.items())
+
+
+class Answerer:
+    """A loaded release. `decode` and `run` are apart, so that a worker decodes beside running; `answer` does both."""
+
+    def __init__(self, folder: Path, *, threads: int = 1) -> None:
+        folder = Path(folder)
+        self.folder = folder
+        self.manifest = bundle.verify(folder, folder.name) if ids.is_digest(folder.name) else bundle.read(folder)
+        self.form = self.manifest.forms[0]
+        self.fields: dict[str, Field] = {field.name: field for field in map(field_from_json, self.manifest.fields)}
+        self.output = field_from_json(self.manifest.output)
+        self.session = Session(folder, threads, self.form["file"])
+        self.hook = _hook(folder, self.manifest)
+        self._known = _familiar(folder, self.manifest, self.fields)
+
+    @property
+    def batch(self) -> int:
+        """The most inputs that are run together: as the form says, 1 where a maker's function sees one at a time."""
+        return 1 if self.hook else max(1, int(self.form.get("batch", 1)))
+
+    def decode(self, given: Mapping[str, bytes | Json]) -> Decoded:
+        """Checks and decodes every field; InputError says which one is wrong."""
+        start = time.perf_counter()
+        if set(given) != set(self.fields):
+            raise InputError(
+                "The inputs are not those of this app.",
+                f"It takes {', '.join(self.fields)}.",
+                "Send each of them once.",
+            )
+        arrays = {name: self._tensor(field, given[name]) for name, field in self.fields.items()}
+        familiar = self._known(arrays) if self._known else None
+        now = time.perf_counter()
+        return Decoded(arrays, (now - start) * 1000, familiar, now)
+
+    def run(self, items: Sequence[Decoded]) -> list[Answer]:
+        """The answers to inputs of equal shapes, in their order."""
+        start = time.perf_counter()
+        if self.hook:
+            rows = [self._by_hook(item) for item in items]
+        else:
+            rows = self.session.predict(
+                {name: numpy.stack([item.arrays[name] for item in items]) for name in self.fields}
+            )
+        ms = (time.perf_counter() - start) * 1000
+        return [
+            self._tell(item, row, {"decode": item.ms, "wait": (start - item.at) * 1000, "infer": ms}, len(items))
+            for item, row in zip(items, rows, strict=True)
+        ]
+
+    def answer(self, given: Mapping[str, bytes | Json]) -> Answer:
+        """One whole answer."""
+        return self.run([self.decode(given)])[0]
+
+    def examples(self) -> list[tuple[dict[str, bytes | Json], Json]]:
+        """(what was given, expected output) of the release's own examples."""
+        return [(self._given(example), example.get("expected")) for example in self.manifest.examples]
+
+    def try_examples(self) -> None:
+        """Answers every example; ReleaseBroken where one differs by more than the tolerance. Warms the session too."""
+        examples = self.examples()
+        for number, (given, expected) in enumerate(examples):
+            output = self.answer(given).output
+            if not alike(output, expected, self.manifest.tolerance):
+                raise ReleaseBroken(
+                    "The release does not answer its own examples.",
+                    f"Example {number}: {output!r} is not {expected!r}.",
+                    "Train or export it again.",
+                )
+
+    def _given(self, example: dict[str, Json]) -> dict[str, bytes | Json]:
+        inputs = example.get("inputs") or {next(iter(self.fields)): example.get("file")}
+        return {
+            name: self._file(value) if name in self.fields and self.fields[name].binary else value
+            for name, value in inputs.items()
+        }
+
+    def _file(self, path: str) -> bytes:
+        if path not in self.manifest.files:
+            raise ReleaseBroken(
+                "This release is not whole.", f"It names {path!r}, which it does not hold.", "Seal it again."
+            )
+        return (self.folder / path).read_bytes()
+
+    @staticmethod
+    def _tensor(field: Field, value: bytes | Json) -> numpy.ndarray:
+        field.check(value)
+        return numpy.asarray(field.tensor(value))
+
+    def _by_hook(self, item: Decoded) -> numpy.ndarray:
+        def model(**arrays: numpy.ndarray) -> numpy.ndarray:
+            """Runs the ONNX file on one item: arrays without batch axis in, one out."""
+            batch = {name: numpy.asarray(array, dtype=numpy.float32)[None] for name, array in arrays.items()}
+            return self.session.predict(batch)[0]
+
+        row = numpy.asarray(self.hook(model, dict(item.arrays)))
+        if row.dtype.kind == "f" and not numpy.isfinite(row).all():
+            raise ReleaseBroken("The maker's predict function gave no number.", "It holds NaN or infinity.")
+        return row
+
+    def _tell(self, item: Decoded, row: numpy.ndarray, ms: dict[str, float], batch: int) -> Answer:
+        value = self.output.value(row)
+        pictures: tuple[Picture, ...] = ()
+        if isinstance(value, Picture):
+            value, pictures = {"picture": 0, "media_type": value.media_type}, (value,)
+        return Answer(
+            value,
+            pictures,
+            self.form["name"],
+            {name: round(number, 3) for name, number in ms.items()},
+            batch,
+            item.familiar,
+        )
+
+
+def alike(given: Json, expected: Json, tolerance: float) -> bool:
+    """Whether two outputs are the same but for numbers that differ by no more than `tolerance`."""
+    if isinstance(expected, bool) or expected is None or isinstance(expected, str):
+        return given == expected
+    if isinstance(expected, (int, float)):
+        return isinstance(given, (int, float)) and abs(given - expected) <= tolerance
+    if isinstance(expected, dict):
+        return (
+            isinstance(given, dict)
+            and set(given) == set(expected)
+            and all(alike(given[key], expected[key], tolerance) for key in expected)
+        )
+    return (
+        isinstance(given, list)
+        and len(given) == len(expected)
+        and all(alike(*pair, tolerance) for pair in zip(given, expected, strict=True))
+    )
+
+
+def _hook(folder: Path, manifest: Manifest) -> Callable | None:
+    """The maker's predict function, from the code that is sealed in the release."""
+    if "predict" not in manifest.hooks:
+        return None
+    if not manifest.code:
+        raise ReleaseBroken("This release is not whole.", "It has a predict function and no code.", "Seal it again.")
+    from teahouse.spec.load import load_app
+
+    sys.dont_write_bytecode = True  # a compiled file in the folder would not be the release any more
+    hooks = load_app(folder / "code").hooks
+    if "predict" not in hooks:
+        raise ReleaseBroken("This release is not whole.", "Its code has no predict function.", "Seal it again.")
+    return hooks["predict"]
+
+
+def _familiar(
+    folder: Path, manifest: Manifest, fields: Mapping[str, Field]
+) -> Callable[[dict[str, numpy.ndarray]], bool] | None:
+    """Tells whether an input lies within what the release was trained on; None where the release does not know."""
+    images: Iterable[str] = (name for name, field in fields.items() if field.kind == "image")
+    name = next(iter(images), None)
+    if manifest.familiar is None or name is None:
+        return None
+    from safetensors.numpy import load_file
+
+    from teahouse.model.familiar import distance
+
+    known, threshold = load_file(folder / manifest.familiar["file"]), float(manifest.familiar["threshold"])
+    return lambda arrays: bool(distance(known, arrays[name]) <= threshold)

@@ -1,0 +1,96 @@
+"""The engine as the site sees it: values and one protocol. Bytes in, bytes out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from teahouse.spec.fields.protocol import Picture
+
+Json = Any
+LANES = ("owner", "paid", "free", "idle")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A release that the rollouts want live. state: shadow, canary or full; share in 1/10,000."""
+
+    app: str
+    release: str
+    state: str = "full"
+    share: int = 10_000
+    warm: bool = True
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What became of a wanted release: ready where `why` is empty. window: how many inputs its worker takes at once."""
+
+    release: str
+    form: str = ""
+    window: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer. output is JSON; a picture stands in it as {"picture": index in parts, "media_type"}.
+
+    ms: {"decode", "wait", "infer"}; batch: how many were run together; familiar: None where it can not tell."""
+
+    output: Json
+    parts: tuple[Picture, ...] = ()
+    form: str = ""
+    ms: Mapping[str, float] = field(default_factory=dict)
+    batch: int = 1
+    familiar: bool | None = None
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """A picture decoded and encoded again: upright, without metadata; near is its 64-bit dHash."""
+
+    data: bytes
+    media_type: str
+    width: int
+    height: int
+    near: bytes
+
+
+@dataclass(frozen=True)
+class EngineState:
+    """What the engine does right now. queue: waiting inputs; wait: seconds that a new one would wait.
+
+    memory: bytes of all workers; counts since the start: asked, answered, full, late, broke, died, started."""
+
+    ready: tuple[Ready, ...] = ()
+    queue: int = 0
+    wait: float = 0.0
+    memory: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """What answers: local worker processes, or a cluster."""
+
+    async def ensure(self, wanted: Sequence[Wanted]) -> Sequence[Ready]:
+        """Loads, warms and tries what is not live; then drains the rest. Raises nothing: `Ready.why` tells."""
+
+    async def predict(
+        self, release: str, given: Mapping[str, bytes | Json], until: float, lane: str = "free"
+    ) -> Answer:
+        """One answer before `until` (seconds of time.monotonic).
+
+        Raises InputError, QueueFull(place, wait, retry_after), DeadlinePassed, InputBroke, NotReady."""
+
+    def place(self, release: str, given: Mapping[str, bytes | Json]) -> tuple[int, float] | None:
+        """Where the call with this very `given` stands among those that wait (1: it is next), and its seconds to wait;
+        None where it does not wait."""
+
+    async def clean(self, data: bytes, field: Json) -> Cleaned:
+        """The picture encoded again, as it may be kept."""
+
+    def state(self) -> EngineState:
+        """Ready releases, queue, memory, counts."""
+
+    async def close(self) -> None:
+        """Ends every worker."""

@@ -1,0 +1,188 @@
+"""The calls of one worker: who waits, who is in flight, who is suspect, and what is sent next."""
+
+import asyncio
+import itertools
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from teahouse.engine import wire
+from teahouse.engine.waiting import Call, Lanes, Pace, Strikes, queue_full
+from teahouse.errors import DeadlinePassed, InputBroke, NotReady, TeahouseError
+
+GRACE_S = 0.5  # past the deadline; then the worker is taken to hang
+
+
+class Traffic:
+    """At most `window` calls are in flight; the rest waits in lanes. Lives in one event loop.
+
+    `hangs` is called when a call in flight is over its deadline. After `lose` (the worker died) what was
+    in flight goes again, one at a time and before all others."""
+
+    def __init__(self, bound: int, refused_s: float, hangs: Callable[[], None]) -> None:
+        self.counts: Counter[str] = Counter()
+        self.idle = asyncio.Event()
+        self._queue, self._pace, self._strikes = Lanes(bound), Pace(), Strikes(refused_s)
+        self._suspects: deque[Call] = deque()
+        self._flying: dict[int, Call] = {}
+        self._ids = itertools.count(1)
+        self._writer: asyncio.StreamWriter | None = None
+        self._window, self._hangs, self._closed = 0, hangs, ""
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue) + len(self._suspects)
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._flying) or self.waiting > 0
+
+    def wait_for(self, lane: str) -> float:
+        """Seconds that a new call of this lane would wait."""
+        ahead = self._queue.ahead_of(lane) + len(self._suspects)
+        return (ahead + len(self._flying)) * self._pace.seconds if ahead else 0.0
+
+    def place_of(self, given: Mapping[str, Any]) -> tuple[int, float] | None:
+        """The place, from 1, of the call that waits with this very `given`, and its seconds to wait; None: no such."""
+        for place, call in enumerate((*self._suspects, *self._queue), 1):
+            if call.given is given:
+                return place, (place - 1 + len(self._flying)) * self._pace.seconds
+        return None
+
+    def open(self, writer: asyncio.StreamWriter, window: int) -> None:
+        """A worker is ready: what waits goes to it."""
+        self._writer, self._window = writer, window
+        self._pump()
+
+    async def ask(self, kind: str, given: Mapping[str, Any], until: float, lane: str) -> wire.Frame:
+        """The worker's answer.
+
+        Raises QueueFull, DeadlinePassed, InputBroke, NotReady, WorkerDied, and what the worker raised."""
+        loop = asyncio.get_running_loop()
+        call = Call(kind, given, until, lane, loop.create_future())
+        self.counts["asked"] += 1
+        self._admit(call)
+        call.timer = loop.call_later(max(0.0, until - time.monotonic()), self._late, call)
+        self._pump()
+        try:
+            return await call.future
+        finally:
+            if call.id not in self._flying:
+                call.timer.cancel()
+            if not call.sent:
+                self._queue.drop(call)
+
+    def _admit(self, call: Call) -> None:
+        now = time.monotonic()
+        if len(self._strikes) and self._strikes.refuses(call.digest, now):
+            self.counts["broke"] += 1
+            raise _broke()
+        if self._closed:
+            raise NotReady("This app can not answer.", self._closed, "Come back later.")
+        place, wait = self._queue.ahead_of(call.lane), self.wait_for(call.lane)
+        too_late = self._pace.known and wait > call.until - now
+        must_go = call if too_late else self._queue.add(call)
+        if must_go is None:
+            return
+        self.counts["full"] += 1
+        if must_go is call:
+            raise queue_full(place, wait)
+        if not must_go.future.done():
+            must_go.future.set_exception(queue_full(len(self._queue), self.wait_for(must_go.lane)))
+
+    def _pump(self) -> None:
+        """Sends what may be sent: one at a time while there are suspects, else as many as the window takes."""
+        # A worker that just died is lost in a moment: what comes meanwhile waits for the next one.
+        while self._writer is not None and not self._writer.is_closing() and (call := self._next()) is not None:
+            self._send(call)
+        if not self.busy:
+            self.idle.set()
+
+    def _next(self) -> Call | None:
+        while self._suspects and self._suspects[0].future.done():
+            self._suspects.popleft()
+        if self._suspects:
+            return None if self._flying else self._suspects.popleft()
+        if len(self._flying) >= self._window or any(call.suspect for call in self._flying.values()):
+            return None
+        return self._queue.take()
+
+    def _send(self, call: Call) -> None:
+        parts, buffers = wire.given_parts(call.given)
+        call.id, call.sent = next(self._ids), time.monotonic()
+        header = {
+            "kind": call.kind,
+            "id": call.id,
+            "parts": parts,
+            "left_ms": max(1, int((call.until - call.sent) * 1000)),
+        }
+        try:
+            frame = wire.pack(header, buffers)
+        except (TeahouseError, TypeError) as error:
+            call.future.set_exception(error)
+            return
+        self._flying[call.id] = call
+        call.beside = len(self._flying)
+        self.idle.clear()
+        for buffer in frame:
+            self._writer.write(buffer)
+
+    def _late(self, call: Call) -> None:
+        """At the deadline the caller is told; half a second later a worker that still has the call is taken to hang."""
+        if not call.future.done():
+            self.counts["late"] += 1
+            call.future.set_exception(
+                DeadlinePassed("This took too long.", "There was no answer in time.", "Try again.")
+            )
+        if call.id in self._flying:
+            overdue = asyncio.get_running_loop().call_later
+            call.timer = overdue(GRACE_S, lambda: call.id in self._flying and self._hangs())
+
+    def settle(self, frame: wire.Frame) -> None:
+        """A frame came from the worker: its call is answered, the next one goes."""
+        call = self._flying.pop(frame.header.get("id"), None)
+        if call is None:
+            return
+        if call.timer:
+            call.timer.cancel()
+        self._pace.note(time.monotonic() - call.sent, call.beside)
+        self.counts["answered"] += 1
+        if len(self._strikes):
+            self._strikes.forgive(call.digest)
+        if not call.future.done():
+            if frame.header.get("kind") == "answer":
+                call.future.set_result(frame)
+            else:
+                call.future.set_exception(wire.error_of(frame.header))
+        self._pump()
+
+    def lose(self) -> int:
+        """The worker is gone: what was in flight is suspect, at its second death refused. How many were in flight."""
+        lost, self._flying, self._writer = list(self._flying.values()), {}, None
+        now = time.monotonic()
+        refused = {digest: self._strikes.strike(digest, now) for digest in {call.digest for call in lost}}
+        for call in lost:
+            call.suspect = True
+            if call.future.done():
+                continue
+            if refused[call.digest]:
+                self.counts["broke"] += 1
+                call.future.set_exception(_broke())
+            else:
+                self._suspects.append(call)
+        return len(lost)
+
+    def fail(self, error: TeahouseError, closed: str = "") -> None:
+        """Tells everybody who waits; with `closed`, also everybody who comes from now on."""
+        self._closed = self._closed or closed
+        for call in [*self._suspects, *self._queue]:
+            if not call.future.done():
+                call.future.set_exception(error)
+        self._suspects.clear()
+
+
+def _broke() -> InputBroke:
+    return InputBroke(
+        "This model can not take this input.", "Its process ended twice while it worked on it.", "Try another one."
+    )

@@ -1,0 +1,274 @@
+"""The worker process: one release, or none (--bare). Reads frames, decodes in threads, runs, answers."""
+
+import argparse
+import contextlib
+import os
+import socket
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from teahouse import child
+from teahouse.engine import wire
+from teahouse.engine.port import Answer
+from teahouse.errors import DeadlinePassed, InputBroke, ReleaseBroken, TeahouseError
+from teahouse.spec.fields.protocol import Picture
+
+
+class Service(Protocol):
+    """What a worker does: `decode` a frame in a thread beside, then `run` what is decoded."""
+
+    form: str
+    slots: int
+    batch: int
+
+    def decode(self, frame: wire.Frame) -> Any:
+        """One item of work; raises TeahouseError."""
+
+    def run(self, items: Sequence[Any]) -> list[Answer]:
+        """Their answers, in order."""
+
+    def together(self, one: Any, other: Any) -> bool:
+        """Whether the two can be run as one batch."""
+
+
+class Releases:
+    """The service of a release: predict."""
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        from teahouse.engine.answering import Answerer
+
+        self._answerer = Answerer(folder, threads=threads)
+        self._answerer.try_examples()
+        self.form, self.batch = self._answerer.form["name"], self._answerer.batch
+        # A maker's function may not bear two threads at once; onnxruntime does.
+        self.slots = 1 if self._answerer.hook else cores()
+
+    def decode(self, frame: wire.Frame) -> Any:
+        parts = frame.header.get("parts", {})
+        fields = self._answerer.fields
+        given = {
+            name: wire.slice_of(frame.payload, value) if name in fields and fields[name].binary else value
+            for name, value in parts.items()
+        }
+        return self._answerer.decode(given)
+
+    def run(self, items: Sequence[Any]) -> list[Answer]:
+        return self._answerer.run(items)
+
+    def together(self, one: Any, other: Any) -> bool:
+        return one.shapes == other.shapes
+
+
+class Bare:
+    """The service without a model: clean."""
+
+    form, batch = "bare", 1
+
+    def __init__(self) -> None:
+        from teahouse.spec import media
+
+        self._clean = media.clean
+        self.slots = cores()
+
+    def decode(self, frame: wire.Frame) -> Any:
+        if frame.header.get("kind") != "clean":
+            raise ReleaseBroken("This worker has no model.", f"It was asked for {frame.header.get('kind')!r}.")
+        field = frame.header["parts"].get("field") or {"kind": "image"}
+        if field.get("kind") != "image":
+            raise ReleaseBroken(
+                "This can not be cleaned.", f"There is no way to clean a field of kind {field.get('kind')!r}."
+            )
+        return wire.slice_of(frame.payload, frame.header["parts"]["input"])
+
+    def run(self, items: Sequence[Any]) -> list[Answer]:
+        cleaned = [self._clean(item) for item in items]
+        return [
+            Answer(
+                {"width": each.width, "height": each.height, "near": each.near},
+                (Picture(each.data, each.media_type),),
+                self.form,
+            )
+            for each in cleaned
+        ]
+
+    def together(self, one: Any, other: Any) -> bool:
+        return False
+
+
+@dataclass
+class Item:
+    """A frame on its way: id, when it is too late, what it was decoded to."""
+
+    id: int
+    until: float
+    work: Any
+
+
+class Worker:
+    """Frames in, frames out. Inputs are decoded as they come; a slot takes what is decoded as soon as it is free."""
+
+    def __init__(self, sock: socket.socket, service: Service, release: str) -> None:
+        self._sock, self._service, self._release = sock, service, release
+        self._decoders = ThreadPoolExecutor(cores(), "decode")
+        self._slots = ThreadPoolExecutor(service.slots, "slot")
+        self._decoded: deque[Item] = deque()
+        self._taking, self._sending = threading.Lock(), threading.Lock()
+
+    def serve(self) -> None:
+        """Until `stop` (what is in flight is answered first) or until the other side ends."""
+        window = self._service.slots * self._service.batch + cores()  # one is decoded while one runs
+        self._send(
+            {
+                "kind": "ready",
+                "release": self._release,
+                "form": self._service.form,
+                "window": window,
+                "pid": os.getpid(),
+            }
+        )
+        while (frame := wire.receive(self._sock)) is not None:
+            kind = frame.header.get("kind")
+            if kind == "stop":
+                self._decoders.shutdown(wait=True)
+                self._slots.shutdown(wait=True)
+                return
+            if kind in ("predict", "clean"):
+                self._decoders.submit(self._decode, frame, time.monotonic())
+            else:
+                self._send(
+                    wire.fault(
+                        ReleaseBroken("The worker does not know this kind of work.", repr(kind)), frame.header.get("id")
+                    )
+                )
+
+    def _decode(self, frame: wire.Frame, at: float) -> None:
+        id_ = frame.header["id"]
+        until = at + frame.header.get("left_ms", 60_000) / 1000
+        work = self._guarded(id_, lambda: self._service.decode(frame))
+        if work is not None:
+            self._decoded.append(Item(id_, until, work))
+            self._slots.submit(self._run)
+
+    def _run(self) -> None:
+        items = self._take()
+        if not items:
+            return
+        if len(items) > 1 and self._run_together(items):
+            return
+        for item in items:
+            self._guarded(item.id, lambda item=item: self._tell(item.id, self._service.run([item.work])[0]))
+
+    def _run_together(self, items: list[Item]) -> bool:
+        """Whether they could be run as one; else each runs alone, so that only the guilty one fails."""
+        try:
+            answers = self._service.run([item.work for item in items])
+        except (TeahouseError, MemoryError):
+            return False
+        for item, answer in zip(items, answers, strict=True):
+            self._guarded(item.id, lambda item=item, answer=answer: self._tell(item.id, answer))
+        return True
+
+    def _take(self) -> list[Item]:
+        """What is decoded, as many as go together, without those that are too late."""
+        taken: list[Item] = []
+        with self._taking:
+            while self._decoded and len(taken) < self._service.batch:
+                item = self._decoded[0]
+                if time.monotonic() > item.until:
+                    self._decoded.popleft()
+                    self._send(wire.fault(DeadlinePassed("This took too long."), item.id))
+                elif taken and not self._service.together(taken[0].work, item.work):
+                    break
+                else:
+                    taken.append(self._decoded.popleft())
+        return taken
+
+    def _tell(self, id_: int, answer: Answer) -> None:
+        places, buffers = wire.picture_places(answer.parts)
+        self._send(
+            {
+                "kind": "answer",
+                "id": id_,
+                "output": answer.output,
+                "parts": places,
+                "ms": dict(answer.ms),
+                "batch": answer.batch,
+                "familiar": answer.familiar,
+            },
+            buffers,
+        )
+
+    def _guarded(self, id_: int, work: Callable[[], Any]) -> Any:
+        """The work's result; None where it failed, which is then told."""
+        try:
+            return work()
+        except TeahouseError as error:
+            told = error
+        except MemoryError:
+            told = InputBroke(
+                "The model can not take this input.", "It needs more memory than a worker has.", "Try a smaller one."
+            )
+        except wire.WireBroken as error:
+            told = ReleaseBroken("The worker was given nonsense.", str(error))
+        except Exception as error:  # edge: whatever a maker's function or a library raises costs this input alone
+            told = ReleaseBroken("The model stopped on this input.", f"{type(error).__name__}: {error}")
+        self._send(wire.fault(told, id_))
+        return None
+
+    def _send(self, header: wire.Header, parts: Sequence[bytes] = ()) -> None:
+        try:
+            with self._sending:
+                wire.send(self._sock, header, parts)
+        except OSError:
+            os._exit(0)  # nobody is left to answer
+
+
+def cores() -> int:
+    """Cores that this process may use, at most 4: a worker is one of several tenants."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(4, count))
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="teahouse.engine.worker", description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, help="release folder")
+    parser.add_argument("--bare", action="store_true")
+    parser.add_argument("--fd", type=int, default=3)
+    parser.add_argument("--memory-mb", type=int, default=1024)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--nice", type=int, default=0)
+    parser.add_argument("--parent", type=int, help="die with this process")
+    given = parser.parse_args(argv)
+    if given.parent:
+        child.die_with_parent(given.parent)
+    sock = socket.socket(fileno=given.fd)
+    child.leave_network()
+    child.limit_memory(given.memory_mb)
+    if given.nice:
+        os.nice(given.nice)
+    try:
+        service = Bare() if given.bare else Releases(given.folder, given.threads)
+    except TeahouseError as error:
+        return _never_started(sock, error)
+    except Exception as error:  # edge: whatever a release can not be loaded for, the front is told
+        return _never_started(sock, ReleaseBroken("The release can not be loaded.", f"{type(error).__name__}: {error}"))
+    with contextlib.suppress(ConnectionError):  # the front is gone: nobody is left to answer
+        Worker(sock, service, given.folder.name if given.folder else "").serve()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _never_started(sock: socket.socket, error: TeahouseError) -> int:
+    wire.send(sock, wire.fault(error))
+    return 4
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,331 @@
+"""The parent process: holds the public socket, starts web and loop, replaces what dies. Standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from teahouse import child
+from teahouse.errors import Conflict
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+
+
+@dataclass(frozen=True)
+class KeeperSpec:
+    """What is kept. The commands are completed here: migrate with the data directory; web with --listen-fd, --notify-fd
+    and --project; loop with --project. url is the public address where it is another than the one listened on.
+
+    ready_s: how long a web may take to say "ready". stop_s: how long children may take to end. rest_s: a child that
+    lived so long starts again at once; backoff_s doubles for one that did not, up to most_backoff_s.
+    late_s: a job that was announced so shortly before the loop ended may not have been seen by it. taken_s: the pause
+    while a loop that somebody else started has the house. locked_s: others look at the lock for an instant."""
+
+    project: Path
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 8360
+    url: str = ""
+    migrate: tuple[str, ...] = (sys.executable, "-P", "-m", "teahouse.store.migrate")
+    web: tuple[str, ...] = (sys.executable, "-P", "-m", "teahouse.site.serve")
+    loop: tuple[str, ...] = (sys.executable, "-P", "-m", "teahouse.loop.runner")
+    ready_s: float = 60.0
+    stop_s: float = 9.0
+    rest_s: float = 10.0
+    backoff_s: float = 0.2
+    most_backoff_s: float = 15.0
+    late_s: float = 30.0
+    taken_s: float = 10.0
+    locked_s: float = 0.5
+
+
+@dataclass
+class Kept:
+    """A running child: its process, this side of its notify socket (web only), what it said, when it began."""
+
+    process: subprocess.Popen
+    notify: socket.socket | None = None
+    began: float = field(default_factory=time.monotonic)
+    ready: bool = False
+    heard: bytes = b""
+
+
+class Keeper:
+    """The children of one house and the events that come to their keeper: signals, lines from the web, time."""
+
+    def __init__(self, spec: KeeperSpec, listener: socket.socket) -> None:
+        self._spec, self._listener = spec, listener
+        self._web: Kept | None = None
+        self._next: Kept | None = None  # a new web that is not ready yet, beside the old one
+        self._old: list[Kept] = []
+        self._loop: Kept | None = None
+        self._loop_asked = float("-inf")
+        self._due: dict[str, float] = {"web": 0.0, "loop": 0.0}
+        self._loop_rests = 0.0  # not before: another loop has the house
+        self._failures = {"web": 0, "loop": 0}
+        self._was_ready = self._stopping = False
+        self._on_terminal = os.isatty(0)
+        self._selector = selectors.DefaultSelector()
+
+    def keep(self, wakeup: int) -> int:
+        """Until a signal stops it; the exit status. `wakeup` delivers signal numbers."""
+        self._selector.register(wakeup, selectors.EVENT_READ)
+        while not self._stopping:
+            self._reap()
+            self._begin_due()
+            if not self._was_ready and self._web is None and self._failures["web"]:
+                say("the web process ended before it was ready; nothing is served")
+                self._stop()
+                return 1
+            for key, _ in self._selector.select(self._patience()):
+                if key.fd == wakeup:
+                    for number in os.read(wakeup, 64):
+                        self._signalled(number)
+                else:
+                    self._hear(key.data)
+        self._stop()
+        return 0
+
+    def _signalled(self, number: int) -> None:
+        hung_up = number == signal.SIGHUP and self._on_terminal and not os.isatty(0)
+        if number in (signal.SIGTERM, signal.SIGINT) or hung_up:
+            self._stopping = True
+        elif number == signal.SIGHUP and self._next is None and self._web is not None:
+            self._next = self._start_web()
+
+    def _begin_due(self) -> None:
+        """Starts what is due, and gives up a web that does not become ready."""
+        now = time.monotonic()
+        if self._web is None and self._next is None and now >= self._due["web"]:
+            self._web = self._start_web()
+        for late in (self._web, self._next):
+            if late is not None and not late.ready and now - late.began > self._spec.ready_s:
+                say(f"the web process {late.process.pid} did not become ready in {self._spec.ready_s:.0f} s")
+                late.process.kill()
+                late.began = now
+        if self._loop is None and self._was_ready and now >= self._due["loop"]:
+            self._loop = Kept(self._spawn((*self._spec.loop, "--project", str(self._spec.project))))
+
+    def _start_web(self) -> Kept:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            fds = (self._listener.fileno(), theirs.fileno())
+            command = (*self._spec.web, "--listen-fd", str(fds[0]), "--notify-fd", str(fds[1]))
+            kept = Kept(self._spawn((*command, "--project", str(self._spec.project)), fds), ours)
+        ours.setblocking(False)
+        self._selector.register(ours, selectors.EVENT_READ, kept)
+        return kept
+
+    def _spawn(self, command: tuple[str, ...], fds: tuple[int, ...] = ()) -> subprocess.Popen:
+        """A child that sees the environment's allow-list, dies with this process, and has its own process group."""
+        seen = child.environment("TEAHOUSE_", TEAHOUSE_DATA=str(self._spec.data))
+        begin = (sys.executable, "-P", "-m", "teahouse.child", str(os.getpid()))
+        return subprocess.Popen((*begin, *command), env=seen, pass_fds=fds, stdin=subprocess.DEVNULL, process_group=0)
+
+    def _hear(self, kept: Kept) -> None:
+        """Lines from a web: "ready" (it serves: the old one drains now) and "loop" (a job waits)."""
+        try:
+            data = kept.notify.recv(4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._selector.unregister(kept.notify)
+            kept.notify.close()
+            kept.notify = None
+            return
+        *lines, kept.heard = (kept.heard + data).split(b"\n")
+        for line in lines:
+            if line == b"ready" and not kept.ready:
+                self._take_over(kept)
+            elif line == b"loop":
+                self._loop_asked = time.monotonic()
+                soon = max(self._loop_rests, time.monotonic() + self._pause("loop"))
+                self._due["loop"] = min(self._due["loop"], soon)
+
+    def _take_over(self, kept: Kept) -> None:
+        kept.ready = self._was_ready = True
+        if kept is self._next:
+            if self._web is not None:
+                self._web.process.terminate()
+                self._old.append(self._web)
+            self._web, self._next = kept, None
+        write_note(self._spec, self._listener)
+
+    def _reap(self) -> None:
+        """Looks after children that ended."""
+        for kept in (self._web, self._next, self._loop, *self._old):
+            if kept is None or kept.process.poll() is None:
+                continue
+            if kept is self._loop:
+                self._loop = None
+                self._loop_ended(kept)
+            elif kept is self._next:
+                self._next = None
+                say("the new web process ended before it was ready; the old one stays")
+            elif kept is self._web:
+                self._web = None
+                self._ended("web", kept)
+            else:
+                self._old.remove(kept)
+
+    def _loop_ended(self, kept: Kept) -> None:
+        """It ends by itself when nothing is left to do; then it waits to be called."""
+        if kept.process.returncode in (0, child.TAKEN):
+            self._failures["loop"] = 0
+        if kept.process.returncode == child.TAKEN:
+            self._due["loop"] = self._loop_rests = time.monotonic() + self._spec.taken_s
+        elif kept.process.returncode == 0:
+            missed = time.monotonic() - self._loop_asked < self._spec.late_s and self._loop_asked > kept.began
+            self._due["loop"] = time.monotonic() if missed else float("inf")
+        else:
+            self._ended("loop", kept)
+
+    def _ended(self, name: str, kept: Kept) -> None:
+        lived = time.monotonic() - kept.began
+        self._failures[name] = 1 if lived > self._spec.rest_s else self._failures[name] + 1
+        self._due[name] = time.monotonic() + self._pause(name)
+        say(f"the {name} process {kept.process.pid} ended with status {kept.process.returncode}")
+
+    def _pause(self, name: str) -> float:
+        """Seconds before the next start: none after the first death, then longer each time."""
+        failures = self._failures[name]
+        return 0.0 if failures <= 1 else min(self._spec.most_backoff_s, self._spec.backoff_s * 2 ** (failures - 2))
+
+    def _patience(self) -> float:
+        """Seconds until something is due; SIGCHLD and the web's lines wake it sooner."""
+        now = time.monotonic()
+        due = [self._due["web"]] if self._web is None and self._next is None else []
+        due += [self._due["loop"]] if self._loop is None and self._was_ready else []
+        due += [each.began + self._spec.ready_s for each in (self._web, self._next) if each and not each.ready]
+        return max(0.0, min([when - now for when in due] + [3600.0]))
+
+    def _stop(self) -> None:
+        """Ends every child: asked first, killed after stop_s."""
+        kept = [each for each in (self._web, self._next, self._loop, *self._old) if each is not None]
+        for each in kept:
+            each.process.terminate()
+        until = time.monotonic() + self._spec.stop_s
+        for each in kept:
+            try:
+                each.process.wait(max(0.0, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                each.process.kill()
+                each.process.wait()
+            if each.notify is not None:
+                each.notify.close()
+        self._selector.close()
+
+
+def run(spec: KeeperSpec, meanwhile: Callable[[], None] = lambda: None) -> int:
+    """Migrates, listens, keeps; the exit status (the migration's where it failed, 1 where no web became ready).
+
+    `meanwhile` runs in this process beside the migration, before the first web. Only in a process's main thread.
+    Conflict where the address is taken or the house is kept already."""
+    with locked(spec.data, spec.locked_s), listening(spec.host, spec.port) as listener:
+        migrate = (*spec.migrate, str(spec.data))
+        with subprocess.Popen(migrate, env=child.environment("TEAHOUSE_"), stdin=subprocess.DEVNULL) as migrating:
+            meanwhile()
+        if migrating.returncode != 0:
+            return migrating.returncode
+        with signals() as wakeup:
+            try:
+                return Keeper(spec, listener).keep(wakeup)
+            finally:
+                note_of(spec.data).unlink(missing_ok=True)
+
+
+def say(words: str) -> None:
+    """A line on stderr, in the shape of the other processes' logs."""
+    print(json.dumps({"room": "keeper", "event": words}), file=sys.stderr, flush=True)
+
+
+def note_of(data: Path) -> Path:
+    """Where a running house says who keeps it."""
+    return Path(data) / "run" / "house.json"
+
+
+def write_note(spec: KeeperSpec, listener: socket.socket) -> None:
+    """house.json {pid, url, public, started}: the keeper's process, the address here, the one for visitors."""
+    host, port = listener.getsockname()[:2]
+    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    url = f"http://{local}:{port}"
+    note = {"pid": os.getpid(), "url": url, "public": spec.url or url, "started": time.time_ns() // 1_000_000}
+    fresh = note_of(spec.data).with_suffix(f".{os.getpid()}")
+    fresh.write_text(json.dumps(note), "utf-8")
+    fresh.replace(note_of(spec.data))
+
+
+@contextlib.contextmanager
+def locked(data: Path, patience: float = 0.5) -> Iterator[None]:
+    """One keeper a house: whoever holds this lock is it. What the one before left written is taken away."""
+    run_folder = Path(data) / "run"
+    for folder in (Path(data), run_folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (run_folder / "keeper.lock").open("a") as lock:
+        until = time.monotonic() + patience
+        while not taken(lock.fileno()):
+            if time.monotonic() > until:
+                why = f"Another keeper has {data}."
+                raise Conflict("This house is open already.", why, "Stop it with: teahouse stop")
+            time.sleep(0.02)
+        note_of(data).unlink(missing_ok=True)
+        yield
+
+
+def taken(lock: int) -> bool:
+    """Whether this lock (a file descriptor) is ours now."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def is_kept(data: Path) -> bool:
+    """Whether a keeper lives for this house."""
+    return child.is_held(Path(data) / "run" / "keeper.lock")
+
+
+@contextlib.contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """The public socket. It outlives every web process, so that no connection is refused while one is replaced."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            what = f"The address {host}:{port} can not be used."
+            raise Conflict(what, f"{error.strerror}.", "Choose another with --port.") from error
+        listener.listen(2048)
+        yield listener
+
+
+@contextlib.contextmanager
+def signals() -> Iterator[int]:
+    """A file descriptor that delivers the numbers of SIGNALS; their handlers are put back at the end."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    before = {number: signal.signal(number, lambda *_: None) for number in SIGNALS}
+    wakeup_before = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    try:
+        yield read
+    finally:
+        signal.set_wakeup_fd(wakeup_before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(read)
+        os.close(write)

@@ -1,0 +1,88 @@
+"""Lanes, strikes and pace as values."""
+
+import asyncio
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from teahouse.engine.traffic import Traffic
+from teahouse.engine.waiting import Call, Lanes, Pace, Strikes, queue_full
+
+
+def call(lane: str = "free", **given: object) -> Call:
+    return Call("predict", given, 0.0, lane, SimpleNamespace())
+
+
+def test_lanes_rank_owner_paid_free_idle_and_keep_the_order_within() -> None:
+    lanes = Lanes(10)
+    calls = [call(lane) for lane in ("idle", "free", "owner", "free", "paid")]
+    for each in calls:
+        assert lanes.add(each) is None
+    assert [lanes.ahead_of(lane) for lane in ("owner", "paid", "free", "idle")] == [1, 2, 4, 5]
+    assert [lanes.take() for _ in range(6)] == [calls[2], calls[4], calls[1], calls[3], calls[0], None]
+
+
+def test_a_full_house_sends_away_the_last_of_the_lowest_lane() -> None:
+    lanes = Lanes(2)
+    first, second, more = call("free"), call("idle"), call("free")
+    lanes.add(first)
+    lanes.add(second)
+    assert lanes.add(more) is second
+    late = call("free")
+    assert lanes.add(late) is late
+    owner = call("owner")
+    assert lanes.add(owner) is more
+    assert list(lanes) == [owner, first]
+    assert lanes.drop(first)
+    assert not lanes.drop(first)
+
+
+def test_two_strikes_refuse_for_ten_minutes() -> None:
+    strikes = Strikes()
+    assert not strikes.strike(b"a", 0.0)
+    assert not strikes.refuses(b"a", 1.0)
+    assert strikes.strike(b"a", 2.0)
+    assert strikes.refuses(b"a", 601.0)
+    assert not strikes.refuses(b"a", 603.0)
+    assert len(strikes) == 0
+    strikes.strike(b"b", 0.0)
+    strikes.forgive(b"b")
+    assert not strikes.strike(b"b", 1.0)
+
+
+def test_the_digest_is_of_names_and_values() -> None:
+    same = [call(a=b"1", b=2), call(b=2, a=memoryview(b"1"))]
+    assert same[0].digest == same[1].digest
+    assert len({call(a=b"1").digest, call(b=b"1").digest, call(a=b"11").digest, call(a=1).digest}) == 4
+
+
+def test_pace_follows_little() -> None:
+    pace = Pace()
+    pace.note(0.4, 4)
+    assert pace.seconds == pytest.approx(0.1)
+    for _ in range(60):
+        pace.note(1.0, 2)
+    assert pace.seconds == pytest.approx(0.5, rel=0.01)
+
+
+def test_retry_after_is_a_whole_jittered_number_up_to_a_minute() -> None:
+    drawn = {queue_full(9, 20.0).extra["retry_after"] for _ in range(200)}
+    assert all(isinstance(each, int) and 15 <= each <= 25 for each in drawn)
+    assert len(drawn) > 3
+    assert {queue_full(9, 1000.0).extra["retry_after"], queue_full(9, 0.0).extra["retry_after"]} == {60, 1}
+
+
+async def test_a_call_that_waits_is_told_its_own_place() -> None:
+    traffic, given = Traffic(10, 600.0, lambda: None), [{"input": bytes([n])} for n in range(3)]
+    until = time.monotonic() + 30
+    calls = [asyncio.create_task(traffic.ask("predict", one, until, "free")) for one in given]
+    await asyncio.sleep(0)
+    assert [traffic.place_of(one)[0] for one in given] == [1, 2, 3]
+    assert traffic.place_of({"input": bytes([0])}) is None
+    calls[0].cancel()
+    await asyncio.wait({calls[0]})
+    assert [traffic.place_of(one) and traffic.place_of(one)[0] for one in given] == [None, 1, 2]
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
