@@ -1,0 +1,1 @@
+"""Feedback: what visitors say and let us keep, what of it counts, and how it is forgotten."""

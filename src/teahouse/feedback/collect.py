@@ -1,0 +1,225 @@
+"""Collect: what visitors say, and what they let us keep, written down once and on the right side of the split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from teahouse import ids
+from teahouse.feedback import judges, trust
+from teahouse.spec.fields import Feedback, field_from_json
+from teahouse.store import apps, consents, feedback, inputs, jobs, labels, lineage, releases, reviews, visitors
+
+TRUST = "trust"  # reviews.by of what counted without the owner's look
+LOOP = "loop"  # jobs.by of what the house asks of itself
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a house does with visitors' words: `review` is owner or auto (an app's own declaration overrules it), and
+    after `retrain_after` new accepted rows it asks for a training; None: somebody else does."""
+
+    review: str = "owner"
+    retrain_after: int | None = None
+
+
+class Part(Protocol):
+    """One field as it is kept: the cleaned photo's blob, or a value; `near` finds its near-duplicates."""
+
+    field: str
+    near: bytes
+    blob: str | None
+    value: Any
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a visitor lets us keep of one prediction (its row). `before`: the yes stood before the answer was known."""
+
+    prediction: Any
+    inputs: Sequence[Part]
+    purposes: Sequence[str]
+    before: bool
+    text_version: str
+    at: int = field(default_factory=ids.now_ms)
+    rules: Rules = Rules()
+
+
+@dataclass(frozen=True)
+class Word:
+    """What a visitor says of a prediction; `truth` as the output field reads it, `idem` makes twice harmless."""
+
+    id: bytes
+    prediction: bytes
+    visitor: bytes | None
+    idem: str
+    kind: str
+    value: Any
+    truth: Any = None
+    at: int = field(default_factory=ids.now_ms)
+    rules: Rules = Rules()
+
+
+def split_of(near: bytes, held: bool, rows: Iterable[tuple[bytes, str]]) -> str:
+    """train, test or set_aside for a new row, written once and never changed. `rows`: (near key, split) of all others.
+
+    Near (six bits of 64) a judging row: it judges too. Near a training row: it trains, unless it was drawn to judge:
+    then it is set aside, as is one that is near both."""
+    sides = {split for other, split in rows if is_near(near, other)}
+    judges, trains = bool(sides & {"test", "gold"}), bool(sides & {"train", "validation"})
+    if trains and (judges or held):
+        return "set_aside"
+    if judges or held:
+        return "test"
+    return "train"
+
+
+def is_near(one: bytes, other: bytes) -> bool:
+    """Within six bits (64-bit keys), or equal (all other keys)."""
+    if len(one) != 8 or len(other) != 8:
+        return one == other
+    return (int.from_bytes(one) ^ int.from_bytes(other)).bit_count() <= judges.NEAR_BITS
+
+
+def keep_photo(c: Any, kept: Kept) -> bytes:
+    """Write consent, inputs and label for a prediction; the consent's id. Again for the same prediction: no second one.
+
+    The caller has put the blobs and compared the bytes with what the prediction was given."""
+    prediction = kept.prediction
+    standing = consents.for_prediction(c, prediction.id)
+    if standing is not None and labels.of_prediction(c, prediction.id) is not None:
+        return standing.id
+    given = consents.Given(
+        ids.new_id(), prediction.id, prediction.visitor, list(kept.purposes), kept.before, kept.text_version, kept.at
+    )
+    consent = consents.give(c, given)
+    for part in kept.inputs:
+        row = inputs.Kept(ids.new_id(), prediction.id, consent, part.field, part.blob, part.near, part.value, kept.at)
+        inputs.keep(c, row)
+    near = next((part.near for part in kept.inputs if part.blob), None) or kept.inputs[0].near
+    labels.add(
+        c,
+        {
+            "at": kept.at,
+            "app": prediction.app,
+            "prediction": prediction.id,
+            "source": "visitor",
+            "inputs": {part.field: {"blob": part.blob} if part.blob else part.value for part in kept.inputs},
+            "truth": _said_so_far(c, prediction),
+            "consent": consent,
+            "visitor": prediction.visitor,
+            "network": prediction.network,
+            "near": near,
+            "split": split_of(near, bool(prediction.held), labels.near_rows(c, prediction.app, near)),
+        },
+    )
+    label = labels.of_prediction(c, prediction.id)
+    if label.truth is not None:  # the word may have come before the photo
+        _weigh_by(c, label, kept.rules, kept.at)
+    return consent
+
+
+def say_word(c: Any, word: Word) -> tuple[Any, bool]:
+    """Write a visitor's word down, durable before it is acted upon; (its row, whether it is new).
+
+    It becomes the label's truth while nobody reviewed that."""
+    if word.visitor:
+        visitors.ensure(c, word.visitor, word.at)
+    said = feedback.Said(word.id, word.prediction, word.visitor, word.idem, word.kind, word.value, word.at)
+    row, new = feedback.say(c, said)
+    if new and word.truth is not None and labels.say(c, word.prediction, word.truth):
+        label = labels.of_prediction(c, word.prediction)
+        _weigh_by(c, label, word.rules, word.at)
+    return row, new
+
+
+def _weigh_by(c: Any, label: labels.LabelRow, rules: Rules, at: int) -> None:
+    """Weigh where the app or its house is set so, and ask for the training that was waiting for this row."""
+    declared = apps.get(c, label.app)
+    review = (declared.declaration.get("review") if declared else None) or rules.review
+    if review == "auto" and weigh(c, label.id, review, at).state == "accepted" and rules.retrain_after is not None:
+        retrain_due(c, label.app, rules.retrain_after, at)
+
+
+def weigh(c: Any, label: bytes, review: str, at: int) -> trust.Decision:
+    """Let a visitor's word count by itself where the house is set so and trust allows it; what was decided."""
+    row = labels.get(c, label)
+    decision = trust.decide(
+        trust.Word("", row.truth, held=row.held or row.split != "train", kept=row.consent_live),
+        _record(c, row) if review == "auto" else trust.Record(),
+        _caps(c, row, review) if review == "auto" else trust.Caps(review),
+    )
+    if decision.state == "accepted" and row.decision is None:
+        reviews.decide(c, reviews.Decision(label, "accept", row.truth, TRUST, decision.reason, at))
+    return decision
+
+
+def retrain_due(c: Any, app: str, retrain_after: int, at: int | None = None) -> bytes | None:
+    """Ask for a retrain once enough new accepted rows are there, or for a second look at a candidate that waits for
+    judged rows; the job's id, or None while there are too few. While one waits or runs, that one is the answer."""
+    at = ids.now_ms() if at is None else at
+    new = labels.new(c, app)
+    if new < retrain_after:
+        return _judge_due(c, app, at)
+    if under_way := jobs.unfinished(c, "retrain", app):
+        return under_way[-1].id
+    version = _last_version(c, app)
+    args = {"new": new, "since": ids.text(version.id) if version else None}
+    before = jobs.last(c, "retrain", app, LOOP)
+    # One that froze no version (it failed, or caps left the rows waiting) would come to nothing again at every word.
+    if before is not None and before.args.get("since") == args["since"]:
+        if new < before.args.get("new", 0) + retrain_after:
+            return _judge_due(c, app, at)
+    return jobs.ask(c, jobs.Asked(ids.new_id(), "retrain", app, args, LOOP, None, at))[0]
+
+
+def _judge_due(c: Any, app: str, at: int) -> bytes | None:
+    """A candidate on hold is judged once more when the rows that were missing are there."""
+    last = next(iter(lineage.verdicts(c, app, limit=1)), None)
+    wanted = (last.numbers or {}).get("again_at") or {} if last is not None and last.outcome == "hold" else {}
+    if not wanted:
+        return None
+    most = labels.gold(c, app)  # cheap to ask, and never fewer than what the judge counts
+    counted = {"gold_live": judges.live, "gold_base": judges.base}
+    if not any(most.get(name, 0) >= n and counted[name](c, app) >= n for name, n in wanted.items()):
+        return None
+    args = {"release": last.candidate}
+    return jobs.ask(c, jobs.Asked(ids.new_id(), "judge", app, args, LOOP, f"judge {ids.text(last.id)}", at))[0]
+
+
+def _last_version(c: Any, app: str) -> Any:
+    return next(iter(lineage.versions(c, app, limit=1)), None)
+
+
+def _said_so_far(c: Any, prediction: Any) -> Any:
+    """The right answer that the visitor's last telling word states; a photo may be kept long after it."""
+    release = releases.get(c, prediction.release)
+    if release is None:
+        return None
+    output = field_from_json(release.manifest["output"])
+    for word in reversed(feedback.of_prediction(c, prediction.id)):
+        truth = output.truth(Feedback(word.kind, word.value), prediction.output)
+        if truth is not None:
+            return truth
+    return None
+
+
+def _record(c: Any, row: labels.LabelRow) -> trust.Record:
+    """The visitor's probes, and what other sources say of photos that look the same."""
+    known = visitors.get(c, row.visitor) if row.visitor else None
+    standing = (known.standing or {}) if known else {}
+    others = [
+        other.answer
+        for other in (labels.neighbours(c, row.app, row.near) if row.near else ())
+        if other.id != row.id
+        and other.is_accepted
+        and is_near(row.near, other.near)
+        and (other.visitor is None or other.visitor != row.visitor)
+    ]
+    agree = sum(answer == row.truth for answer in others)
+    return trust.Record(standing.get("probes", 0), standing.get("right", 0), agree, len(others) - agree)
+
+
+def _caps(c: Any, row: labels.LabelRow, review: str) -> trust.Caps:
+    return trust.Caps(review, *labels.new_by(c, row.app, TRUST, row.visitor, row.network))

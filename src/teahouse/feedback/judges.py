@@ -1,0 +1,64 @@
+"""Judges: which gold rows are evidence of their own: one of each look, and only so many of one visitor."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from teahouse.store import labels
+
+NEAR_BITS = 6
+BANDS, BITS = 7, 9  # six flipped bits leave one of seven bands as it was
+VISITOR_ROWS, VISITOR_SHARE = 5, 0.1
+
+
+def independent(rows: Iterable[labels.LabelRow]) -> list[labels.LabelRow]:
+    """Of these rows (oldest first) those that a test may count: none looks like an older one (six bits of 64), and of
+    one visitor there are at most five, or a tenth. More rows never make it fewer."""
+    looks = _Looks()
+    fresh = [row for row in rows if looks.is_new(row.near or row.id)]
+    most, of_visitor = max(VISITOR_ROWS, int(len(fresh) * VISITOR_SHARE)), Counter[bytes]()
+    found = []
+    for row in fresh:
+        if row.source == "visitor":
+            whose = row.visitor or row.network or b""
+            of_visitor[whose] += 1
+            if of_visitor[whose] > most:
+                continue
+        found.append(row)
+    return found
+
+
+def live(c: Any, app: str) -> int:
+    """How many photos of visitors may judge, counted as the judge counts them."""
+    rows = labels.of_app(c, app, sources=["visitor"], splits=["test"])
+    return len(independent(row for row in rows if row.is_live_gold))
+
+
+def base(c: Any, app: str) -> int:
+    """The same of the rows that the maker brought."""
+    return len(independent(row for row in labels.of_app(c, app, splits=["gold"]) if row.is_base_gold))
+
+
+class _Looks:
+    """Near keys seen so far; keys of 64 bits are looked up by the bands that a near one shares with them."""
+
+    def __init__(self) -> None:
+        self._seen: set[bytes] = set()
+        self._by_band: dict[tuple[int, int], list[int]] = defaultdict(list)
+
+    def is_new(self, near: bytes) -> bool:
+        """Whether nothing near this key was seen; from now on this one was."""
+        if near in self._seen:
+            return False
+        self._seen.add(near)
+        if len(near) != 8:
+            return True
+        key = int.from_bytes(near)
+        bands = [(at, key >> at * BITS & (1 << BITS) - 1) for at in range(BANDS)]
+        others = (other for band in bands for other in self._by_band[band])
+        new = all((key ^ other).bit_count() > NEAR_BITS for other in others)
+        for band in bands:
+            self._by_band[band].append(key)
+        return new
