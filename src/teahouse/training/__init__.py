@@ -1,0 +1,1 @@
+"""Training: a folder goes in, a child process runs what the maker wrote, a candidate comes out."""
