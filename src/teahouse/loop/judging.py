@@ -1,0 +1,261 @@
+"""Judging: what a verdict needs, brought together: rows, answers of both sides, checks, cost, history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from teahouse import datasets, ids, telemetry
+from teahouse.engine.bench import Bench
+from teahouse.errors import BlobDamaged, NothingToDo, QueueFull, ReleaseBroken, TeahouseError, WorkerDied
+from teahouse.feedback import judges
+from teahouse.loop.maker import derived
+from teahouse.release import evaluate
+from teahouse.release.evaluate import Row, Scored
+from teahouse.release.verdict import ROWS, Budget, Check, History, Pair, Verdict
+from teahouse.release.verdict import judge as decide
+from teahouse.settings import Settings
+from teahouse.store import labels, lineage, releases, rollouts
+from teahouse.store.house import House
+from teahouse.training import run
+
+log = telemetry.log("loop")
+
+SLOWER = 3.0  # times the champion's milliseconds
+SLACK_MS = 25.0  # and so much more: 0.6 ms beside 0.2 is no reason
+
+
+@dataclass(frozen=True)
+class Case:
+    """What stands before the judge. Rows: gold (live, base) and test, in this order of weight."""
+
+    candidate: str
+    champion: str | None
+    original: str | None
+    rows: tuple[tuple[str, Row], ...]
+    usual: str | None
+    version: bytes
+    earlier: int
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """How one release did: its scores by row (of those that are still there), the median milliseconds of an answer, its
+    file's bytes."""
+
+    scored: Mapping[str, Scored]
+    ms: float
+    size: int
+
+
+def judge(house: House, settings: Settings, job: Any, so_far: Mapping[str, Any]) -> dict[str, Any]:
+    """Hear both sides, decide, write the verdict down. Doing it again gives the verdict that is there."""
+    verdict_id = derived(job.id, "verdict")
+    with house.db.read() as c:
+        written = lineage.verdict(c, verdict_id)
+    if written is None:
+        case = bring(house, job, so_far)
+        verdict, report = hear(house, settings, case)
+        numbers = {
+            **verdict.numbers,
+            "report": report,
+            "again_at": _again_at(verdict),
+            "checks": [{"name": check.name, "passed": check.passed, "words": check.words} for check in case.checks],
+        }
+        reasons = [reason.as_dict() for reason in verdict.reasons]
+        made = lineage.Judged(
+            verdict_id, job.app, case.candidate, case.champion, case.version, verdict.outcome, reasons, numbers
+        )
+        house.db.write(lambda c: lineage.add_verdict(c, made))
+        with house.db.read() as c:
+            written = lineage.verdict(c, verdict_id)
+    return {
+        "verdict": ids.text(written.id),
+        "release": written.candidate,
+        "champion": written.champion,
+        "outcome": written.outcome,
+        "reasons": written.reasons,
+        "missing": written.numbers.get("missing", 0),
+        "words": written.reasons[0]["words"] if written.reasons else "",
+    }
+
+
+def bring(house: House, job: Any, so_far: Mapping[str, Any]) -> Case:
+    """Read all that the judge needs; NothingToDo where the candidate is the champion already."""
+    candidate = so_far["install"]["release"] if "install" in so_far else str((job.args or {}).get("release", ""))
+    with house.db.read() as c:
+        release = releases.get(c, candidate)
+        if release is None or release.app != job.app:
+            raise NothingToDo("There is nothing to judge.", "This release is not one of the app's.", "Name a release.")
+        champion = rollouts.champion(c, job.app)
+        if champion is not None and champion.release == candidate:
+            raise NothingToDo(
+                "This release is the champion already.",
+                "The training came to the same weights.",
+                "Add photos or change train.",
+            )
+        last = next(iter(lineage.versions(c, job.app, limit=1)), None)
+        trained = lineage.run(c, release.run) if release.run else None
+        version = lineage.version(c, trained.version) if trained else last
+        found = labels.of_app(c, job.app)
+        earlier = [row for row in lineage.verdicts(c, job.app, limit=200) if row.candidate == candidate]
+        first = [row.release for row in rollouts.history(c, job.app, limit=10_000) if row.state == "full"]
+    if version is None:
+        raise NothingToDo("There is nothing to judge on.", "No dataset version is there.", "Train once.")
+    champion_id = champion.release if champion is not None else None
+    original = first[-1] if first and first[-1] != champion_id else None
+    return Case(
+        candidate,
+        champion_id,
+        original,
+        tuple(rows_of(found)),
+        _usual(house, version),
+        version.id,
+        len(earlier),
+        _checks(house, release, earlier),
+    )
+
+
+def rows_of(found: Iterable[labels.LabelRow]) -> list[tuple[str, Row]]:
+    """("live" | "base" | "test", row): live gold, base gold, and held rows that only their visitors spoke of; of each
+    those that are evidence of their own."""
+    parts: dict[str, list[labels.LabelRow]] = {"live": [], "base": [], "test": []}
+    for label in found:
+        if label.answer is None:
+            continue
+        if label.is_live_gold:
+            parts["live"].append(label)
+        elif label.is_base_gold:
+            parts["base"].append(label)
+        elif (
+            label.source == "visitor" and label.split == "test" and label.consent_live and label.decision != "set_aside"
+        ):
+            parts["test"].append(label)
+    return [(source, _row(label)) for source, part in parts.items() for label in judges.independent(part)]
+
+
+def _row(label: labels.LabelRow) -> Row:
+    inputs = {name: datasets.bare(value) for name, value in label.inputs.items()}
+    return Row(ids.text(label.id), inputs, label.answer, label.split, label.source)
+
+
+def hear(house: House, settings: Settings, case: Case) -> tuple[Verdict, dict[str, Any]]:
+    """Let both sides answer every row and decide; (the verdict, the challenger's report on the gold rows)."""
+    rows = [row for _, row in case.rows]
+    try:
+        challenger = _answer_all(house, case.candidate, rows)
+    except ReleaseBroken as error:  # a challenger that can not even be started never meets a visitor
+        broken = Check("it starts and answers its own examples", False, str(error))
+        return decide([], [broken], Budget(), History(first=case.champion is None)), {}
+    champion = _champion(house, case.champion, rows) if case.champion else None
+    original = _original(house, case)
+    heard = [each for each in (challenger, champion) if each]
+    there = [(source, row) for source, row in case.rows if all(row.id in each.scored for each in heard)]
+    beside = champion.ms if champion else 0.0
+    most = min(settings.engine.deadline_s * 500, max(SLOWER * beside, beside + SLACK_MS) if beside else 1e9)
+    budget = Budget(challenger.ms, beside, most, challenger.size, settings.engine.memory_mb * 500_000)
+    pairs = [_pair(source, row, champion, challenger, case.usual) for source, row in there]
+    history = History(
+        first=case.champion is None,
+        judged=case.earlier,
+        original=[_pair(source, row, original, challenger, None) for source, row in there if row.id in original.scored]
+        if original
+        else (),
+    )
+    verdict = decide(pairs, case.checks, budget, history)
+    gold = [challenger.scored[row.id] for source, row in there if source == verdict.numbers["measured_on"]]
+    words = _labels_of(house, case.candidate)
+    return verdict, evaluate.report(gold, words, case.usual).as_dict() | {
+        "ms": round(challenger.ms, 2),
+        "bytes": challenger.size,
+    }
+
+
+def _champion(house: House, release: str, rows: Sequence[Row]) -> Heard:
+    """The champion's answers; one that can not even be started is right about nothing."""
+    try:
+        return _answer_all(house, release, rows)
+    except ReleaseBroken as error:
+        log.error("champion-broken", release=release, what=str(error))
+        return Heard({row.id: _wrong(row) for row in rows}, 0.0, 0)
+
+
+def _original(house: House, case: Case) -> Heard | None:
+    """The very first champion's answers on gold rows; None where there is none any more."""
+    if not case.original:
+        return None
+    try:
+        return _answer_all(house, case.original, [row for source, row in case.rows if source != "test"])
+    except ReleaseBroken as error:
+        log.warning("original-broken", release=case.original, what=str(error))
+        return None
+
+
+def _wrong(row: Row) -> Scored:
+    return Scored(row.id, evaluate.word_of(row.truth), "", 1.0, False)
+
+
+def _answer_all(house: House, release: str, rows: Sequence[Row]) -> Heard:
+    """Every row whose photo is still there, asked one at a time: a fault costs this row. ReleaseBroken where the
+    release can not be started."""
+    folder = house.releases / release
+    times: list[float] = []
+    scored: dict[str, Scored] = {}
+    with Bench(folder) as bench:
+        for row in rows:
+            try:
+                given = {name: _given(house, value) for name, value in row.inputs.items()}
+            except BlobDamaged:
+                continue  # its visitor has erased it since
+            try:
+                answer = bench.answer(given)
+            except (WorkerDied, QueueFull):
+                raise  # this machine's trouble, not the release's
+            except TeahouseError:
+                scored[row.id] = _wrong(row)
+                continue
+            times.append(float(answer.ms.get("decode", 0)) + float(answer.ms.get("infer", 0)) / max(1, answer.batch))
+            scored[row.id] = evaluate.score(row, answer.output)
+    model = folder / "model.onnx"
+    return Heard(scored, median(times) if times else 0.0, model.stat().st_size if model.is_file() else 0)
+
+
+def _given(house: House, value: Any) -> Any:
+    return house.blobs.get(value["blob"]) if isinstance(value, Mapping) and "blob" in value else value
+
+
+def _pair(source: str, row: Row, champion: Heard | None, challenger: Heard, usual: str | None) -> Pair:
+    """One row with both outcomes; where there is no champion, always saying the commonest label stands for it."""
+    truth = evaluate.word_of(row.truth)
+    before = champion.scored[row.id].right if champion else truth == usual
+    return Pair(row.id, before, challenger.scored[row.id].right, {"class": truth, "source": source})
+
+
+def _usual(house: House, version: Any) -> str | None:
+    rows = datasets.rows_of(house, version)
+    return evaluate.commonest(
+        row["truth"] for row in rows if not row.get("erased") and row["split"] == "train" and row["truth"]
+    )
+
+
+def _labels_of(house: House, release: str) -> list[str]:
+    with house.db.read() as c:
+        return list(releases.get(c, release).manifest["output"].get("words", []))
+
+
+def _checks(house: House, release: Any, earlier: Sequence[Any]) -> tuple[Check, ...]:
+    """What the checks said when the candidate was made."""
+    told = run.finished(house.run_dir(release.run)) if release.run else None
+    found = told.value.get("checks", []) if told else next((row.numbers.get("checks", []) for row in earlier), [])
+    return tuple(Check(one["name"].replace("_", " "), bool(one["passed"]), one.get("words", "")) for one in found)
+
+
+def _again_at(verdict: Verdict) -> dict[str, int]:
+    """Gold rows at which a verdict of hold is worth a second look, by where they come from; nothing else otherwise."""
+    if verdict.outcome != "hold" or not verdict.missing:
+        return {}
+    measured = str(verdict.numbers["measured_on"])
+    return {"gold_live": ROWS, f"gold_{measured}": verdict.numbers["gold"]["n"] + verdict.missing}
