@@ -1,0 +1,51 @@
+"""How often a release is right, from the rows that it was judged on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from teahouse.site import pages
+from teahouse.site.deps import Deps, Live
+from teahouse.store import lineage
+
+
+class Accuracy(BaseModel):
+    """How often the champion is right on photos that it never saw: a share, its 95 % interval, the number of photos."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+# Where the numbers of a verdict and the metrics of a manifest hold it, best first.
+PLACES = (("report", "accuracy"), ("gold", "challenger_interval"), ("accuracy",))
+
+
+def of(deps: Deps, live: Live) -> Accuracy | None:
+    """The accuracy of a release by its latest verdict, else by its own manifest; None where nobody measured it."""
+    with deps.house.db.read() as c:
+        verdict = lineage.verdict_on(c, live.release)
+    return found(verdict.numbers if verdict is not None else {}) or found(live.manifest.metrics)
+
+
+def found(numbers: Mapping[str, Any]) -> Accuracy | None:
+    """The first interval of at least one row in these numbers."""
+    for place in PLACES:
+        part: Any = numbers
+        for word in place:
+            part = part.get(word) if isinstance(part, Mapping) else None
+        if isinstance(part, Mapping) and part.get("n"):
+            try:
+                return Accuracy(value=part["value"], low=part["low"], high=part["high"], n=part["n"])
+            except (KeyError, ValueError):
+                continue
+    return None
+
+
+def of_page(given: Accuracy | None) -> pages.Accuracy | None:
+    """The same for a page."""
+    return pages.Accuracy(given.value, given.low, given.high, given.n) if given else None

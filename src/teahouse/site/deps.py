@@ -1,0 +1,137 @@
+"""What a handler gets to work with: the house, the engine, the settings, the table of live releases, the signers."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Request
+from itsdangerous import Signer, TimestampSigner
+
+from teahouse import ids
+from teahouse.errors import NotFound
+
+if TYPE_CHECKING:
+    from teahouse.engine.port import Engine
+    from teahouse.model.shape import Manifest
+    from teahouse.settings import Settings
+    from teahouse.spec.fields.protocol import Field
+    from teahouse.store.house import House
+
+
+@dataclass(frozen=True)
+class Live:
+    """One wanted release of an app, with all that a request needs of it."""
+
+    app: str
+    release: str
+    number: int
+    seq: int
+    state: str
+    share: int
+    manifest: Manifest
+    fields: Mapping[str, Field]
+    output: Field
+    form: str
+    ready: bool
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An app as the site shows it; ``champion`` is None until a release is full and loaded."""
+
+    name: str
+    title: str
+    declaration: Mapping[str, Any]
+    champion: Live | None = None
+    canaries: tuple[Live, ...] = ()
+    shadows: tuple[Live, ...] = ()
+
+    @property
+    def held(self) -> float:
+        """The share of visitors whose answers are drawn for judging, 0..1."""
+        return float(self.declaration.get("held", 1 / 3))
+
+    @property
+    def deadline_s(self) -> float:
+        """Seconds an answer may take before the site says that it is late."""
+        return float(self.declaration.get("deadline_s") or 10)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What is live right now. The reconciler swaps the whole value in one assignment."""
+
+    apps: Mapping[str, Shown] = field(default_factory=lambda: MappingProxyType({}))
+    settled: bool = False
+
+    def app(self, name: str) -> Shown:
+        """The app of this name, or NotFound."""
+        shown = self.apps.get(name)
+        if shown is None:
+            raise NotFound("There is no such app here.", do_next="See the home page for the apps of this site.")
+        return shown
+
+
+@dataclass(frozen=True)
+class Signers:
+    """Keyed signatures, each with a purpose of its own: none opens what another signed."""
+
+    receipt: Signer
+    visitor: Signer
+    media: TimestampSigner
+    link: TimestampSigner
+
+
+def signers(house: House) -> Signers:
+    """The signers of a house, keyed from its secret."""
+    options: dict[str, Any] = {"digest_method": hashlib.sha256}
+    return Signers(
+        receipt=Signer(house.key("receipt"), salt=b"receipt", **options),
+        visitor=Signer(house.key("visitor"), salt=b"visitor", **options),
+        media=TimestampSigner(house.key("media"), salt=b"media", **options),
+        link=TimestampSigner(house.key("link"), salt=b"mine", **options),
+    )
+
+
+@dataclass
+class Deps:
+    """The parts of one running site; two of them may live in one process.
+
+    ``ask_for_loop`` tells the keeper that a job waits (the reconciler calls it). ``web`` names this
+    web process in `servings`.
+    """
+
+    house: House
+    engine: Engine
+    settings: Settings
+    signers: Signers
+    web: str
+    serving: Serving = field(default_factory=Serving)
+    ask_for_loop: Callable[[], None] = lambda: None
+    clock: Callable[[], int] = ids.now_ms
+    _keys: dict[str, bytes] = field(default_factory=dict)
+
+    def key(self, purpose: str) -> bytes:
+        """The house's 32 bytes for this purpose, read from its secret once."""
+        if purpose not in self._keys:
+            self._keys[purpose] = self.house.key(purpose)
+        return self._keys[purpose]
+
+
+def make_deps(house: House, engine: Engine, settings: Settings, ask_for_loop: Callable[[], None] | None = None) -> Deps:
+    """The parts of a site over an open house and any engine."""
+    deps = Deps(house, engine, settings, signers(house), web=f"{os.getpid()}-{ids.text(ids.new_id())[-8:]}")
+    if ask_for_loop is not None:
+        deps.ask_for_loop = ask_for_loop
+    return deps
+
+
+def deps_of(request: Request) -> Deps:
+    """The parts of the site that this request came to."""
+    return request.app.state.deps

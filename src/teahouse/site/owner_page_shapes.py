@@ -1,0 +1,239 @@
+"""What each page of the owner shows: one frozen dataclass a template, by the same rules as the visitor's pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from teahouse.site.pages import Accuracy, Shell
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Around every page of the owner: the app looked at, all apps (name, title), labels that wait, the running job."""
+
+    app: str
+    app_title: str
+    apps: tuple[tuple[str, str], ...] = ()
+    waiting: int = 0
+    running: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number of today: its name, the value as shown ("1,204", "96 %"), a note, and up to 60 points of its past."""
+
+    name: str
+    value: str
+    note: str = ""
+    series: tuple[float, ...] = ()
+    tone: str = "plain"  # plain | good | bad
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One line of what happened: when, whom it happened to (`subject`, linked where `href` is an address), and what."""
+
+    at: int
+    subject: str
+    words: str
+    href: str = ""
+    tone: str = "plain"
+
+
+@dataclass(frozen=True)
+class Circle:
+    """Where the loop stands: new labels of those needed, judging rows of those needed, the champion's number."""
+
+    new: int
+    needed: int
+    judging: int
+    judging_needed: int
+    champion: int | None = None
+    champion_accuracy: Accuracy | None = None
+    candidate: str = ""  # in words: "release 4 waits for 12 more judging photos", or ""
+
+
+@dataclass(frozen=True)
+class Today:
+    """`/owner/`."""
+
+    template: ClassVar[str] = "owner/today.html"
+    shell: Shell
+    desk: Desk
+    figures: tuple[Figure, ...]
+    circle: Circle
+    happenings: tuple[Happening, ...] = ()
+    healthy: str = ""  # one line on the engine, "" when nothing is to be said
+    sick: str = ""  # what is wrong and what to do next, "" when all is well
+
+
+@dataclass(frozen=True)
+class PredictionLine:
+    """One prediction. `word` as in MineLine, or "no"; `photo` is "" unless the visitor let it be kept."""
+
+    id: str
+    at: int
+    label: str
+    confidence: float
+    familiar: bool | None
+    release: int
+    ms: float
+    word: str = ""
+    held: bool = False
+    photo: str = ""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """`/owner/predictions`: newest first; `older` is the address of the next page or ""."""
+
+    template: ClassVar[str] = "owner/predictions.html"
+    shell: Shell
+    desk: Desk
+    lines: tuple[PredictionLine, ...] = ()
+    older: str = ""
+
+
+@dataclass(frozen=True)
+class Review:
+    """`/owner/review`; the queue comes from GET /api/owner/reviews?app=. `left` at opening, `done` today."""
+
+    template: ClassVar[str] = "owner/review.html"
+    shell: Shell
+    desk: Desk
+    choices: tuple[str, ...]
+    left: int = 0
+    done: int = 0
+
+
+@dataclass(frozen=True)
+class VersionLine:
+    """A dataset version: rows in all, how they split by name, how many are new, the releases trained from it."""
+
+    id: str
+    at: int
+    digest: str
+    rows: int
+    counts: dict[str, int]
+    new: int = 0
+    erased: int = 0
+    releases: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Versions:
+    """`/owner/versions`."""
+
+    template: ClassVar[str] = "owner/versions.html"
+    shell: Shell
+    desk: Desk
+    versions: tuple[VersionLine, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """A run: state is waiting, running, done, refused or failed; `words` say how it went; `seconds` so far.
+
+    `id` is "" for a training that was asked for and has made no run, or not yet."""
+
+    id: str
+    at: int
+    state: str
+    words: str = ""
+    version: str = ""
+    seconds: float | None = None
+    release: int | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One logged number of a run: its name and points (seconds since the start or step, value), in order."""
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """`/owner/runs[/{id}]`: the list, one run opened. `after`: seq of the last event drawn; the page asks on."""
+
+    template: ClassVar[str] = "owner/runs.html"
+    shell: Shell
+    desk: Desk
+    runs: tuple[RunLine, ...] = ()
+    opened: RunLine | None = None
+    curves: tuple[Curve, ...] = ()
+    after: int = 0
+
+
+@dataclass(frozen=True)
+class Said:
+    """A reason of a verdict: words, and whether it speaks for (good), against (bad) or neither (plain)."""
+
+    words: str
+    tone: str = "plain"
+
+
+@dataclass(frozen=True)
+class Bar:
+    """An interval drawn as a bar: what was measured, with what came before (the champion's value) or None."""
+
+    name: str
+    measured: Accuracy
+    before: float | None = None
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A photo the release got wrong while sure: the address of the photo, truth, its answer, its confidence."""
+
+    photo: str
+    truth: str
+    label: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class ReleaseLine:
+    """A release in the list. state: full|canary|shadow|loaded|earlier|refused; outcome: promote|hold|reject|"" ."""
+
+    id: str
+    number: int
+    at: int
+    state: str
+    share: float = 1.0
+    accuracy: Accuracy | None = None
+    outcome: str = ""
+    why: str = ""
+    pinned: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """A release opened: the verdict in words, intervals, the worst class, its most confident mistakes."""
+
+    line: ReleaseLine
+    outcome: str  # promote | hold | reject | first | ""
+    summary: str
+    reasons: tuple[Said, ...] = ()
+    bars: tuple[Bar, ...] = ()
+    worst: str = ""
+    mistakes: tuple[Mistake, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()  # form, size, version, run, digest …
+    can_promote: bool = False
+    can_roll_back: bool = False
+
+
+@dataclass(frozen=True)
+class Releases:
+    """`/owner/releases` and `/owner/releases/{id}`."""
+
+    template: ClassVar[str] = "owner/releases.html"
+    shell: Shell
+    desk: Desk
+    releases: tuple[ReleaseLine, ...] = ()
+    opened: Report | None = None
+
+
+PAGES = (Today, Predictions, Review, Versions, Runs, Releases)

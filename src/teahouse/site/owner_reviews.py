@@ -1,0 +1,186 @@
+"""The owner's review: the queue, a decision, taking it back; and the labels that come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request
+
+from teahouse import ids, telemetry
+from teahouse.errors import InputError, NotFound, NothingToDo, likely
+from teahouse.feedback import collect
+from teahouse.site import owner_access
+from teahouse.site.deps import Deps, deps_of
+from teahouse.site.owner_shapes import (
+    DecisionGiven,
+    DecisionOut,
+    LabelOut,
+    LabelsOut,
+    QueueItem,
+    QueueOut,
+    Seq,
+    UndoneOut,
+)
+from teahouse.spec.fields import Feedback, field_from_json
+from teahouse.store import apps, labels, reviews
+
+log = telemetry.log("site")
+
+PAGE = 50
+
+
+def queue(request: Request, app: str | None = None, after: str | None = None, limit: int = 20) -> QueueOut:
+    """What to review next: photos drawn by lot first, in an order that says nothing, then the model's least sure."""
+    deps = deps_of(request)
+    with deps.house.db.read() as c:
+        shown = app_of(c, app)
+        rows = reviews.next(c, shown.name, ids.parse(after) if after else None, min(max(limit, 1), 100))
+        left = reviews.left(c, shown.name)
+    choices = choices_of(shown.declaration)
+    return QueueOut(items=[item(row, choices) for row in rows], left=left)
+
+
+def item(row: Any, choices: list[str]) -> QueueItem:
+    """A row of the queue. One drawn by lot is shown bare: its label must be the owner's alone, for it will judge."""
+    word = None if row.held or not isinstance(row.word, Mapping) else row.word.get("label")
+    return QueueItem(
+        label=ids.text(row.label),
+        photo=photo_address(row.label, row.inputs),
+        held=row.held,
+        guess=None if row.held else row.guess,
+        word=word,
+        choices=choices,
+    )
+
+
+def decide(request: Request, given: DecisionGiven) -> DecisionOut:
+    """Keeps the owner's decision; asks for a training where it was the last label that one waits for."""
+    deps = deps_of(request)
+    owner_access.require_owner(request)
+    label, at = ids.parse(given.label), deps.clock()
+
+    def write(c: Any) -> DecisionOut:
+        row = labels.get(c, label)
+        if row is None:
+            raise NotFound("This photo is gone.", "Its visitor deleted it.", "Go on with the next.")
+        shown = app_of(c, row.app)
+        truth = checked(given, row, shown.declaration)
+        reviews.decide(c, label, given.decision, truth, labels.OWNER, given.reason, at)
+        job = retrain_if_due(c, deps, shown, at)
+        return DecisionOut(label=given.label, left=reviews.left(c, row.app), job=ids.text(job) if job else None)
+
+    done = deps.house.db.write(write)
+    log.info("reviewed", label=given.label, decision=given.decision, job=done.job)
+    return done
+
+
+def checked(given: DecisionGiven, row: Any, declaration: Mapping[str, Any]) -> Any:
+    """The right answer that this decision states, in the output's own shape; None where the visitor's word is taken."""
+    if given.decision != "accept":
+        return None
+    if given.truth is None:
+        if row.held:
+            raise InputError(
+                "Say what this photo shows.",
+                "It was drawn by lot to judge: only your own word counts.",
+                "Pick a label.",
+            )
+        return None
+    choices = choices_of(declaration)
+    word = given.truth.get("label") if isinstance(given.truth, Mapping) else given.truth
+    if choices and word not in choices:
+        raise InputError(
+            f'"{word}" is no label of this app.', f"Known: {', '.join(choices)}.", likely(str(word), choices).strip()
+        )
+    if not choices:
+        return given.truth
+    return field_from_json(declaration["output"]).truth(Feedback("correct", word), {})
+
+
+def retrain_if_due(c: Any, deps: Deps, shown: Any, at: int) -> bytes | None:
+    """The job of a training that is due now, asked for once; None where none is due."""
+    needed = needed_of(deps, shown.declaration)
+    if deps.settings.loop.train != "here":
+        return None
+    return collect.retrain_due(c, shown.name, needed, at)
+
+
+def undo(request: Request, label: str | None = None) -> UndoneOut:
+    """Takes the owner's last decision back; with ?label= only where it is that label's, so that asking twice undoes
+    once."""
+    deps = deps_of(request)
+    wanted = ids.parse(label) if label else None
+
+    def write(c: Any) -> UndoneOut:
+        undone = reviews.undo(c, labels.OWNER, deps.clock(), wanted)
+        if undone is None:
+            raise NothingToDo("There is no decision to take back.")
+        row = labels.get(c, undone)
+        return UndoneOut(label=ids.text(undone), left=reviews.left(c, row.app) if row is not None else 0)
+
+    return deps.house.db.write(write)
+
+
+def listing(request: Request, app: str | None = None, before: Seq | None = None, limit: int = PAGE) -> LabelsOut:
+    """The labels of an app, newest first, and how many there are of each kind."""
+    deps = deps_of(request)
+    limit = min(max(limit, 1), 200)
+    with deps.house.db.read() as c:
+        shown = app_of(c, app)
+        rows = labels.page(c, shown.name, before, limit)
+        counts = labels.counts(c, shown.name)
+    return LabelsOut(labels=[label_out(row) for row in rows], counts=counts, before=next_page(rows, limit))
+
+
+def label_out(row: Any) -> LabelOut:
+    """A label as the API gives it."""
+    return LabelOut(
+        label=ids.text(row.id),
+        at=row.at,
+        app=row.app,
+        source=row.source,
+        split=row.split,
+        held=row.held,
+        truth=row.answer,
+        decision=row.decision,
+        photo=photo_address(row.id, row.inputs),
+    )
+
+
+# ---- what other pages of the owner need too --------------------------------------------------------------------------
+
+
+def app_of(c: Any, name: str | None) -> Any:
+    """The app of this name, or the first one; NotFound where there is none."""
+    row = apps.get(c, name) if name else next(iter(apps.all_latest(c)), None)
+    if row is None:
+        raise NotFound("There is no such app here.", do_next="See GET /api/apps.")
+    return row
+
+
+def choices_of(declaration: Mapping[str, Any]) -> list[str]:
+    """The labels that a truth may be; none where the output is of another kind."""
+    words = getattr(field_from_json(declaration["output"]), "words", None)
+    return list(words()) if words else []
+
+
+def needed_of(deps: Deps, declaration: Mapping[str, Any]) -> int:
+    """New accepted labels that set a training off."""
+    return int(declaration.get("retrain_after") or deps.settings.loop.retrain_after)
+
+
+def photo_address(label: bytes, inputs: Any) -> str:
+    """The address of a label's photo, for the owner; "" where it has none."""
+    return f"/owner/media/{ids.text(label)}" if blob_of(inputs) else ""
+
+
+def blob_of(inputs: Any) -> str | None:
+    """The digest of the first picture among a label's inputs."""
+    given = inputs.values() if isinstance(inputs, Mapping) else ()
+    return next((one["blob"] for one in given if isinstance(one, Mapping) and one.get("blob")), None)
+
+
+def next_page(rows: list[Any], limit: int) -> int | None:
+    """The `before` of the next page, or None on the last."""
+    return rows[-1].seq if len(rows) == limit else None

@@ -1,0 +1,257 @@
+"""What each page shows: one frozen dataclass a template, the page's whole contract; the owner's: owner_page_shapes.
+
+A handler fills one of the pages below and hands it to `render.render`; a template sees the fields of its page and
+nothing else. Times are milliseconds UTC, shares and confidences are 0..1, addresses are paths on this site.
+Labels are shown as the maker spelt them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from teahouse.spec.fields.image import MAX_BYTES
+
+SURENESS = ((0.97, "quite sure"), (0.85, "fairly sure"), (0.6, "I think so"), (0.0, "only a guess"))
+"""From this confidence on, these words; highest first. The page hands the same list to the browser."""
+
+PURPOSE = (
+    "The photo is shrunk, stripped of place and time, and kept here to teach the next release. "
+    "Nobody but the owner sees it, and you can take it back at any time."
+)
+PURPOSE_VERSION = "2025-11"  # stored with each consent (`text_version`): change it whenever PURPOSE changes
+
+
+def sureness(confidence: float) -> str:
+    """The confidence in words, as the visitor reads it."""
+    return next(words for floor, words in SURENESS if confidence >= floor)
+
+
+# ---- parts ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shell:
+    """What surrounds every page. `nonce` is put in by `render`; `many` is true where the house holds several apps."""
+
+    title: str
+    many: bool = False
+    owner: bool = False
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How often a release is right on photos it never saw: value, its 95 % interval, number of photos."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One answer of a Labels output, only shown: nobody says a word on it."""
+
+    label: str
+    scores: dict[str, float]
+    confidence: float
+    familiar: bool | None = True
+
+    @property
+    def words(self) -> str:
+        return sureness(self.confidence)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A photo of the maker that one tap answers: the address of its bytes and words for who can not see it."""
+
+    photo: str
+    alt: str = ""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The sample that stands answered when the page opens."""
+
+    sample: Sample
+    answer: Labelled
+
+
+@dataclass(frozen=True)
+class PhotoLimits:
+    """What the browser may send, and what it shrinks a photo to (pixels on the long side)."""
+
+    bytes: int = MAX_BYTES
+    side: int = 1280
+    accept: str = "image/*,.heic,.heif"
+
+
+@dataclass(frozen=True)
+class AppCard:
+    """An app on the shelf: name (its path), title, one line, a picture's address or "", open or not."""
+
+    name: str
+    title: str
+    description: str = ""
+    photo: str = ""
+    accuracy: Accuracy | None = None
+    open: bool = True
+
+
+# ---- the visitor's pages -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Play:
+    """`/` with one app, else `/{app}`: a photo, its answer, the visitor's word."""
+
+    template: ClassVar[str] = "play.html"
+    shell: Shell
+    name: str
+    title: str
+    labels: tuple[str, ...]
+    release: int
+    description: str = ""
+    note: str = ""
+    samples: tuple[Sample, ...] = ()
+    opening: Opening | None = None
+    accuracy: Accuracy | None = None
+    standing: bool = False
+    limits: PhotoLimits = field(default_factory=PhotoLimits)
+    output_kind: str = "labels"  # the template answers/{output_kind}.html and the module js/answers/{output_kind}.js
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """`/` with several apps, or none yet."""
+
+    template: ClassVar[str] = "shelf.html"
+    shell: Shell
+    apps: tuple[AppCard, ...] = ()
+
+
+@dataclass(frozen=True)
+class Closed:
+    """`/{app}` before its first release, or while no worker answers: what is so, and when to come again."""
+
+    template: ClassVar[str] = "closed.html"
+    shell: Shell
+    title: str
+    what: str = "This app is not open yet."
+    do_next: str = "Its first release is still being made. Come back in a while."
+
+
+@dataclass(frozen=True)
+class MineLine:
+    """One answer this visitor got. `word` is what they said of it ("yes", or the right label), "" for nothing."""
+
+    id: str
+    at: int
+    app_title: str
+    label: str
+    confidence: float
+    word: str = ""
+    kept: bool = False
+    photo: str = ""
+
+
+@dataclass(frozen=True)
+class Mine:
+    """`/mine[/{token}]`: see, export, delete, end the standing yes. `link` is the visitor's private link or ""."""
+
+    template: ClassVar[str] = "mine.html"
+    shell: Shell
+    lines: tuple[MineLine, ...] = ()
+    standing: bool = False
+    link: str = ""
+    keep_days: int = 90
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Any refusal as a page: the error object in the visitor's register."""
+
+    template: ClassVar[str] = "trouble.html"
+    shell: Shell
+    status: int
+    code: str
+    what: str
+    why: str = ""
+    do_next: str = ""
+    retry_after: int | None = None
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of an operation: name, where (path, query, header), type in words, words."""
+
+    name: str
+    where: str
+    type: str
+    words: str = ""
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the API. `body` and `answer` are examples (JSON text or a few words), `curl` one shell line."""
+
+    method: str
+    path: str
+    summary: str
+    words: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    body: str = ""
+    answer: str = ""
+    statuses: tuple[tuple[str, str], ...] = ()
+    curl: str = ""
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Operations that belong together."""
+
+    title: str
+    operations: tuple[Operation, ...]
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Docs:
+    """`/docs`: the API, from the OpenAPI document."""
+
+    template: ClassVar[str] = "docs.html"
+    shell: Shell
+    version: str
+    chapters: tuple[Chapter, ...]
+    openapi: str = "/openapi.json"
+
+
+# ---- the way in ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`/claim/{token}`: the owner's first password. The form posts JSON {token, password} to `action`, then `then`."""
+
+    template: ClassVar[str] = "claim.html"
+    shell: Shell
+    token: str
+    action: str = "/api/owner/session"
+    then: str = "/owner/"
+    least: int = 10
+
+
+@dataclass(frozen=True)
+class LogIn:
+    """The owner's log-in. The form posts JSON {password} to `action`; on success the browser goes to `then`."""
+
+    template: ClassVar[str] = "log-in.html"
+    shell: Shell
+    action: str = "/api/owner/session"
+    then: str = "/owner/"
+
+
+PAGES = (Play, Shelf, Closed, Mine, Trouble, Docs, Claim, LogIn)

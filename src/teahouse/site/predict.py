@@ -1,0 +1,284 @@
+"""The hot route: a visitor gives something, the answer is on disk before they see it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import functools
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response, StreamingResponse
+
+from teahouse import ids, telemetry
+from teahouse.engine.port import Answer
+from teahouse.errors import Conflict, DiskFull, InputError, NotReady, QueueFull, TeahouseError
+from teahouse.feedback import collect
+from teahouse.site import given, keep, refusals, security, visitors
+from teahouse.site.deps import Deps, Live, Shown, deps_of
+from teahouse.site.visitors import Visitor
+from teahouse.store import inputs, predictions, rows, tables, tallies
+
+log = telemetry.log("site")
+
+HOUR_MS = 3_600_000
+BEAT_S = 0.5
+SOON_S = 0.05
+KEY_MOST = 200
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request for an answer, read and checked."""
+
+    id: bytes
+    shown: Shown
+    live: Live
+    arm: str
+    visitor: Visitor
+    held: bool
+    parts: given.Parts
+    given: bytes
+    network: bytes
+    key: str | None = None
+    standing: Any = None
+    began: float = field(default_factory=time.monotonic)
+
+
+async def create(request: Request) -> Response:
+    """POST /api/apps/{app}/predictions: 201 with the answer, or a stream of events that ends with it."""
+    deps = deps_of(request)
+    asked = await read(request, deps)
+    if "text/event-stream" in request.headers.get("accept", ""):
+        work = asyncio.create_task(answer(deps, asked))
+        await asyncio.wait({work}, timeout=SOON_S)
+        if work.done():
+            work.result()  # what fails at once is a plain refusal, with its status
+        response: Response = StreamingResponse(events(deps, asked, work), media_type="text/event-stream")
+    else:
+        response = json_response(await answer(deps, asked), 201)
+    if asked.visitor.page:  # also the one that is there: its half year begins anew
+        visitors.set_cookie(request, response, asked.visitor.id)
+    return response
+
+
+def json_response(body: Any, status: int) -> Response:
+    """JSON by msgspec."""
+    return Response(msgspec.json.encode(body), status, media_type="application/json")
+
+
+async def read(request: Request, deps: Deps) -> Asked:
+    """Reads and checks a request; draws arm and lot before anything is known of the answer."""
+    shown = deps.serving.app(request.path_params["app"])
+    if shown.champion is None or not shown.champion.ready:
+        why = "Its release is not loaded."
+        raise NotReady("This app is not open yet.", why, "Try again in a moment.", retry_after=5)
+    visitor = visitors.visitor_of(request)
+    if not visitor.fresh:
+        request.app.state.visitor_rate.take(visitor.id.hex())
+    purposes, key = given.purposes(request), idempotency_key(request)
+    body = await given.read_body(request)
+    opened = None
+    if visitor.fresh and key is not None:
+        opened = await run_in_threadpool(given.opened, request, body, shown.champion.fields, deps.key("given"))
+        visitor = visitors.named_by(visitor, deps, key, opened[1])
+    live, arm = visitors.choose(shown, visitor, deps.key("arm"))
+    if opened is None or live is not shown.champion:
+        opened = await run_in_threadpool(given.opened, request, body, live.fields, deps.key("given"))
+    standing = None
+    if "keep" in purposes and visitor.page and not visitor.fresh:
+        standing = await run_in_threadpool(keep.standing, deps, visitor.id)
+    return Asked(
+        id=ids.new_id(),
+        shown=shown,
+        live=live,
+        arm=arm,
+        visitor=visitor,
+        held=visitors.is_held(deps, shown, visitor.id),
+        parts=opened[0],
+        given=opened[1],
+        network=visitors.network_digest(deps, security.client_address(request)),
+        key=key and stored_key(visitor.id, key),
+        standing=standing,
+    )
+
+
+def stored_key(visitor: bytes, key: str) -> str:
+    """An Idempotency-Key as it is kept: the visitor's own, so that two who chose the same one do not meet."""
+    return ids.keyed(visitor, key.encode("ascii")).hex()
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The request's Idempotency-Key, or None."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not (0 < len(key) <= KEY_MOST and key.isascii() and key.isprintable()):
+        raise InputError("This Idempotency-Key can not be used.", f"It has 1 to {KEY_MOST} plain characters.")
+    return key
+
+
+async def answer(deps: Deps, asked: Asked) -> dict[str, Any]:
+    """The body of the answer, after it is on disk. A photo under a standing yes is cleaned meanwhile."""
+    until = asked.began + asked.shown.deadline_s
+    cleaning = asyncio.create_task(keep.clean_or_none(deps, asked.live.fields, asked.parts)) if asked.standing else None
+    try:
+        told = await deps.engine.predict(asked.live.release, asked.parts, until, "free")
+        cleaned = await cleaning if cleaning else None
+    except TeahouseError as error:
+        await failed(deps, asked, error)
+        raise
+    finally:
+        if cleaning:
+            cleaning.cancel()
+    ms = (time.monotonic() - asked.began) * 1000
+    row, kept = await written(deps, asked, told, ms, cleaned)
+    log.info("answered", app=asked.shown.name, release=row.release[:12], id=ids.text(row.id), arm=row.arm,
+             ms=round(ms, 1), batch=told.batch, kept=kept)  # fmt: skip
+    return body(deps, asked, row, told, kept)
+
+
+async def written(
+    deps: Deps, asked: Asked, told: Answer, ms: float, cleaned: list[keep.Clean] | None
+) -> tuple[Any, bool]:
+    """The answer's row on the disk, and if its photo is kept. Without room for the photo the answer still comes."""
+    writing = functools.partial(write, deps=deps, asked=asked, told=told, ms=ms)
+    if cleaned:
+        with suppress(DiskFull):
+            return await run_in_threadpool(keep.store, deps, cleaned, functools.partial(writing, cleaned=cleaned))
+    return await deps.house.db.write_async(functools.partial(writing, cleaned=None))
+
+
+def write(
+    c: Any, deps: Deps, asked: Asked, told: Answer, ms: float, cleaned: list[keep.Clean] | None
+) -> tuple[Any, bool]:
+    """Writes the answer, its tallies and what is kept, and tells if it kept; or finds the answer of this key."""
+    at = deps.clock()
+    if asked.key is not None:
+        before = predictions.by_key(c, asked.shown.name, asked.key)
+        if before is not None:
+            if before.given != asked.given:
+                raise Conflict("This Idempotency-Key was used for something else.", do_next="Take a new key.")
+            return before, bool(inputs.of_prediction(c, before.id))
+    row = {
+        "at": at,
+        "id": asked.id,
+        "app": asked.shown.name,
+        "release": asked.live.release,
+        "form": told.form,
+        "arm": asked.arm,
+        "visitor": asked.visitor.id,
+        "network": asked.network,
+        "key": asked.key,
+        "given": asked.given,
+        "output": kept_output(told),
+        "held": asked.held,
+        "cached": False,
+        "ms": ms,
+    }
+    rows.add(c, tables.predictions, row)
+    tally(c, asked, "answers", ms, at)
+    if told.familiar is False:
+        tally(c, asked, "unfamiliar", 0.0, at)
+    found = predictions.get(c, asked.id)
+    # the yes may have ended while the model was at work
+    yes = keep.stands(c, asked.visitor.id) if cleaned else None
+    if cleaned and yes is not None:
+        keep.write(c, deps, collect.Kept(found, cleaned, yes.purposes, True, yes.text_version, at))
+    return found, yes is not None
+
+
+def tally(c: Any, asked: Asked, what: str, total: float, at: int) -> None:
+    """Counts one thing of this hour."""
+    tally_of = tallies.Tally(asked.shown.name, asked.live.release, asked.arm, at // HOUR_MS, what, 1, total)
+    tallies.add(c, tally_of)
+
+
+async def failed(deps: Deps, asked: Asked, error: TeahouseError) -> None:
+    """Counts an answer that did not come; errors of ours against the release, refusals of the input and of a crowd
+    not."""
+    if error.status >= 500 and not isinstance(error, QueueFull):
+        at = deps.clock()
+        await deps.house.db.write_async(lambda c: tally(c, asked, "errors", 0.0, at))
+    log.warning("not-answered", app=asked.shown.name, release=asked.live.release[:12], code=error.code, what=error.what)
+
+
+def kept_output(told: Answer) -> Any:
+    """What the row keeps of an output: a picture's type alone, for what a model made of a photo is the visitor's."""
+    if told.parts and isinstance(told.output, dict) and "picture" in told.output:
+        return {"picture": told.output.get("media_type")}
+    return told.output
+
+
+def shown_output(told: Answer) -> Any:
+    """What the visitor gets of an output: a picture as a data URL."""
+    if told.parts and isinstance(told.output, dict) and "picture" in told.output:
+        picture = told.parts[int(told.output["picture"])]
+        return {"picture": f"data:{picture.media_type};base64,{base64.b64encode(picture.data).decode()}"}
+    return told.output
+
+
+def body(deps: Deps, asked: Asked, row: Any, told: Answer, kept: bool) -> dict[str, Any]:
+    """The answer as the API gives it; of a repeated request the first answer."""
+    again = row.id != asked.id
+    output = row.output if again and not told.parts else shown_output(told)
+    return {
+        "id": ids.text(row.id),
+        "receipt": visitors.receipt(deps, row.id),
+        "app": row.app,
+        "release": row.release,
+        "output": output,
+        "confidence": confidence(output),
+        "familiar": told.familiar,
+        "latency_ms": round(row.ms, 2),
+        "feedback": feedback_choices(asked.live),
+        "kept": kept,
+    }
+
+
+def confidence(output: Any) -> float | None:
+    """How sure the answer is of itself, 0..1; None where it has no scores."""
+    scores = output.get("scores") if isinstance(output, dict) else None
+    return max(scores.values()) if scores else None
+
+
+def feedback_choices(live: Live) -> list[dict[str, Any]]:
+    """What may be said of an answer of this release: kinds, with the values of each."""
+    choices: list[dict[str, Any]] = []
+    if "agree" in live.output.feedback:
+        choices.append({"kind": "agree", "values": [True]})
+    if "correct" in live.output.feedback:
+        words = getattr(live.output, "words", None)
+        choices.append({"kind": "correct", "values": words() if words else []})
+    return choices
+
+
+async def events(deps: Deps, asked: Asked, work: asyncio.Task[dict[str, Any]]) -> AsyncIterator[bytes]:
+    """The place in the queue while it lasts, then the answer or the error. Who is let in before tells no one's place
+    upwards."""
+    place, wait = sys.maxsize, float("inf")
+    try:
+        while not work.done():
+            stands = deps.engine.place(asked.live.release, asked.parts)
+            if stands is not None:
+                place, wait = min(place, stands[0]), min(wait, stands[1])
+                yield event("queued", {"place": place, "wait_s": round(wait, 1)})
+            await asyncio.wait({work}, timeout=BEAT_S)
+        yield event("answer", work.result())
+    except TeahouseError as error:
+        yield event("error", {"error": error.as_dict()})
+    except Exception as error:  # edge: the stream has begun, so the error goes into it
+        log.error("request-broke", app=asked.shown.name, error=repr(error), exc_info=True)
+        yield event("error", {"error": refusals.BROKEN})
+    finally:
+        work.cancel()
+
+
+def event(name: str, data: Any) -> bytes:
+    """One event of a stream."""
+    return b"event: " + name.encode() + b"\ndata: " + msgspec.json.encode(data) + b"\n\n"

@@ -1,0 +1,210 @@
+"""Makes what is live equal to what the rollouts want, and calls the loop when a job waits."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from teahouse import telemetry
+from teahouse.engine.port import Ready, Wanted
+from teahouse.errors import TeahouseError
+from teahouse.feedback import retention
+from teahouse.model import shape
+from teahouse.site.deps import Deps, Live, Serving, Shown
+from teahouse.spec.fields import field_from_json
+from teahouse.store import apps, jobs, releases, rollouts, servings
+
+log = telemetry.log("site")
+
+LOOK_S = 0.2
+ASK_S = 2.0
+FOLD_S = 1.0
+RETRY_S = (2.0, 5.0, 15.0, 60.0)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the store says now: declarations by app, wanted releases, if a job waits."""
+
+    declared: tuple[Any, ...] = ()
+    wanted: tuple[Live, ...] = ()
+    job_waits: bool = False
+
+
+class Reconciler:
+    """Looks at the database's version five times a second; swaps the table of live releases in one assignment."""
+
+    def __init__(self, deps: Deps) -> None:
+        self.deps = deps
+        self.settled = asyncio.Event()
+        self.version: int | None = None
+        self.facts = Facts()
+        self.told: dict[tuple[str, str], tuple[str, int]] = {}
+        self.manifests: dict[str, shape.Manifest] = {}
+        self.asked = self.retry_at = self.fold_at = float("-inf")
+        self.failures = 0
+        self.day = ""
+
+    async def run(self) -> None:
+        """Goes on until it is cancelled; whatever breaks is logged and tried again."""
+        while True:
+            try:
+                await self.look()
+                await self.remind()
+                await self.fold()
+            except Exception as error:  # edge: the site goes on with what it has
+                log.error("reconcile-broke", error=repr(error), exc_info=True)
+                self.version = None
+                await asyncio.sleep(1)
+            await asyncio.sleep(LOOK_S)
+
+    async def look(self) -> None:
+        """One look: reads what changed, loads what is wanted, asks for the loop."""
+        now = time.monotonic()
+        version = self.deps.house.db.version()
+        if version != self.version:
+            before = self.facts
+            self.facts = await asyncio.to_thread(self.read)
+            changed = (before.declared, before.wanted) != (self.facts.declared, self.facts.wanted)
+            if changed or not self.settled.is_set():
+                self.failures, self.retry_at = 0, now
+            self.version = version
+        if self.retry_at <= now:
+            await self.settle()
+        if self.facts.job_waits and now - self.asked >= ASK_S:
+            self.asked = now
+            self.deps.ask_for_loop()
+
+    async def remind(self) -> None:
+        """Once a day, asks the loop for what is due once a day."""
+        at = self.deps.clock()
+        today = retention.day_of(at)
+        if today != self.day:
+            await self.deps.house.db.write_async(lambda c: retention.ask(c, at))
+            self.day = today
+
+    async def fold(self) -> None:
+        """Once a second, tries again to take out of the database's log what was erased while somebody read."""
+        db = self.deps.house.db
+        if db.checkpoint_due and time.monotonic() >= self.fold_at:
+            self.fold_at = time.monotonic() + FOLD_S
+            await asyncio.to_thread(db.checkpoint, patience=0)
+
+    def read(self) -> Facts:
+        """What the store says now. Runs in a thread."""
+        with self.deps.house.db.read() as c:
+            wanted = tuple(live for row in rollouts.wanted(c) if (live := self.live(c, row)) is not None)
+            return Facts(tuple(apps.all_latest(c)), wanted, bool(jobs.waiting(c)))
+
+    def live(self, c: Any, row: Any) -> Live | None:
+        """A wanted release with its fields; None for one whose manifest can not be read."""
+        try:
+            manifest = self.manifests.get(row.release) or shape.from_json(releases.get(c, row.release).manifest)
+            fields = {one["name"]: field_from_json(one) for one in manifest.fields}
+            output = field_from_json(manifest.output)
+        except (TeahouseError, AttributeError, KeyError) as error:
+            log.error("release-unreadable", release=row.release, error=repr(error))
+            return None
+        self.manifests[row.release] = manifest
+        number = releases.number(c, row.release)
+        return Live(row.app, row.release, number, row.seq, row.state, row.share, manifest, MappingProxyType(fields),
+                    output, form="", ready=False)  # fmt: skip
+
+    async def settle(self) -> None:
+        """Loads what is wanted beside what serves, swaps, and only then lets go of the rest."""
+        wanted = self.facts.wanted
+        before = [replace(live, state="shadow", share=0) for live in lives(self.deps.serving) if live.ready]
+        ready = await self.ensure([*wanted, *before])
+        new = self.serving(wanted, ready)
+        self.deps.serving = new
+        kept = {live.release for live in [*wanted, *lives(new)]}
+        if any(live.release not in kept for live in before):
+            await self.ensure([*wanted, *(live for live in before if live.release in kept)])
+        await self.tell(wanted, ready)
+        failed = any(ready[live.release].why for live in wanted)
+        self.retry_at = time.monotonic() + RETRY_S[min(self.failures, len(RETRY_S) - 1)] if failed else float("inf")
+        self.failures += failed
+        self.settled.set()
+
+    async def ensure(self, live: Sequence[Live]) -> dict[str, Ready]:
+        """What the engine says of each release, the wanted state first where one is there twice."""
+        wanted: dict[str, Wanted] = {}
+        for one in live:
+            wanted.setdefault(one.release, Wanted(one.app, one.release, one.state, one.share))
+        found = {ready.release: ready for ready in await self.deps.engine.ensure(list(wanted.values()))}
+        return {release: found.get(release) or Ready(release, why="the engine does not know it") for release in wanted}
+
+    def serving(self, wanted: Sequence[Live], ready: dict[str, Ready]) -> Serving:
+        """The new table. A champion that does not load leaves the one before in its place."""
+        shown: dict[str, Shown] = {}
+        for row in self.facts.declared:
+            of_app = [with_ready(live, ready[live.release]) for live in wanted if live.app == row.name]
+            shown[row.name] = Shown(
+                row.name,
+                row.title,
+                row.declaration,
+                champion=self.champion(row.name, of_app, ready),
+                canaries=tuple(live for live in of_app if live.state == "canary"),
+                shadows=tuple(live for live in of_app if live.state == "shadow"),
+            )
+        return Serving(MappingProxyType(shown), settled=True)
+
+    def champion(self, app: str, of_app: Sequence[Live], ready: dict[str, Ready]) -> Live | None:
+        """The wanted champion if it is loaded, else the one that served, else the wanted one with its trouble."""
+        new = next((live for live in of_app if live.state == "full"), None)
+        if new is None or new.ready:
+            return new
+        old = self.deps.serving.apps.get(app)
+        if old and old.champion and old.champion.release in ready and not ready[old.champion.release].why:
+            return with_ready(old.champion, ready[old.champion.release])
+        return new
+
+    async def tell(self, wanted: Sequence[Live], ready: dict[str, Ready]) -> None:
+        """Appends to `servings` what changed: ready, failed or gone, by release."""
+        # a new step of the rollout is told anew, so that who waits for it can tell it from the one before
+        states = {
+            (live.app, live.release): ("failed" if ready[live.release].why else "ready", live.seq) for live in wanted
+        }
+        gone = {key: ("gone", 0) for key in self.told if key not in states and self.told[key] != ("gone", 0)}
+        changed = {key: state for key, state in {**states, **gone}.items() if self.told.get(key) != state}
+        for live in wanted:
+            if ready[live.release].why and (live.app, live.release) in changed:
+                log.error("release-not-loaded", app=live.app, release=live.release, why=ready[live.release].why)
+        if not changed:
+            return
+        host, web, at = socket.gethostname(), self.deps.web, self.deps.clock()
+
+        def write(c: Any) -> None:
+            for (app, release), (state, _) in changed.items():
+                form = ready[release].form if release in ready else ""
+                servings.append(c, servings.Serving(host, web, app, release, form, state, at))
+
+        await self.deps.house.db.write_async(write)
+        self.told.update(changed)
+        log.info("serving", changed={f"{app}/{release[:12]}": state for (app, release), (state, _) in changed.items()})
+
+
+def lives(serving: Serving) -> list[Live]:
+    """Every release in the table."""
+    return [
+        live
+        for shown in serving.apps.values()
+        for live in (shown.champion, *shown.canaries, *shown.shadows)
+        if live is not None
+    ]
+
+
+def with_ready(live: Live, ready: Ready) -> Live:
+    """The release with what the engine said of it."""
+    return replace(live, form=ready.form, ready=not ready.why, why=ready.why or "")
+
+
+async def once(deps: Deps) -> None:
+    """One look, for a site without a reconciler at work (tests, a rehearsal)."""
+    reconciler = Reconciler(deps)
+    await reconciler.look()

@@ -1,0 +1,163 @@
+"""Pages to HTML, and the static files under addresses that change with their content.
+
+`render(page, nonce)` is the only way a page is made: Jinja2 with autoescape everywhere and no forgiving of unknown
+names. The hash in a static address is that of the whole folder, so that a module's relative imports stay inside it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import mimetypes
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup, escape
+from starlette.responses import HTMLResponse, Response
+
+from . import drawing, pages
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+
+
+def render(page: object, nonce: str, status: int = 200) -> HTMLResponse:
+    """The page as a response. `nonce` is the one of this response's content policy; nothing else may run."""
+    return HTMLResponse(html(page, nonce), status_code=status)
+
+
+def html(page: object, nonce: str) -> str:
+    """The page as text; raises jinja2.UndefinedError where a template asks for what the page does not declare."""
+    values = {f.name: getattr(page, f.name) for f in dataclasses.fields(page)}
+    return environment().get_template(page.template).render(values, nonce=nonce)
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """The templates' environment, made at the first page."""
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.globals.update(
+        static=static,
+        sureness=pages.sureness,
+        SURENESS=json.dumps(pages.SURENESS),
+        PURPOSE=pages.PURPOSE,
+        sparkline=drawing.sparkline,
+        chart=drawing.chart,
+        interval=drawing.interval,
+        floor_of=drawing.floor_of,
+        ring=drawing.ring,
+    )
+    env.filters.update(when=when, percent=percent, in_words=in_words, spoken=spoken, took=took, count=count)
+    env.filters.update(sentence=sentence, coded=coded)
+    return env
+
+
+# ---- words and numbers ---------------------------------------------------------------------------------------------
+
+
+def when(ms: int) -> Markup:
+    """A moment as <time>; UTC here, the browser turns it into the reader's own clock."""
+    moment = datetime.fromtimestamp(ms / 1000, UTC)
+    shown = f"{moment.day} {moment:%b %Y, %H:%M} UTC"
+    return Markup('<time datetime="{}" data-when="{}">{}</time>').format(
+        moment.isoformat(timespec="seconds"), ms, shown
+    )
+
+
+def percent(share: float) -> str:
+    """0.962 -> "96 %"; never 100 % unless all, never 0 % unless none."""
+    whole = round(share * 100)
+    if whole == 100 and share < 1:
+        whole = 99
+    if whole == 0 and share > 0:
+        return "< 1 %"
+    return f"{whole} %"
+
+
+def in_words(accuracy: pages.Accuracy) -> str:
+    """An accuracy as it is said: "right about 96 times in 100, measured on 600 photos"."""
+    about = round(accuracy.value * 100)
+    if about == 100 and accuracy.value < 1:
+        about = 99
+    return f"right about {about} times in 100, measured on {count(accuracy.n, 'photo')}"
+
+
+def spoken(label: str) -> str:
+    """A label as words: capital first, no underscores."""
+    words = label.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def sentence(words: str) -> str:
+    """Words as a sentence: capital first, a stop at its end; "" stays ""."""
+    return words[:1].upper() + words[1:] + ("." if words and words[-1] not in ".!?…" else "")
+
+
+def coded(words: str) -> Markup:
+    """Words with what stands between backticks as code."""
+    parts = words.split("`")
+    shown = (Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts))
+    return Markup("").join(shown)
+
+
+def took(seconds: float | None) -> str:
+    """Seconds as "41 s" or "2 min 5 s"; "" for None."""
+    if seconds is None:
+        return ""
+    whole = round(seconds)
+    return f"{whole} s" if whole < 90 else f"{whole // 60} min {whole % 60} s"
+
+
+def count(n: int, one: str, many: str = "") -> str:
+    """A number with its noun: 1 photo, 2,300 photos."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+# ---- static files --------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Stand:
+    """All static files in memory, and the hash over them."""
+
+    hash: str
+    files: dict[str, bytes]
+
+
+@cache
+def stand() -> Stand:
+    """Read once; the folder is part of the package and does not change while the site stands."""
+    names = sorted(p.relative_to(STATIC).as_posix() for p in STATIC.rglob("*") if p.is_file())
+    files = {name: (STATIC / name).read_bytes() for name in names}
+    digest = hashlib.sha256()
+    for name, data in files.items():
+        digest.update(f"{name}\0{len(data)}\0".encode() + data)
+    return Stand(digest.hexdigest()[:12], files)
+
+
+def static(path: str) -> str:
+    """The address of a static file; KeyError for one that is not there, so that a template can not misspell it."""
+    all_files = stand()
+    if path not in all_files.files:
+        raise KeyError(path)
+    return f"/static/{all_files.hash}/{path}"
+
+
+def static_file(hash: str, path: str) -> Response:
+    """The file, kept by browsers for ever; one of an older hash is answered with today's, unkept; 404 for others."""
+    data = stand().files.get(path)
+    if data is None:
+        return Response(status_code=404)
+    kind = "text/javascript" if path.endswith(".js") else mimetypes.guess_type(path)[0] or "application/octet-stream"
+    headers = FOREVER if hash == stand().hash else {**FOREVER, "Cache-Control": "no-cache"}
+    return Response(data, media_type=kind, headers=headers)

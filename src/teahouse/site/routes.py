@@ -1,0 +1,45 @@
+"""The site map: every path, who may use it, and the function that answers, in the order of matching."""
+
+from __future__ import annotations
+
+from teahouse.site import api, docs, health, keep, media, mine, owner_api, owner_pages, play, predict
+from teahouse.site.route import Route
+
+WORD = "Say if it was right, or what is right."
+PREDICTION = "/api/predictions/{id}"
+
+VISITOR: list[Route] = [
+    Route("GET", "/", "anyone", play.home, "home"),
+    Route("GET", "/mine", "visitor", mine.page, "mine"),
+    Route("GET", "/mine/{token}", "anyone", mine.page_by_link, "mine-link"),
+    Route("GET", "/media/{token}", "anyone", media.show, "media"),
+    Route("GET", "/docs", "anyone", docs.page, "docs"),
+    Route("GET", "/openapi.json", "anyone", docs.openapi, "openapi"),
+    Route("GET", "/static/{version}/{path:path}", "anyone", media.static, "static"),
+    Route("GET", "/healthz", "anyone", health.alive, "healthz"),
+    Route("GET", "/readyz", "anyone", health.ready, "readyz"),
+    Route("GET", "/metrics", "loopback", health.metrics, "metrics"),
+]
+
+API: list[Route] = [
+    Route("POST", "/api/apps/{app}/predictions", "anyone", predict.create, "predict", 201, plain=True, any_origin=True),
+    Route("GET", "/api/apps", "anyone", api.apps, "apps", summary="The apps of this site."),
+    Route("GET", "/api/apps/{app}", "anyone", api.app, "app", summary="One app, its fields and how often it is right."),
+    Route("GET", PREDICTION, "visitor", api.prediction, "prediction", summary="One prediction."),
+    Route("DELETE", PREDICTION, "visitor", api.forget, "forget", 204, summary="Forget one prediction."),
+    Route("POST", f"{PREDICTION}/feedback", "visitor", api.feedback, "feedback", 201, any_origin=True, summary=WORD),
+    Route("PUT", f"{PREDICTION}/input", "visitor", keep.put_input, "keep-input", 201, plain=True),
+    Route("GET", "/api/mine", "visitor", mine.listing, "mine-api", summary="What this site holds of the visitor."),
+    Route("DELETE", "/api/mine", "visitor", mine.forget, "forget-me", 204, summary="Forget me."),
+    Route("DELETE", "/api/mine/consent", "visitor", mine.end_consent, "end-consent", 204, summary="End the yes."),
+    Route("GET", "/api/mine/export", "visitor", mine.export, "export", plain=True),
+]
+
+# An app's page comes last: its path would match every other one of a single word.
+ROUTES: list[Route] = [
+    *VISITOR,
+    *API,
+    *owner_api.ROUTES,
+    *owner_pages.ROUTES,
+    Route("GET", "/{app}", "anyone", play.app_page, "play"),
+]

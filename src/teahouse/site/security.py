@@ -1,0 +1,263 @@
+"""The guard at the gate: hosts, origins, sizes, rates, and the headers of every response. Pure ASGI."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fastapi import Request
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.routing import compile_path
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from teahouse import telemetry
+from teahouse.errors import NotFound, Refused, TeahouseError, TooLarge, TooMany
+from teahouse.site import origin, refusals
+from teahouse.site.deps import Deps, deps_of
+from teahouse.site.route import Route
+
+log = telemetry.log("site")
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+BODY = 1_000_000
+PHOTO_BODY = 10_000_000 + 256_000  # the photo itself, and the frame that multipart puts around it
+UNCOUNTED, UNCOUNTED_BELOW = frozenset({"/healthz", "/readyz", "/metrics"}), ("/static/", "/media/")
+BODIES = 200_000_000  # bytes of bodies in memory at once, in this process
+ANY_ORIGIN_HEADERS = "Content-Type, Accept, Idempotency-Key, X-Consent, X-Receipt"
+
+POLICY = (
+    "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; style-src 'self' 'nonce-{nonce}'; "
+    "img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; font-src 'self'; manifest-src 'self'; "
+    "worker-src 'self'; form-action 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'"
+)
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=(), interest-cohort=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+}
+
+
+class Guard:
+    """Everything that is decided about a request before a handler sees it, and about a response after."""
+
+    def __init__(self, app: ASGIApp, deps: Deps, site_map: Sequence[Route]) -> None:
+        self.app, self.deps = app, deps
+        self.hosts = origin.own_hosts(deps.settings)
+        self.proxies = origin.Proxies(deps.settings.limits.trusted_proxies)
+        self.open = [(route.method, compile_path(route.path)[0]) for route in site_map if route.any_origin]
+        self.rate = Rate(deps.settings.limits.requests_per_minute)
+        self.bodies = Room(BODIES)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        nonce = secrets.token_urlsafe(16)
+        scope["state"] = {**scope.get("state", {}), "nonce": nonce}
+        self.proxies.unwrap(scope, headers)
+        open_to = self.methods_of_any_origin(scope["path"])
+        gate = Gate(send, self.dress(scope, headers, nonce, open_to))
+        request, body = Request(scope), Body(receive, body_limit(scope), self.bodies)
+        try:
+            if scope["method"] == "OPTIONS" and open_to and "access-control-request-method" in headers:
+                self.check_host(headers)
+                await preflight(open_to)(scope, receive, gate)
+                return
+            self.check(scope, headers, scope["method"] in open_to)
+            await self.app(scope, body, gate)
+        except ClientDisconnect:
+            log.info("client-left", path=scope["path"])
+        except (TeahouseError, HTTPException) as error:
+            await gate.refuse(request, scope, receive, error)
+        except Exception as error:  # edge: whatever breaks is logged, and told without a trace
+            log.error("request-broke", method=scope["method"], path=scope["path"], error=repr(error), exc_info=True)
+            await gate.refuse(request, scope, receive, error)
+        finally:
+            body.let_go()
+
+    def methods_of_any_origin(self, path: str) -> list[str]:
+        """The methods that any origin may use on this path."""
+        return [method for method, pattern in self.open if pattern.match(path)]
+
+    def check(self, scope: Scope, headers: Headers, any_origin: bool) -> None:
+        """Raises where the request may not pass: host, size, origin, rate, in that order."""
+        self.check_host(headers)
+        check_size(headers, body_limit(scope))
+        if "\x00" in scope["path"] or "\\" in scope["path"]:
+            raise NotFound(refusals.WORDS[404])
+        if scope["method"] not in SAFE and not any_origin:
+            check_origin(scope, headers, self.deps)
+        if scope["path"] not in UNCOUNTED and not scope["path"].startswith(UNCOUNTED_BELOW):
+            self.rate.take(origin.network_of((scope.get("client") or ("",))[0]))
+
+    def check_host(self, headers: Headers) -> None:
+        """Raises 421 unless the one Host header names this site."""
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or origin.host_name(hosts[0]) not in self.hosts:
+            raise HTTPException(421)
+
+    def dress(self, scope: Scope, headers: Headers, nonce: str, open_to: list[str]) -> Callable[[Message], None]:
+        """What puts the headers on a response; a handler's own stand."""
+
+        def on(message: Message) -> None:
+            out = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                out.setdefault(name, value)
+            out.setdefault("Content-Security-Policy", POLICY.format(nonce=nonce))
+            if origin.is_https(scope, headers, self.deps.settings):
+                out.setdefault("Strict-Transport-Security", "max-age=63072000")
+            if scope["method"] in open_to and "set-cookie" not in out:
+                out.setdefault("Access-Control-Allow-Origin", "*")
+                out.setdefault("Access-Control-Expose-Headers", "Retry-After")
+
+        return on
+
+
+class Gate:
+    """The sending side of one response: dresses it, and knows if it has begun."""
+
+    def __init__(self, send: Send, dress: Callable[[Message], None]) -> None:
+        self.send, self.dress, self.begun = send, dress, False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.begun = True
+            self.dress(message)
+        await self.send(message)
+
+    async def refuse(self, request: Request, scope: Scope, receive: Receive, error: Exception) -> None:
+        """Answers with the error, unless an answer has begun; then the connection ends."""
+        if self.begun:
+            raise ConnectionAbortedError("the answer had begun") from error
+        if isinstance(error, TeahouseError):
+            response = await refusals.refused(request, error)
+        elif isinstance(error, HTTPException):
+            response = await refusals.http_refused(request, error)
+        else:
+            response = refusals.broken(request)
+        await response(scope, receive, self)
+
+
+class Rate:
+    """How often one network, or one visitor, may ask: generous, counted in this process alone."""
+
+    def __init__(self, per_minute: int) -> None:
+        self.item = RateLimitItemPerMinute(per_minute)
+        self.limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+
+    def take(self, who: str) -> None:
+        """Counts one request, or raises TooMany."""
+        if self.limiter.hit(self.item, who):
+            return
+        raise TooMany("Too many requests at once.", "This site limits them so that everybody gets an answer.",
+                      "Wait a minute and try again.", retry_after=20)  # fmt: skip
+
+
+def check_size(headers: Headers, limit: int) -> None:
+    """Raises for a Content-Length that is none, is double or too large, and for a compressed body."""
+    lengths = headers.getlist("content-length")
+    if len(lengths) > 1 or any(not re.fullmatch(r"[0-9]{1,12}", length) for length in lengths):
+        raise HTTPException(400)
+    if lengths and "transfer-encoding" in headers:
+        raise HTTPException(400)
+    if lengths and int(lengths[0]) > limit:
+        raise too_large(limit)
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise HTTPException(415)
+
+
+def check_origin(scope: Scope, headers: Headers, deps: Deps) -> None:
+    """Raises 403 unless one of this site's pages sent it, or it brings no cookie and an authority of its own."""
+    authority = "authorization" in headers or "x-receipt" in headers
+    if authority and "cookie" not in headers:
+        return
+    if not origin.same_origin(scope, headers, deps.settings):
+        raise Refused("This request did not come from a page of this site.", "Another site may have sent it.",
+                      "Open the page here and try again.")  # fmt: skip
+
+
+def too_large(limit: int) -> TooLarge:
+    """The refusal of a body over `limit` bytes."""
+    return TooLarge("That is too much at once.", f"The limit is {limit / 1e6:.0f} MB.", "Send less.")
+
+
+def body_limit(scope: Scope) -> int:
+    """Bytes that a body to this path may have."""
+    return PHOTO_BODY if scope["path"].endswith(("/predictions", "/input")) else BODY
+
+
+@dataclass
+class Room:
+    """How many bytes of bodies this process holds, of all requests together, and may hold."""
+
+    most: int
+    taken: int = 0
+
+
+class Body:
+    """`receive` that counts while a body streams in, and refuses what goes over its own limit or over the room that all
+    of them have; what it counted is held until the request is answered."""
+
+    def __init__(self, receive: Receive, limit: int, room: Room) -> None:
+        self.receive, self.limit, self.room, self.seen = receive, limit, room, 0
+
+    async def __call__(self) -> Message:
+        message = await self.receive()
+        size = len(message.get("body", b""))
+        self.seen += size
+        self.room.taken += size
+        if self.seen > self.limit:
+            raise HTTPException(413)
+        if size and self.room.taken > self.room.most:
+            raise HTTPException(503, headers={"Retry-After": "3"})
+        return message
+
+    def let_go(self) -> None:
+        """The request is over."""
+        self.room.taken -= self.seen
+        self.seen = 0
+
+
+def preflight(methods: list[str]) -> Response:
+    """The answer to a browser's question whether any origin may use this path: yes, without credentials."""
+    allowed = {
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Allow-Methods": ", ".join(methods),
+        "Access-Control-Allow-Headers": ANY_ORIGIN_HEADERS,
+        "Access-Control-Max-Age": "600",
+    }
+    return Response(status_code=204, headers=allowed)
+
+
+def client_address(request: Request) -> str:
+    """The address of who asks, behind the trusted proxies; '' where there is none."""
+    return request.client.host if request.client else ""
+
+
+def refuse_plain_owner(request: Request) -> None:
+    """Raises where the owner's side is asked for over plain http under a name that is not this machine's."""
+    host = origin.host_name(request.headers.get("host", ""))
+    if host in origin.LOOPBACK_HOSTS or origin.is_https(request.scope, request.headers, deps_of(request).settings):
+        return
+    raise HTTPException(421)
+
+
+def refuse_remote(request: Request) -> None:
+    """Raises NotFound unless the request comes from this machine and asks for it by a loopback name."""
+    here = origin.is_loopback(client_address(request)) and "x-forwarded-for" not in request.headers
+    if not here or origin.host_name(request.headers.get("host", "")) not in origin.LOOPBACK_HOSTS:
+        raise NotFound(refusals.WORDS[404])

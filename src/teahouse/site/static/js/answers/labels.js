@@ -1,0 +1,48 @@
+// An answer of a Labels output: its words, a bar a label, and the chips that say it back.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export const spoken = (label) => label.replaceAll("_", " ").replace(/^./, (c) => c.toUpperCase());
+export const sure = (confidence, list) => list.find(([floor]) => confidence >= floor)[1];
+
+export function percent(share) {
+  const whole = Math.round(share * 100);
+  return whole === 100 && share < 1 ? "99 %" : whole === 0 && share > 0 ? "< 1 %" : `${whole} %`;
+}
+
+/** Writes the answer into the places that the page has for it. */
+export function draw(root, { output, confidence }, { labels, sureness }) {
+  root.querySelector("[data-label]").textContent = spoken(output.label);
+  root.querySelector("[data-sure]").textContent = sure(confidence, sureness);
+  const shown = labels.length <= 5 ? labels : ranked(output.scores).slice(0, 5);
+  const list = root.querySelector("[data-bars]");
+  while (list.children.length < shown.length) list.append(bar());
+  while (list.children.length > shown.length) list.lastChild.remove();
+  shown.forEach((label, i) => {
+    const [name, drawn, share] = list.children[i].children;
+    list.children[i].classList.toggle("first", label === output.label);
+    name.textContent = spoken(label);
+    drawn.firstElementChild.setAttribute("width", `${(output.scores[label] * 100).toFixed(1)}%`);
+    share.textContent = percent(output.scores[label]);
+  });
+}
+
+/** What one tap can say: {words, kind, value}, the likeliest first; past six the rest as `more`. */
+export function chips({ output }, { labels }) {
+  const others = labels.length <= 5 ? labels : ranked(output.scores);
+  const wrong = others.filter((l) => l !== output.label).map((l) => ({ words: `It was ${l.replaceAll("_", " ")}`, kind: "correct", value: l }));
+  return { first: [{ words: "Yes", kind: "agree", value: true }, ...wrong.slice(0, 5)], more: wrong.slice(5) };
+}
+
+const ranked = (scores) => Object.keys(scores).sort((a, b) => scores[b] - scores[a]);
+
+function bar() {
+  const item = document.createElement("li");
+  const [name, share] = ["name", "share"].map((kind) => Object.assign(document.createElement("span"), { className: kind }));
+  const drawn = document.createElementNS(SVG, "svg");
+  drawn.setAttribute("aria-hidden", "true");
+  const rect = drawn.appendChild(document.createElementNS(SVG, "rect"));
+  for (const [key, value] of [["height", "100%"], ["rx", "5"], ["width", "0"]]) rect.setAttribute(key, value);
+  item.append(name, drawn, share);
+  return item;
+}

@@ -1,0 +1,71 @@
+// Requests to this site: one shape of error, JSON or an event stream as the answer.
+
+/** Refusals that the same request gets again, however often it is sent. */
+const FINAL = ["input-refused", "input-broke-model", "too-large", "not-found", "conflict", "nothing-to-do"];
+
+export class Refusal extends Error {
+  constructor({ code = "unknown", what = "That did not work.", do_next = "", ...more } = {}) {
+    super(what);
+    Object.assign(this, { code, what, do_next, final: FINAL.includes(code), ...more });
+  }
+}
+
+const OFFLINE = { code: "offline", what: "I can not reach the house.", do_next: "Look to your connection, then try again." };
+const TOO_LONG = { code: "too-long", what: "No answer came.", do_next: "The house may be busy. Try again in a moment." };
+
+/** The JSON of the answer, or null where it has none; throws Refusal. `on(event, data)` hears a stream's steps. */
+export async function call(path, { method = "GET", body, headers = {}, on, patience = 60000 } = {}) {
+  const plain = body !== undefined && !(body instanceof Blob);
+  const all = { Accept: on ? "text/event-stream, application/json;q=0.9" : "application/json", ...headers };
+  if (plain) all["Content-Type"] = "application/json";
+  let response;
+  try {
+    response = await fetch(path, { method, headers: all, body: plain ? JSON.stringify(body) : body, signal: AbortSignal.timeout(patience) });
+    if (!response.ok) throw new Refusal(await errorOf(response));
+    if (response.headers.get("Content-Type")?.startsWith("text/event-stream")) return await listen(response.body, on);
+    if (response.status === 204) return null;
+    return response.headers.get("Content-Type")?.includes("json") ? await response.json() : null;
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw new Refusal(error.name === "TimeoutError" ? TOO_LONG : OFFLINE);
+  }
+}
+
+async function errorOf(response) {
+  const given = await response.json().catch(() => ({}));
+  return { status: response.status, ...(given.error ?? { what: "The house could not answer.", do_next: "Try again in a moment." }) };
+}
+
+async function listen(stream, on) {
+  let answer;
+  for await (const [event, data] of events(stream)) {
+    if (event === "error") throw new Refusal(data.error ?? data);
+    if (event === "answer") answer = data;
+    else on?.(event, data);
+  }
+  if (!answer) throw new Refusal(TOO_LONG);
+  return answer;
+}
+
+/** The [event, JSON] pairs of a text/event-stream. */
+export async function* events(stream) {
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    rest += value.replaceAll("\r", "");
+    let end;
+    while ((end = rest.indexOf("\n\n")) >= 0) {
+      const lines = rest.slice(0, end).split("\n");
+      rest = rest.slice(end + 2);
+      const of = (name) => lines.filter((l) => l.startsWith(name + ":")).map((l) => l.slice(name.length + 1).trim()).join("\n");
+      if (of("data")) yield [of("event") || "message", JSON.parse(of("data"))];
+    }
+  }
+}
+
+/** A key for one attempt and its retries. crypto.randomUUID is missing on plain http, which phones on a home net use. */
+export function freshKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,159 @@
+// The owner's queue: one photo, one key. Decisions are sent in order behind the next photo, so nobody waits.
+
+import { tell } from "./act.js";
+import { percent } from "./answers/labels.js";
+import { call } from "./api.js";
+
+const root = document.getElementById("review");
+const { app } = root.dataset;
+const find = (name) => root.querySelector(`[data-${name}]`);
+const spoken = (label) => label.replaceAll("_", " ").replace(/^./, (c) => c.toUpperCase());
+const choices = JSON.parse(root.dataset.choices);
+
+const queue = [];
+const past = [];
+const badge = document.querySelector("[data-waiting]");
+let left = Number(root.dataset.left), done = Number(root.dataset.done), sending = Promise.resolve(), dry = false;
+
+async function fill() {
+  const told = await call(`/api/owner/reviews?app=${app}`);
+  const seen = new Set([...queue, ...past].map((item) => item.label));
+  const fresh = told.items.filter((item) => !seen.has(item.label));
+  queue.push(...fresh);
+  dry = fresh.length === 0;
+  left = Math.max(told.left, queue.length);
+}
+
+function count() {
+  find("count").textContent = left ? `${left.toLocaleString()} to go` : "All reviewed";
+  find("meter").firstElementChild.setAttribute("width", `${(100 * done) / Math.max(1, done + left)}%`);
+  find("undo").disabled = past.length === 0;
+  badge.hidden = !left;
+  badge.firstChild.data = left.toLocaleString();
+}
+
+function show() {
+  const item = queue[0];
+  count();
+  find("judge").hidden = !item;
+  find("done-note").hidden = Boolean(item);
+  if (!item) return find("done-note").querySelector("h2").focus();
+  find("photo").hidden = false;
+  find("photo").src = item.photo;
+  for (const next of queue.slice(1, 4)) new Image().src = next.photo;
+  // Who judges a row that will judge releases sees neither the visitor's word nor the release's guess.
+  const guess = item.held ? null : item.guess;
+  find("held").hidden = !item.held;
+  find("guess").hidden = find("word").hidden = item.held;
+  const share = guess?.scores?.[guess.label];
+  find("guess").textContent = guess ? `It said ${guess.label.replaceAll("_", " ")}${share ? `, ${percent(share)}` : ""}` : "";
+  find("word").textContent = item.held ? "" : item.word ? `The visitor said ${item.word.replaceAll("_", " ")}.` : "The visitor said nothing.";
+  for (const button of root.querySelectorAll("[data-choice]")) button.classList.toggle("guessed", button.dataset.choice === guess?.label);
+}
+
+function decide(decision, label) {
+  const item = queue.shift();
+  if (!item) return;
+  past.push(item);
+  left = Math.max(0, left - 1);
+  done += 1;
+  show();
+  const truth = label ? { label } : null;
+  later(async () => {
+    await call("/api/owner/reviews", { method: "POST", body: { label: item.label, decision, truth } });
+    item.written = true;
+  }, item);
+  if (queue.length < 5 && !dry) later(async () => (await fill(), show()));
+}
+
+function undo() {
+  if (!past.length) return;
+  const item = past.pop();
+  queue.unshift(item);
+  left += 1;
+  done = Math.max(0, done - 1);
+  show();
+  later(async () => {
+    if (!item.written) return; // it was refused: what would be taken back is the decision before it
+    // Named, so that a repeat after a lost answer takes no other decision back: the house refuses it, and that is well.
+    await call(`/api/owner/reviews?label=${item.label}`, { method: "DELETE" }).catch((error) => {
+      if (!error.final) throw error;
+      note(`${error.what} ${error.why ?? ""}`);
+    });
+    item.written = false;
+  });
+}
+
+/** Takes a photo out that can not be decided on any more: its visitor deleted it. */
+function skip(item, words) {
+  if (queue.includes(item)) {
+    queue.splice(queue.indexOf(item), 1);
+    left = Math.max(0, left - 1);
+  } else if (past.includes(item)) {
+    past.splice(past.indexOf(item), 1);
+    done = Math.max(0, done - 1);
+  }
+  note(words);
+  show();
+}
+
+/** Words that stand for a while. */
+function note(words) {
+  tell(words);
+  setTimeout(() => (document.querySelector("[data-note]").hidden = true), 6000);
+}
+
+/** Runs `send` after all that was asked before. A refusal stops the queue until it went through; one that would come
+ * again and again skips `item`. */
+function later(send, item) {
+  sending = sending.then(async () => {
+    for (;;) {
+      try {
+        return await send();
+      } catch (error) {
+        if (error.status === 401) return location.assign(`/owner/login?again=1&next=${encodeURIComponent(location.pathname + location.search)}`);
+        if (error.final) return item ? skip(item, `${error.what} ${error.why ?? ""}`) : tell(error.what);
+        await retry(error);
+      }
+    }
+  });
+}
+
+function retry(error) {
+  find("what").textContent = error.what;
+  find("next").textContent = error.do_next ?? "";
+  find("trouble").hidden = false;
+  return new Promise((again) => {
+    find("retry").onclick = () => {
+      find("trouble").hidden = true;
+      again();
+    };
+  });
+}
+
+function guessed() {
+  const item = queue[0];
+  if (item && !item.held && item.guess) decide("accept", item.guess.label);
+}
+
+find("photo").addEventListener("error", () => {
+  const item = queue[0];
+  later(async () => {
+    if (queue.includes(item) && (await fetch(item.photo).catch(() => null))?.status === 404) skip(item, "This photo is gone: its visitor deleted it.");
+  });
+});
+for (const button of root.querySelectorAll("[data-choice]")) button.addEventListener("click", () => decide("accept", button.dataset.choice));
+find("aside").addEventListener("click", () => decide("set_aside"));
+find("undo").addEventListener("click", undo);
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || !find("trouble").hidden) return;
+  const key = event.key.toLowerCase();
+  if (key === "enter" && !event.target.closest("a, button, summary")) guessed();
+  else if (key === "s") decide("set_aside");
+  else if (key === "z") undo();
+  else if (/^[1-9]$/.test(key) && choices[key - 1]) decide("accept", choices[key - 1]);
+});
+addEventListener("beforeunload", (event) => !find("trouble").hidden && event.preventDefault());
+document.addEventListener("house:change", () => dry && later(async () => (await fill(), queue.length && find("judge").hidden && show())));
+
+later(async () => (await fill(), show()));

@@ -1,0 +1,192 @@
+"""The review queue: what the owner sees, decides, takes back; and the training that it sets off, once."""
+
+from teahouse import ids
+from teahouse.store import apps, jobs, labels, predictions, reviews
+from teahouse.testing import APP, tiny_declaration
+
+QUEUE = f"/api/owner/reviews?app={APP}"
+
+
+def queue(owner):
+    return owner.get(QUEUE).json()
+
+
+def hold(site, share):
+    """Makes the lot draw everybody (1) or nobody (0) from now on."""
+    shown = dict(site.deps.serving.apps)
+    declaration = {**tiny_declaration(), "held": share}
+    shown[APP] = type(shown[APP])(**{**shown[APP].__dict__, "declaration": declaration})
+    site.deps.serving = type(site.deps.serving)(shown, settled=True)
+
+
+def declare(site, **changes):
+    row = (APP, "Warm or cold?", tiny_declaration(**changes), "", ids.now_ms())
+    site.house.db.write(lambda c: apps.declare(c, *row))
+
+
+def decide(owner, label, word=None, decision="accept"):
+    truth = {"label": word} if word else None
+    return owner.post("/api/owner/reviews", json={"label": label, "decision": decision, "truth": truth})
+
+
+def test_a_corrected_photo_stands_in_the_queue_with_the_guess_and_the_word(quick, owner, guest):
+    hold(quick, 0)
+    guest("warm", 1, "cold")
+    told = queue(owner)
+    (item,) = told["items"]
+    assert told["left"] == 1 and item["word"] == "cold" and item["guess"]["label"] == "warm"
+    assert item["choices"] == ["warm", "cold"] and item["held"] is False
+    photo = owner.get(item["photo"])
+    assert photo.status_code == 200 and photo.headers["content-type"].startswith("image/")
+    assert photo.headers["content-security-policy"] == "sandbox; default-src 'none'"
+    assert photo.headers["x-content-type-options"] == "nosniff" and "no-store" in photo.headers["cache-control"]
+    assert quick.visitor().get(item["photo"]).status_code == 401
+
+
+def test_a_photo_drawn_by_lot_is_shown_bare_and_takes_the_owners_own_word_alone(quick, owner, guest):
+    hold(quick, 1)
+    guest("warm", 1, "cold")
+    (item,) = queue(owner)["items"]
+    assert item["held"] and "word" not in item and "guess" not in item
+    assert decide(owner, item["label"]).status_code == 422
+    assert decide(owner, item["label"], "warm").status_code == 201
+    with quick.house.db.read() as c:
+        row = labels.get(c, ids.parse(item["label"]))
+    assert row.split == "test" and row.answer == {"label": "warm"} and not row.is_live_gold, (
+        "the first photo never judges"
+    )
+
+
+def test_drawn_photos_come_first_and_their_order_says_nothing_of_their_answers(quick, owner, guest):
+    hold(quick, 1)
+    for seed in range(8):
+        guest("warm" if seed < 4 else "cold", seed, "cold")
+    hold(quick, 0)
+    guest("neither", 20, "cold")
+    items = queue(owner)["items"]
+    assert [item["held"] for item in items] == [True] * 8 + [False]
+    with quick.house.db.read() as c:
+        by_random = sorted((row.id[8:], ids.text(row.id)) for row in labels.of_app(c, APP) if row.held)
+    assert [item["label"] for item in items[:8]] == [text for _, text in by_random]
+
+
+def test_accepting_takes_the_visitors_word_and_mending_the_owners(quick, owner, guest):
+    hold(quick, 0)
+    guest("warm", 1, "cold")
+    guest("cold", 2, "cold")
+    first, second = (item["label"] for item in queue(owner)["items"])
+    assert decide(owner, first).json()["left"] == 1
+    assert decide(owner, second, "warm").json() == {"label": second, "left": 0}
+    with quick.house.db.read() as c:
+        assert labels.get(c, ids.parse(first)).answer == {"label": "cold"}
+        assert labels.get(c, ids.parse(second)).answer == {"label": "warm"}
+        assert labels.counts(c, APP)["accepted"] == 2
+
+
+def test_a_label_that_the_app_does_not_know_is_refused(quick, owner, guest):
+    hold(quick, 0)
+    guest("warm", 1, "cold")
+    (item,) = queue(owner)["items"]
+    for word in ("coldd", "", "<script>", "warm,cold", 3, ["cold"], None):
+        given = {"label": item["label"], "decision": "accept", "truth": {"label": word}}
+        assert owner.post("/api/owner/reviews", json=given).status_code == 422, word
+    assert queue(owner)["left"] == 1
+
+
+def test_undo_takes_decisions_back_one_by_one_from_the_last(quick, owner, guest):
+    hold(quick, 0)
+    for seed in range(3):
+        guest("warm", seed, "cold")
+    given = [item["label"] for item in queue(owner)["items"]]
+    for label in given:
+        decide(owner, label, decision="set_aside")
+    assert [owner.delete("/api/owner/reviews").json() for _ in given] == [
+        {"label": label, "left": left + 1} for left, label in enumerate(reversed(given))
+    ]
+    assert owner.delete("/api/owner/reviews").status_code == 409
+    with quick.house.db.read() as c:
+        assert reviews.left(c, APP) == 3 and labels.counts(c, APP)["set_aside"] == 0
+
+
+def test_a_training_is_asked_for_once_when_enough_labels_are_there(quick, owner, guest):
+    hold(quick, 0)
+    declare(quick, retrain_after=3)
+    for seed in range(4):
+        guest("warm", seed, "cold")
+    given = [item["label"] for item in queue(owner)["items"]]
+    told = [decide(owner, label).json().get("job") for label in given]
+    assert told[:2] == [None, None] and told[2] and told[3] == told[2]
+    with quick.house.db.read() as c:
+        (job,) = jobs.waiting(c)
+    assert (job.kind, job.app, ids.text(job.id)) == ("retrain", APP, told[2])
+
+
+def test_set_aside_and_held_photos_set_no_training_off(quick, owner, guest):
+    declare(quick, retrain_after=1)
+    hold(quick, 1)
+    guest("warm", 1, "cold")
+    hold(quick, 0)
+    guest("cold", 2, "cold")
+    for item in queue(owner)["items"]:
+        decide(owner, item["label"], "warm" if item["held"] else None, "accept" if item["held"] else "set_aside")
+    with quick.house.db.read() as c:
+        assert jobs.waiting(c) == []
+
+
+def test_where_trainings_are_by_hand_none_begins_by_itself(quick, owner, guest):
+    hold(quick, 0)
+    declare(quick, retrain_after=1)
+    quick.deps.settings.loop.train = "hand"
+    guest("warm", 1, "cold")
+    assert decide(owner, queue(owner)["items"][0]["label"]).json().get("job") is None
+
+
+def test_a_photo_that_its_visitor_forgot_is_gone_from_the_queue_and_the_page(quick, owner, guest):
+    prediction = guest("warm", 1, "cold")
+    (item,) = queue(owner)["items"]
+    job = owner.post("/api/owner/jobs", json={"kind": "erase", "args": {"prediction": prediction}})
+    assert job.status_code == 202, job.text
+    assert queue(owner) == {"items": [], "left": 0}
+    assert owner.get(item["photo"]).status_code == 404
+    assert decide(owner, item["label"], "warm").status_code == 404
+    with quick.house.db.read() as c:
+        assert predictions.get(c, ids.parse(prediction)).output is None
+        assert len(jobs.waiting(c)) == 1
+    told = owner.get("/api/owner/erasures").json()
+    assert {"prediction", "label"} == {one["kind"] for one in told["erasures"]}
+    assert owner.get(f"/api/owner/erasures?after={told['after']}").json()["erasures"] == []
+
+
+def test_an_erasure_says_what_to_erase(owner):
+    for args in ({}, {"prediction": 3}, {"path": "/etc"}, {"prediction": "x", "visitor": "y"}):
+        assert owner.post("/api/owner/jobs", json={"kind": "erase", "args": args}).status_code == 422, args
+
+
+def test_no_photo_lies_under_any_other_name(owner):
+    for label in ("x", "../house.db", "%2e%2e%2fhouse.db", "00000000-0000-0000-0000-000000000000"):
+        assert owner.get(f"/owner/media/{label}").status_code == 404, label
+
+
+def test_an_undo_that_is_repeated_takes_back_no_second_decision(quick, owner, guest):
+    hold(quick, 0)
+    for seed in range(2):
+        guest("warm", seed, "cold")
+    first, second = (item["label"] for item in queue(owner)["items"])
+    decide(owner, first, "warm")
+    decide(owner, second, "warm")
+    assert owner.delete(f"/api/owner/reviews?label={first}").status_code == 409
+    told = [owner.delete(f"/api/owner/reviews?label={second}").status_code for _ in range(2)]
+    assert told == [200, 409]
+    with quick.house.db.read() as c:
+        assert labels.get(c, ids.parse(first)).decision == "accept"
+
+
+def test_a_decision_that_is_repeated_is_one(quick, owner, guest):
+    hold(quick, 0)
+    guest("warm", 1, "cold")
+    label = queue(owner)["items"][0]["label"]
+    assert [decide(owner, label, "warm").status_code for _ in range(2)] == [201, 201]
+    assert owner.delete(f"/api/owner/reviews?label={label}").status_code == 200
+    assert owner.delete("/api/owner/reviews").status_code == 409
+    with quick.house.db.read() as c:
+        assert labels.get(c, ids.parse(label)).decision is None

@@ -1,0 +1,110 @@
+"""The pages that anyone may see, and the health of the house."""
+
+import re
+from dataclasses import replace
+
+from teahouse.store import apps, lineage
+from teahouse.testing import APP, expected
+
+HTML = {"Accept": "text/html"}
+
+
+def test_with_one_app_the_home_page_is_its_play_page_already_answered(site):
+    page = site.client.get("/", headers=HTML).text
+    assert "Warm or cold?" in page and f'data-app="{APP}"' in page
+    first = (site.house.releases / site.release / "examples" / "0.png").read_bytes()
+    assert f">{expected(first)['label'].capitalize()}<" in page.replace("\n", "")
+    pictures = re.findall(r'data-sample="([^"]+)"', page)
+    assert len(pictures) == 2
+    assert site.client.get(pictures[0]).content == first
+
+
+def test_every_page_answers_with_its_own_nonce(site):
+    nonces = set()
+    for path in ("/", f"/{APP}", "/mine", "/docs", "/nothing"):
+        response = site.client.get(path, headers=HTML)
+        nonce = re.search(r"'nonce-([\w-]+)'", response.headers["content-security-policy"]).group(1)
+        assert set(re.findall(r'nonce="([^"]+)"', response.text)) <= {nonce}
+        nonces.add(nonce)
+    assert len(nonces) == 5
+
+
+def test_with_several_apps_the_home_page_is_the_shelf(site):
+    import asyncio
+
+    from teahouse.site import reconcile
+    from teahouse.testing import tiny_declaration
+
+    declared = tiny_declaration("second")
+    site.house.db.write(lambda c: apps.declare(c, "second", "The second", declared, "", 1))
+    asyncio.run(reconcile.once(site.deps))
+    page = site.client.get("/", headers=HTML).text
+    assert "The second" in page and f'href="/{APP}"' in page
+    closed = site.client.get("/second", headers=HTML)
+    assert closed.status_code == 200 and "not open yet" in closed.text
+    assert site.client.get("/api/apps/second").json()["open"] is False
+
+
+def test_a_release_that_does_not_load_says_so_with_503(site):
+    shown = site.deps.serving.apps[APP]
+    resting = replace(shown, champion=replace(shown.champion, ready=False, why="it is broken"))
+    site.deps.serving = replace(site.deps.serving, apps={APP: resting})
+    page = site.client.get("/", headers=HTML)
+    assert page.status_code == 503 and page.headers["retry-after"] == "5"
+    assert site.client.get("/readyz").status_code == 503
+
+
+def test_what_is_not_there_is_told_in_the_register_of_who_asks(site):
+    page = site.client.get("/nothing", headers=HTML)
+    assert page.status_code == 404 and page.headers["content-type"].startswith("text/html")
+    assert site.client.get("/api/nothing", headers=HTML).json()["error"]["code"] == "not-found"
+    assert site.client.get("/nothing").json()["error"]["code"] == "not-found"
+
+
+def test_the_accuracy_of_the_champion_is_told_with_its_interval(site, monkeypatch):
+    interval = {"value": 0.93, "low": 0.9, "high": 0.96, "n": 300}
+
+    class Verdict:
+        numbers = {"gold": {"challenger_interval": interval}}
+
+    monkeypatch.setattr(lineage, "verdict_on", lambda c, candidate: Verdict)
+    assert site.client.get(f"/api/apps/{APP}").json()["accuracy"] == interval
+    assert "93 times in 100" in site.client.get("/", headers=HTML).text
+
+
+def test_the_openapi_document_has_each_apps_own_path_and_every_api_route(site):
+    from teahouse.site.routes import ROUTES
+
+    document = site.client.get("/openapi.json").json()
+    post = document["paths"][f"/api/apps/{APP}/predictions"]["post"]
+    assert set(post["requestBody"]["content"]) == {"image/*", "multipart/form-data", "application/json"}
+    for route in ROUTES:
+        if route.path.startswith("/api/") and not route.path.startswith("/api/owner") and route.name != "predict":
+            assert route.method.lower() in document["paths"][route.path]
+    page = site.client.get("/docs", headers=HTML).text
+    assert f"/api/apps/{APP}/predictions" in page and "https://" not in re.sub(r"xmlns=\S+", "", page)
+
+
+def test_the_house_is_alive_and_ready_by_a_real_prediction(site):
+    before = site.engine.answered
+    assert site.client.get("/healthz").text == "ok\n"
+    assert site.client.get("/readyz").json() == {"ready": True, "apps": {APP: "answered"}}
+    assert site.engine.answered == before + 1
+
+
+def test_metrics_are_for_this_machine_alone(site):
+    site.ask()
+    told = site.client.get("/metrics").text
+    assert f'teahouse_release_ready{{app="{APP}"' in told
+    assert re.search(r'teahouse_tally_day\{app="warmth".*what="answers"\} 1\.0', told)
+    assert site.visitor("203.0.113.9").get("/metrics").status_code == 404
+    assert site.client.get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 404
+
+
+def test_static_files_stay_for_ever_under_their_hash(site):
+    address = re.search(r'"(/static/[^"]+\.js)"', site.client.get("/", headers=HTML).text).group(1)
+    response = site.client.get(address)
+    assert "immutable" in response.headers["cache-control"]
+    assert response.headers["content-type"].startswith("text/javascript")
+    assert site.client.get("/static/x/../../../deps.py").status_code == 404
+    assert site.client.get("/static/x/nothing.js").json()["error"]["code"] == "not-found"

@@ -1,0 +1,222 @@
+"""The pages: each equals its dataclass, renders in every state, stays small, and asks nothing of other origins."""
+
+import dataclasses
+import re
+from html.parser import HTMLParser
+
+import jinja2
+import pytest
+from jinja2 import meta, nodes
+
+from teahouse.site import drawing, owner_page_shapes, pages, render
+
+from .look_pages import HOSTILE, PAGES, SAMPLES, play, tea
+
+NONCE = "nonce-of-the-test"
+ALL_PAGES = (*pages.PAGES, *owner_page_shapes.PAGES)
+GIVEN_BY_RENDER = {"nonce"}
+
+
+class Tags(HTMLParser):
+    """All start tags of a page, with their attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def of(self, *names):
+        return [attrs for tag, attrs in self.found if tag in names]
+
+
+def html(name: str) -> str:
+    return render.html(PAGES[name], NONCE)
+
+
+def own_names(tree: nodes.Template) -> set[str]:
+    """Names that a template makes for itself: imported parts, `set` and macros, in whatever block."""
+    made = {name.name for assign in tree.find_all(nodes.Assign) for name in assign.target.find_all(nodes.Name)}
+    made |= {assign.target.name for assign in tree.find_all(nodes.Assign) if isinstance(assign.target, nodes.Name)}
+    made |= {macro.name for macro in tree.find_all(nodes.Macro)}
+    return made | {name for part in tree.find_all(nodes.FromImport) for name in part.names}
+
+
+def names_used(template: str, seen: set[str]) -> set[str]:
+    """Names that a template takes from its page, itself and in what it extends or includes."""
+    if template in seen:
+        return set()
+    seen.add(template)
+    env = render.environment()
+    tree = env.parse(env.loader.get_source(env, template)[0])
+    used = meta.find_undeclared_variables(tree) - set(env.globals) - own_names(tree) - {"self"}
+    for other in meta.find_referenced_templates(tree):
+        for name in [other] if other else ["answers/labels.html", "answers/labels-bars.html", "answers/plain.html"]:
+            used |= names_used(name, seen) if name != "parts.html" else set()
+    return used
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: page.__name__)
+def test_each_page_equals_its_dataclass(page):
+    declared = {field.name for field in dataclasses.fields(page)}
+    assert names_used(page.template, set()) - GIVEN_BY_RENDER == declared
+
+
+def test_every_page_and_every_template_is_shown_in_demo_data():
+    assert {type(page) for page in PAGES.values()} == set(ALL_PAGES)
+    templates = {page.template for page in ALL_PAGES}
+    parts = {"base.html", "parts.html", "owner/desk.html"}
+    found = {name for name in render.environment().list_templates() if not name.startswith("answers/")}
+    assert found == templates | parts
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_one_heading_a_title_a_language_and_labelled_pictures(name):
+    tags = Tags(html(name))
+    assert len(tags.of("h1")) == 1
+    assert tags.of("html")[0]["lang"] == "en"
+    assert all("alt" in image for image in tags.of("img"))
+    ids = [attrs["id"] for _, attrs in tags.found if attrs.get("id")]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_obeys_the_content_policy(name):
+    tags = Tags(html(name))
+    for script in tags.of("script"):
+        assert script == {"type": "module", "nonce": NONCE, "src": script["src"]}
+    assert not tags.of("style", "iframe", "object", "embed", "base")
+    for tag, attrs in tags.found:
+        assert "style" not in attrs, (tag, attrs)
+        assert not [key for key in attrs if key.startswith("on")], (tag, attrs)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_asks_nothing_of_another_origin(name):
+    for _, attrs in Tags(html(name)).found:
+        for key in ("src", "href", "action", "srcset", "poster", "data-form", "data-sample"):
+            assert not re.match(r"[a-z]+:|//", attrs.get(key) or "", re.I), (key, attrs)
+
+
+def test_no_static_file_names_another_origin():
+    for name, data in render.stand().files.items():
+        found = set(re.findall(rb"https?://[^\s\"'`)]+", data)) - {b"http://www.w3.org/2000/svg"}
+        assert not found, (name, found)
+
+
+def test_no_script_writes_markup():
+    for name, data in render.stand().files.items():
+        if name.endswith(".js"):
+            found = re.findall(rb"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", data)
+            assert not found, (name, found)
+
+
+def closure(module: str) -> set[str]:
+    """A module and all that it imports, literally or by the kind of answer."""
+    found, todo = set(), [module]
+    while todo:
+        name = todo.pop()
+        if name in found:
+            continue
+        found.add(name)
+        text = render.stand().files[name].decode()
+        folder = name.rsplit("/", 1)[0]
+        for other in re.findall(r"(?:from|import\()\s*\"\./([^\"]+)\"", text):
+            todo.append(f"{folder}/{other}")
+    return found
+
+
+def test_the_play_page_weighs_at_most_60_kilobytes_before_the_first_photo():
+    text = html("play")
+    sheets = re.findall(r'href="/static/[0-9a-f]+/(css/[^"]+)"', text)
+    modules = closure("js/play.js") | {"js/answers/labels.js"}
+    weight = len(text.encode()) + sum(len(render.stand().files[name]) for name in {*sheets, *modules, "img/icon.svg"})
+    assert len(sheets) == 2
+    assert weight <= 60_000, weight
+
+
+def test_a_hostile_maker_writes_no_markup():
+    text = html("play, hostile")
+    assert HOSTILE not in text
+    assert "<img src=x" not in text
+    assert "{{ 7*7 }}" in text, "what a maker writes is never a template"
+
+
+def test_a_template_that_asks_for_more_than_its_page_is_refused():
+    with pytest.raises(jinja2.UndefinedError):
+        render.environment().from_string("{{ titel }}").render(title="x")
+
+
+def test_an_unfamiliar_photo_is_told_apart():
+    told, strange = html("play"), html("play, unfamiliar")
+    assert 'data-state="told"' in told and 'data-state="strange"' in strange
+    assert "my guess would be" in strange
+
+
+def test_an_answer_that_can_not_be_spoken_of_asks_for_no_word():
+    text = render.html(play(opening=pages.Opening(SAMPLES[0], tea("green", 0.9))), NONCE)
+    assert re.search(r"<div data-ask hidden>", text)
+    assert "data-receipt" not in text
+
+
+def test_both_answers_to_the_consent_question_look_alike():
+    keep, forget = [b for b in Tags(html("play")).of("button") if "data-keep" in b or "data-forget" in b]
+    assert keep["class"] == forget["class"] == "button"
+    assert pages.PURPOSE.split(",")[0] in html("play")
+
+
+@pytest.mark.parametrize(
+    ("share", "words"), [(1, "100 %"), (0.998, "99 %"), (0.962, "96 %"), (0.001, "< 1 %"), (0, "0 %")]
+)
+def test_a_share_is_never_rounded_to_certainty(share, words):
+    assert render.percent(share) == words
+
+
+def test_an_accuracy_is_said_in_words():
+    def said(*numbers):
+        return render.in_words(pages.Accuracy(*numbers))
+
+    assert said(0.963, 0.95, 0.97, 600) == "right about 96 times in 100, measured on 600 photos"
+    assert said(1.0, 0.5, 1.0, 1) == "right about 100 times in 100, measured on 1 photo"
+
+
+def test_words_become_a_sentence_with_one_stop():
+    assert [render.sentence(words) for words in ("", "it won", "It won.", "Why?")] == ["", "It won.", "It won.", "Why?"]
+    assert ".." not in html("release") and ".." not in html("releases")
+
+
+def test_what_stands_between_backticks_is_code():
+    assert render.coded("Run `a <b>` now") == "Run <code>a &lt;b&gt;</code> now"
+    assert render.coded("no code") == "no code"
+
+
+def test_what_came_before_lies_on_the_scale():
+    bars = drawing.floor_of([0.89, 0.95, 0.79])
+    assert bars < 0.79
+    assert 'x1="0.00%"' not in drawing.interval(0.89, 0.94, 0.97, bars, 0.79)
+    assert "bar-before" in drawing.interval(0.89, 0.94, 0.97, 0.0, 0.0)
+
+
+def test_what_can_not_be_undone_is_not_the_answer_at_hand():
+    assert "autofocus" not in html("mine")
+    (promote,) = [b for b in Tags(html("release, refused")).of("button") if "rollouts" in (b.get("data-act") or "")]
+    assert "main" not in promote["class"] and "not better" in promote["data-why"]
+    (promote, _) = [b for b in Tags(html("release")).of("button") if "rollouts" in (b.get("data-act") or "")]
+    assert "main" in promote["class"]
+
+
+def test_a_static_address_holds_its_content_and_an_old_one_is_not_kept():
+    address = render.static("css/house.css")
+    kept = render.static_file(render.stand().hash, "css/house.css")
+    assert address == f"/static/{render.stand().hash}/css/house.css"
+    assert "immutable" in kept.headers["cache-control"] and kept.headers["content-type"].startswith("text/css")
+    assert render.static_file("0" * 12, "css/house.css").headers["cache-control"] == "no-cache"
+    assert render.static_file(render.stand().hash, "../render.py").status_code == 404
+    with pytest.raises(KeyError):
+        render.static("css/hause.css")
+
+
+def test_scripts_are_served_as_scripts():
+    assert render.static_file("x", "js/play.js").headers["content-type"].startswith("text/javascript")
