@@ -1,0 +1,150 @@
+"""`teahouse data`: dataset versions out as folders, and forgetting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from teahouse.cli.where import owner_options
+
+
+@click.group("data", short_help="Take dataset versions out as folders; forget a visitor or a prediction.")
+def data_verb() -> None:
+    """Dataset versions are hashed lists of rows that never change, but for what a visitor takes back."""
+
+
+@data_verb.command("export")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--app", help="The app, where the project has more than one.")
+@click.option(
+    "--version",
+    "asked",
+    metavar="N",
+    type=int,
+    help="Which version (the newest; a new one is frozen where rows are new).",
+)
+@owner_options
+def export_verb(target: Path, app: str | None, asked: int | None, site: str | None, as_json: bool) -> None:
+    """Write a dataset version to TARGET: photos in folders with metadata.jsonl, as Hugging Face `datasets` reads it."""
+    from teahouse.cli.say import WrongUse
+
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise WrongUse(f"{target} is not an empty folder.", do_next="Name a new one.")
+    if site:
+        export_there(site, app, target, as_json)
+    else:
+        export_here(app, target, asked, as_json)
+
+
+def export_here(app: str | None, target: Path, asked: int | None, as_json: bool) -> None:
+    """From the project's own house, with a bar."""
+    from teahouse import datasets
+    from teahouse.cli import say
+    from teahouse.cli.where import project
+    from teahouse.store import lineage
+
+    place = project()
+    app = place.one_app(app)
+    with place.house(create=False) as house:
+        if asked is None:
+            version = house.db.write(lambda c: datasets.build(c, house, app))
+        else:
+            with house.db.read() as c:
+                found = list(lineage.versions(c, app))
+            if not 1 <= asked <= len(found):
+                raise say.WrongUse(
+                    f"{app} has {len(found)} dataset version{'s' * (len(found) != 1)}.",
+                    do_next="Leave --version out for the newest.",
+                )
+            version = sorted(found, key=lambda row: row.seq)[asked - 1]
+        with say.bar(unit="rows") as bar:
+            bar.update(bar.first, description="Writing the photos")
+            rows = datasets.export_folder(
+                house, version, target, lambda done, total: bar.update(bar.first, completed=done, total=total)
+            )
+    if as_json:
+        say.as_json({"app": app, "digest": version.digest, "rows": rows, "folder": str(target)})
+    else:
+        say.step(f"{target}: dataset version {version.digest[:12]}, {rows} rows")
+
+
+def export_there(site: str, app: str | None, target: Path, as_json: bool) -> None:
+    """From a site elsewhere: its export job, then the zip, unpacked entry by entry."""
+    import io
+    import zipfile
+
+    from teahouse.cli import say
+    from teahouse.cli.remote import Site
+    from teahouse.cli.train import wait_there
+
+    with Site(site) as there:
+        app = there.one_app(app)
+        job = there.post("/api/owner/jobs", {"kind": "export", "app": app, "args": {}})["job"]
+        if wait_there(there, job) != "done":
+            raise say.CheckFailed("The site could not export.", do_next=f"Look at job {job} on its page.")
+        target.mkdir(parents=True, exist_ok=True)
+        packed = target / "export.zip"
+        with say.bar(unit="bytes") as bar:
+            for done in there.download(f"/api/owner/jobs/{job}/file", packed):
+                bar.update(bar.first, description="Fetching", completed=done)
+    unpack(zipfile.ZipFile(io.BytesIO(packed.read_bytes())), target)
+    packed.unlink()
+    say.as_json({"app": app, "folder": str(target)}) if as_json else say.step(str(target))
+
+
+def unpack(archive: Any, target: Path) -> None:
+    """Write the entries whose names stay inside of `target`; refuse the archive at the first that does not."""
+    from teahouse.errors import Refused
+
+    top = target.resolve()
+    for entry in archive.infolist():
+        file = (top / entry.filename).resolve()
+        if not file.is_relative_to(top) or "\\" in entry.filename:
+            raise Refused(f"{entry.filename!r} in the export leaves its folder.", "This site can not be trusted.")
+        if entry.is_dir():
+            continue
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(archive.read(entry))
+
+
+@data_verb.command("forget")
+@click.argument("what", metavar="PREDICTION|VISITOR|LINK")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@owner_options
+def forget_verb(what: str, yes: bool, site: str | None, as_json: bool) -> None:
+    """Erase one prediction or all of a visitor's: photo, words and labels, also from later dataset versions.
+
+    What is given is an id, or the address of a visitor's "my data" page. Backups forget it when they are restored.
+    """
+    from teahouse.cli import say
+
+    asked = what.rstrip("/").rsplit("/", 1)[-1]
+    if not yes:
+        click.confirm(f"Erase all that belongs to {asked}? This can not be undone.", abort=True)
+    if site:
+        from teahouse.cli.remote import Site
+
+        with Site(site) as there:
+            there.ask("DELETE", f"/api/predictions/{asked}")
+        kind = "prediction"
+    else:
+        kind = forget_here(asked)
+    say.as_json({"forgotten": asked, "kind": kind}) if as_json else say.step(f"Forgotten: {kind} {asked}.")
+
+
+def forget_here(asked: str) -> str:
+    """Erase in the project's own house; what kind of thing the id was."""
+    from teahouse import ids
+    from teahouse.cli.where import project
+    from teahouse.feedback import erase
+    from teahouse.store import predictions
+
+    wanted = ids.parse(asked)
+    with project().house(create=False) as house:
+        with house.db.read() as c:
+            kind = "prediction" if predictions.get(c, wanted) else "visitor"
+        forget = erase.forget_prediction if kind == "prediction" else erase.forget_visitor
+        erase.delete_blobs(house, house.db.write(lambda c: forget(c, house, wanted, "owner")))
+    return kind

@@ -1,0 +1,50 @@
+"""`teahouse new`: a project, or one more app in it: from a starter, from a folder of photos, or bare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("new", short_help="Start a project, or add an app to the one you are in.")
+@click.argument("name")
+@click.option(
+    "--starter", type=click.Choice(["tea"]), help="Begin with a starter: an app, its data and a trained release."
+)
+@click.option(
+    "--from-folder",
+    "folder",
+    metavar="PATH",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder of photos, one sub-folder a label: an app with a default fine-tune.",
+)
+@click.option(
+    "--weights",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --from-folder: start from these weights (.safetensors, a ResNet by torchvision's or timm's names).",
+)
+@click.option(
+    "--copy", is_flag=True, help="With --from-folder: copy the photos into the project (else they stay where they are)."
+)
+def new_verb(name: str, starter: str | None, folder: Path | None, weights: Path | None, copy: bool) -> None:
+    """Start a project called NAME; inside a project, add an app called NAME.
+
+    \b
+    teahouse new shop --starter tea                 green tea or oolong, with a trained release
+    teahouse new ants --from-folder ~/photos/ants   one sub-folder a label
+    teahouse new hats                               a bare app.py to fill in
+    """
+    from teahouse.cli import scaffold
+    from teahouse.cli.say import WrongUse
+
+    if starter and folder:
+        raise WrongUse("--starter and --from-folder are two ways to begin.", do_next="Give one of them.")
+    if (weights or copy) and not folder:
+        raise WrongUse("--weights and --copy belong to --from-folder.", do_next="teahouse new NAME --from-folder PATH")
+    if weights and weights.suffix != ".safetensors":
+        raise WrongUse(
+            f"{weights.name} is not a .safetensors file.", "No other format of weights is ever read: pickles run code."
+        )
+    scaffold.begin(scaffold.Wish(name=name, starter=starter, folder=folder, weights=weights, copy=copy))

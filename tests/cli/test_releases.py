@@ -1,0 +1,101 @@
+"""`releases`, `promote`, `rollback`, `status`: in the own house, site or no site, and over HTTP with --site."""
+
+import json
+
+import pytest
+
+from teahouse import ids
+from teahouse.store import keys, rollouts
+from teahouse.store.house import House
+from teahouse.testing import APP, install_tiny, whole_house
+
+
+@pytest.fixture
+def project(teahouse, here, monkeypatch):
+    """A project whose app has two releases; the second is the champion."""
+    assert teahouse("new", APP).status == 0
+    monkeypatch.chdir(here / APP)
+    with House.open(here / APP / ".teahouse") as house:
+        return install_tiny(house), install_tiny(house, note="the second")
+
+
+def champion(folder) -> str:
+    with House.open(folder / ".teahouse") as house, house.db.read() as c:
+        return rollouts.champion(c, APP).release
+
+
+def test_releases_are_listed_newest_first_with_the_champion_marked(teahouse, project):
+    found = json.loads(teahouse("releases", "--json").out)
+    assert [(row["number"], row["champion"]) for row in found] == [(2, True), (1, False)]
+
+
+def test_promote_takes_a_number_or_the_beginning_of_an_id(teahouse, project, here):
+    assert "Release 1 is on" in teahouse("promote", "1").words
+    assert champion(here / APP) == project[0]
+    assert teahouse("promote", project[1][:8]).status == 0
+    assert champion(here / APP) == project[1]
+
+
+def test_promote_of_what_is_not_there_is_wrong_use(teahouse, project):
+    ended = teahouse("promote", "7")
+    assert ended.status == 2 and "no release '7'" in ended.words
+
+
+def test_rollback_puts_the_one_before_on_and_says_so_in_the_rollouts(teahouse, project, here):
+    assert teahouse("rollback").status == 0
+    assert champion(here / APP) == project[0]
+    with House.open(here / APP / ".teahouse") as house, house.db.read() as c:
+        assert [row.state for row in rollouts.history(c, APP)][:2] == ["full", "rolled_back"]
+
+
+def test_rollback_with_nothing_before_is_refused(teahouse, project):
+    teahouse("rollback")
+    ended = teahouse("rollback")
+    assert ended.status == 1 and "had one champion only" in ended.words
+
+
+def test_status_tells_the_champion_and_what_waits(teahouse, project):
+    found = json.loads(teahouse("status", "--json").out)
+    assert found["running"] is None
+    assert found["apps"][0]["champion"] == 2 and found["apps"][0]["waiting"] == 0
+
+
+def test_stop_without_a_site_is_wrong_use(teahouse, project):
+    assert teahouse("stop").status == 2
+
+
+@pytest.fixture
+def elsewhere(here, monkeypatch):
+    """A site elsewhere, with an owner and a key."""
+    from teahouse.cli import remote
+    from teahouse.store import owners
+
+    with whole_house(here / "far") as site:
+        key = "th_" + "k" * 40
+        site.house.db.write(lambda c: owners.claim(c, "hash", ids.now_ms()))
+        site.house.db.write(lambda c: keys.add(c, ids.new_id(), "owner", [], ids.sha256(key.encode()), at=ids.now_ms()))
+        monkeypatch.setenv("TEAHOUSE_KEY", key)
+        real = remote.Site
+        monkeypatch.setattr(remote, "Site", lambda url: real(url, transport=site.client._transport))
+        yield site
+
+
+def test_status_of_a_site_elsewhere(teahouse, elsewhere):
+    found = json.loads(teahouse("status", "--site", "http://127.0.0.1:8360", "--json").out)
+    assert found["apps"][0]["app"] == APP and found["apps"][0]["champion"] == 1
+
+
+def test_releases_of_a_site_elsewhere(teahouse, elsewhere):
+    found = json.loads(teahouse("releases", "--site", "http://127.0.0.1:8360", "--json").out)
+    assert [row["number"] for row in found] == [1]
+
+
+def test_a_site_that_does_not_answer_is_status_3(teahouse, here, monkeypatch):
+    monkeypatch.setenv("TEAHOUSE_KEY", "th_x")
+    ended = teahouse("releases", APP, "--site", "http://127.0.0.1:9")
+    assert ended.status == 3 and "does not answer" in ended.words
+
+
+def test_a_site_elsewhere_wants_a_key(teahouse, here):
+    ended = teahouse("status", "--site", "http://127.0.0.1:9")
+    assert ended.status == 2 and "TEAHOUSE_KEY" in ended.words
