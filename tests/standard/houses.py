@@ -1,0 +1,130 @@
+"""A real house for the tests: a project on disk and its processes, started, killed and looked into from outside."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+
+from teahouse import testing
+
+PATIENCE_S = 60
+
+
+@dataclass
+class RealHouse:
+    """`teahouse serve` on a scratch project with the tiny release on it."""
+
+    root: Path
+    url: str = ""
+    process: subprocess.Popen | None = None
+    under: tuple[str, ...] = ()  # a command that runs it: strace and its options
+    environment: dict[str, str] = field(default_factory=dict)
+    log: Path = field(init=False)
+
+    def __post_init__(self):
+        self.root.mkdir(parents=True, exist_ok=True)
+        (self.root / "teahouse.toml").write_text(
+            '[site]\nport = 0\n[limits]\nrequests_per_minute = 1000000\ntrusted_proxies = ["127.0.0.1"]\n'
+        )
+        self.log = self.root / "serve.log"
+
+    @property
+    def data(self) -> Path:
+        return self.root / ".teahouse"
+
+    def prepare(self) -> str:
+        """Puts the tiny release on; its id."""
+        with testing.open_house(self.data) as house:
+            return testing.install_tiny(house)
+
+    def start(self) -> float:
+        """Starts the site; the seconds until it answers."""
+        (self.data / "run" / "house.json").unlink(missing_ok=True)
+        began = time.monotonic()
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("TEAHOUSE_")}
+        environment |= self.environment
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*self.under, sys.executable, "-m", "teahouse.cli", "serve", "--no-open"],
+                cwd=self.root,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
+            )
+        while time.monotonic() - began < PATIENCE_S:
+            if self.process.poll() is not None:
+                break
+            try:
+                self.url = json.loads((self.data / "run" / "house.json").read_text())["url"]
+                if httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200:
+                    return time.monotonic() - began
+            except (OSError, ValueError, KeyError, httpx.HTTPError):
+                pass
+            time.sleep(0.02)
+        raise AssertionError(f"the site did not stand: {self.log.read_text()[-3000:]}")
+
+    def family(self) -> list[psutil.Process]:
+        """The keeper's process and all below it."""
+        try:
+            top = psutil.Process(self.process.pid)
+            return [top, *top.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def child(self, word: str) -> psutil.Process:
+        """The first child whose command line names this module."""
+        for process in self.family():
+            try:
+                if any(word in part for part in process.cmdline()):
+                    return process
+            except psutil.NoSuchProcess:
+                continue
+        raise AssertionError(f"no process of {word}")
+
+    def kill(self) -> None:
+        """SIGKILL to every process at once."""
+        family = self.family()
+        for process in family:
+            try:
+                process.send_signal(signal.SIGKILL)
+            except psutil.NoSuchProcess:
+                continue
+        psutil.wait_procs(family, timeout=10)
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """SIGTERM to the keeper; its exit status."""
+        if self.process.poll() is None:
+            os.kill(json.loads((self.data / "run" / "house.json").read_text())["pid"], signal.SIGTERM)
+        try:
+            return self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def __enter__(self) -> "RealHouse":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        if self.process and self.process.poll() is None:
+            self.kill()
+
+
+def wait_until(is_so, why: str, patience: float = PATIENCE_S, pause: float = 0.05):
+    """The first true value of `is_so()`; fails with `why` after `patience` seconds."""
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        found = is_so()
+        if found:
+            return found
+        time.sleep(pause)
+    raise AssertionError(f"not within {patience} s: {why}")
