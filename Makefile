@@ -1,0 +1,76 @@
+# The few words of this house. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO ?=
+PYTEST ?=
+# Two cores, a file to each: what a file's tests share is made once. `make test JOBS=0` runs them one after the other.
+JOBS ?= 2
+PARALLEL := -n $(JOBS) --dist loadfile
+
+# The exact PyTorch, a CPU build, stands in this file alone: the package itself never replaces a maker's own.
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+export PIP_ROOT_USER_ACTION := ignore
+PIP := $(BIN)/python -m pip install -qq --progress-bar off
+
+.PHONY: help demo quick test standard nightly lint format docs clean
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+demo: .make/core ## the whole circle: a site, its visitors, a retrain, a better champion (DEMO="--seed 7 --exit")
+	@$(BIN)/teahouse demo $(DEMO)
+
+quick: .make/test ## the tests that need neither PyTorch nor a browser, in 90 seconds
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not torch and not browser and not slow and not standard and not nightly" $(PYTEST)
+
+test: .make/all .make/browser ## all tests of every day
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not standard and not nightly" $(PYTEST)
+
+standard: .make/all .make/browser ## the rows of the reliability, security and privacy standard, at their commit figures
+	@$(BIN)/python -m pytest $(PARALLEL) -m "standard and not nightly" $(PYTEST)
+
+nightly: .make/all .make/browser ## the standard's full counts: hours
+	@TEAHOUSE_KILLS=500 TEAHOUSE_UPLOADS=1000 $(BIN)/python -m pytest -m "standard or nightly" $(PYTEST)
+
+lint: .make/all ## ruff and the import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports
+
+format: .make/all ## what ruff can mend by itself
+	@$(BIN)/ruff check --fix .
+
+docs: .make/test ## write the generated pages of docs/ anew
+	@$(BIN)/python scripts/write_docs.py
+
+clean: ## remove the virtual environment and every stamp
+	rm -rf $(VENV) .make
+
+$(BIN)/python:
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" bash scripts/make_venv.sh
+
+.make/core: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing the serving core (a minute or two) …"
+	@$(PIP) -e .
+	@mkdir -p .make && touch $@
+
+.make/test: .make/core
+	@echo "Installing what the tests need …"
+	@$(PIP) -e '.[test]'
+	@touch $@
+
+.make/all: .make/test
+	@echo "Installing PyTorch (CPU) and the developers' tools …"
+	@$(PIP) -e '.[train,dev]'
+	@touch $@
+
+.make/browser: scripts/need_chromium.sh
+	@bash scripts/need_chromium.sh
+	@mkdir -p .make && touch $@
