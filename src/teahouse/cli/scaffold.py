@@ -117,6 +117,7 @@ def look_over(folder: Path) -> Any:
     for name, reason in found.left_out:
         say.warn(f"left out {plain(name)}: {plain(reason)}")
     say.step(", ".join(f"{count} {plain(found.labels[name])}" for name, count in found.counts.items()))
+    say.line("  [dim]A few of them stand on the page as samples; your choice goes into the app's samples folder.[/]")
     return found
 
 

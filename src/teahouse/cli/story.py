@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
+import shutil
 import signal
 import sys
 import time
@@ -134,7 +135,7 @@ class Story:
         from teahouse.site import owner_door
 
         owner = guests.SimulatedOwner(url, owner_door.claim_link(house, url), self.memory)
-        say.step("A [italic]simulated owner[/] has taken the site (yours later: teahouse open).")
+        say.step("A [italic]simulated owner[/] has taken the site (it is yours later, by the command at the end).")
         return owner
 
     def measure_before(self, release: Path) -> None:
@@ -265,14 +266,14 @@ class Story:
         say.step(f"The story took {say.took(self.told.times['story'])}.")
         if self.choice.leave:
             return
-        folder = self.project.root
+        folder, verb = self.project.root, command()
         say.line(f"\nThe site stays up: [bold link={url}]{url}[/]   Next, in another terminal:\n")
-        for command, what in (
-            (f"cd {folder} && teahouse open", "the owner's pages, as the owner"),
-            (f"cd {folder} && teahouse rollback", "put the old champion back, and see it happen"),
-            ("teahouse new mine --from-folder PHOTOS", "the same for photos of your own"),
+        for words, what in (
+            (f"cd {folder} && {verb} open", "the owner's pages, as the owner"),
+            (f"cd {folder} && {verb} rollback", "put the old champion back, and see it happen"),
+            (f"{verb} new mine --from-folder PHOTOS", "the same for photos of your own"),
         ):
-            say.line(f"  {command}   [dim]{what}[/]", soft_wrap=True)
+            say.line(f"  {words}   [dim]{what}[/]", soft_wrap=True)
         say.line("\nCtrl-C stops it.")
         while self.site and self.site.running():
             time.sleep(0.5)
@@ -282,6 +283,13 @@ class Story:
         for child in (self.pip, self.site):
             if child is not None:
                 child.stop()
+
+
+def command() -> str:
+    """How this very `teahouse` is called from another terminal: by its name where that is on the path, else in full."""
+    own = Path(sys.executable).with_name("teahouse")
+    found = shutil.which("teahouse")
+    return "teahouse" if found and Path(found).resolve() == own.resolve() else str(own)
 
 
 def ask_gather(house: Any) -> None:
