@@ -29,16 +29,16 @@ demo: .make/core ## the whole circle: a site, its visitors, a retrain, a better 
 	@$(BIN)/teahouse demo $(DEMO)
 
 quick: .make/test ## the tests that need neither PyTorch nor a browser, in 90 seconds
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not torch and not browser and not slow and not standard and not nightly" $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not torch and not browser and not slow and not standard" $(PYTEST)
 
 test: .make/all .make/browser ## all tests of every day
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not standard and not nightly" $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not standard" $(PYTEST)
 
 standard: .make/all .make/browser ## the rows of the reliability, security and privacy standard, at their commit figures
-	@$(BIN)/python -m pytest $(PARALLEL) -m "standard and not nightly" $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) -m "standard" $(PYTEST)
 
 nightly: .make/all .make/browser ## the standard's full counts: hours
-	@TEAHOUSE_KILLS=500 TEAHOUSE_UPLOADS=1000 $(BIN)/python -m pytest -m "standard or nightly" $(PYTEST)
+	@TEAHOUSE_KILLS=500 TEAHOUSE_UPLOADS=1000 $(BIN)/python -m pytest -m "standard" $(PYTEST)
 
 lint: .make/all ## ruff and the import contracts
 	@$(BIN)/ruff check .

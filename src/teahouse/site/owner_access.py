@@ -16,6 +16,7 @@ from teahouse.errors import Conflict, NotFound, Refused, Unauthorised
 from teahouse.site import origin, security
 from teahouse.site.deps import Deps, deps_of
 from teahouse.site.owner_door import Door, links_of, new_token, owner_of_house
+from teahouse.site.visitors import secure
 from teahouse.store import keys, owners
 
 SESSION_MS = 14 * 24 * 3600 * 1000
@@ -201,11 +202,6 @@ def _end(c: Any, token: str, at: int) -> None:
 
 
 # ---- the request ---------------------------------------------------------------------------------------------------
-
-
-def secure(request: Request) -> bool:
-    """True where the browser speaks https to this site, also through a proxy in front of it."""
-    return origin.is_https(request.scope, request.headers, deps_of(request).settings)
 
 
 def cookie_name(request: Request) -> str:
