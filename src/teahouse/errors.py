@@ -59,6 +59,15 @@ class Refused(TeahouseError):
 class NotFound(TeahouseError):
     code, status = "not-found", 404
 
+    def __init__(
+        self,
+        what: str,
+        why: str = "It was never here, or it is gone.",
+        do_next: str = "Check the address.",
+        **extra: Any,
+    ) -> None:
+        super().__init__(what, why, do_next, **extra)
+
 
 class Conflict(TeahouseError):
     code, status = "conflict", 409

@@ -4,6 +4,7 @@ import pytest
 
 from teahouse import settings
 from teahouse.cli import guests
+from teahouse.feedback import judges
 from teahouse.site import owner_door
 from teahouse.store import labels
 from teahouse.testing import APP, photo, whole_house
@@ -35,7 +36,7 @@ def shots(first: int, count: int, truth: str | None = None) -> list[guests.Shot]
 
 def counts(site):
     with site.house.db.read() as c:
-        return labels.counts(c, APP)
+        return judges.counts(c, APP)
 
 
 def test_visitors_photos_wait_for_the_owner(site):

@@ -58,6 +58,8 @@ def test_status_tells_the_champion_and_what_waits(teahouse, project):
     found = json.loads(teahouse("status", "--json").out)
     assert found["running"] is None
     assert found["apps"][0]["champion"] == 2 and found["apps"][0]["waiting"] == 0
+    assert found["apps"][0]["judging"] == {"visitors": 0, "maker": 0}
+    assert "may judge" in teahouse("status").out
 
 
 def test_stop_without_a_site_is_wrong_use(teahouse, project):
@@ -83,6 +85,7 @@ def elsewhere(here, monkeypatch):
 def test_status_of_a_site_elsewhere(teahouse, elsewhere):
     found = json.loads(teahouse("status", "--site", "http://127.0.0.1:8360", "--json").out)
     assert found["apps"][0]["app"] == APP and found["apps"][0]["champion"] == 1
+    assert found["apps"][0]["judging"] == {"visitors": 0, "maker": 0} and found["apps"][0]["accepted"] == 0
 
 
 def test_releases_of_a_site_elsewhere(teahouse, elsewhere):

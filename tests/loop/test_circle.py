@@ -6,6 +6,7 @@ import pytest
 
 from teahouse import ids
 from teahouse.errors import NotFound
+from teahouse.feedback import judges
 from teahouse.loop import maker, steps
 from teahouse.store import jobs, labels, lineage, releases, rollouts
 from teahouse.testing import photo
@@ -32,7 +33,7 @@ def carry_out(house, loaded, kind, call=None, by="owner", **args):
 
 def counts(house):
     with house.db.read() as c:
-        return labels.counts(c, APP)
+        return judges.counts(c, APP)
 
 
 def test_gathering_mirrors_the_folder_and_is_cheap_the_second_time(tmp_path):

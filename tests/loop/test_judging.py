@@ -8,6 +8,7 @@ from tests.loop.circle import APP, review, visit
 from teahouse import ids, settings
 from teahouse.engine.port import Answer
 from teahouse.errors import ReleaseBroken
+from teahouse.feedback import judges
 from teahouse.loop import judging, maker, steps
 from teahouse.release.evaluate import Row
 from teahouse.spec import media
@@ -114,8 +115,10 @@ def test_sixty_copies_of_one_photo_are_one_row_and_one_visitor_gives_few(house, 
     accepted(house, data=photo("warm", 20))
     with house.db.read() as c:
         found = labels.of_app(c, APP)
+        told, raw = judges.counts(c, APP), labels.gold(c, APP)
     rows = judging.rows_of(found)
     assert [source for source, _ in rows] == ["live"] * 6, "five of the busy visitor, one of the other"
+    assert (told["gold_live"], raw["gold_live"]) == (6, 23), "what is told is what the judge counts"
 
 
 def verdict_on(house, candidate, champion):
@@ -152,6 +155,14 @@ def test_a_promotion_that_was_taken_back_is_not_carried_out_again(house, two):
     house.db.write(lambda c: rollouts.append(c, APP, new, "rolled_back", by="owner", why="", at=ids.now_ms()))
     assert champion(house) == old
     assert promote() == {"promoted": True} and champion(house) == old
+
+
+def test_a_release_that_the_owner_rolled_back_is_put_on_again_by_the_owner_alone(house, two):
+    old, new = two
+    assert verdict_on(house, new, old)() == {"promoted": True}
+    house.db.write(lambda c: rollouts.append(c, APP, new, "rolled_back", by="owner", why="", at=ids.now_ms()))
+    told = verdict_on(house, new, old)()
+    assert (told["promoted"], champion(house)) == (False, old) and "you have rolled it back" in told["why"]
 
 
 def test_a_makers_photo_that_looks_like_a_judging_visitors_never_trains(house, two, tmp_path):

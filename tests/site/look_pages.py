@@ -109,11 +109,15 @@ PAGES = {
         "One worker answers.",
     ),
     "today, sick": o.Today(OWNER, o.Desk("tea", "Tea?"), (), o.Circle(0, 50, 0, 60), sick="No worker answers."),
+    "today, learning": o.Today(OWNER, DESK, (), o.Circle(
+        0, 50, 70, 60, 7, GOOD, "release 8 was rolled back by you", NOW, "judging", "/owner/runs"
+    )),
     "today, enough": o.Today(OWNER, DESK, (), o.Circle(50, 50, 70, 60, 7)),
     "predictions": o.Predictions(OWNER, DESK, tuple(
         o.PredictionLine(str(i), NOW, "green", 0.9, i != 1, 7, 3.1, word, i == 2, "/owner/media/1" if i else "")
         for i, word in enumerate(("", "yes", "no", "oolong"))
     ), "/owner/predictions?before=10"),
+    "predictions, all erased": o.Predictions(OWNER, DESK, older="/owner/predictions?before=1", erased=50),
     "predictions, none": o.Predictions(OWNER, DESK),
     "review": o.Review(OWNER, DESK, ("green", "oolong"), 12, 31),
     "review, done": o.Review(OWNER, DESK, INSECTS),
@@ -123,7 +127,7 @@ PAGES = {
     )),
     "versions, none": o.Versions(OWNER, DESK),
     "runs": o.Runs(OWNER, DESK, RUNS),
-    "run": o.Runs(OWNER, DESK, RUNS, RUNS[0], CURVES, 80),
+    "run": o.Runs(OWNER, DESK, RUNS, RUNS[0], CURVES, 80, ("The loss is no number any more.",)),
     "run, no numbers": o.Runs(OWNER, DESK, RUNS, RUNS[2]),
     "releases": o.Releases(OWNER, DESK, RELEASES),
     "release": o.Releases(OWNER, DESK, RELEASES, REPORT),

@@ -3,6 +3,8 @@
 import re
 from dataclasses import replace
 
+import pytest
+
 from teahouse.store import apps, lineage
 from teahouse.testing import APP, expected
 
@@ -61,15 +63,25 @@ def test_what_is_not_there_is_told_in_the_register_of_who_asks(site):
     assert site.client.get("/nothing").json()["error"]["code"] == "not-found"
 
 
+@pytest.mark.parametrize("path", ["/api/nothing", "/api/apps/other", "/media/nothing", "/static/x/nothing.js"])
+def test_what_is_not_there_is_told_with_a_reason_and_what_to_do(site, path):
+    told = site.client.get(path).json()["error"]
+    assert told["code"] == "not-found" and told["what"] and told["why"] and told["do_next"]
+    wrong = site.client.get(f"/api/apps/{APP}/predictions").json()["error"]
+    assert wrong["code"] == "method-not-allowed" and wrong["why"] and wrong["do_next"]
+
+
 def test_the_accuracy_of_the_champion_is_told_with_its_interval(site, monkeypatch):
     interval = {"value": 0.93, "low": 0.9, "high": 0.96, "n": 300}
 
     class Verdict:
-        numbers = {"gold": {"challenger_interval": interval}}
+        numbers = {"gold": {"challenger_interval": interval}, "measured_on": "live"}
 
     monkeypatch.setattr(lineage, "verdict_on", lambda c, candidate: Verdict)
-    assert site.client.get(f"/api/apps/{APP}").json()["accuracy"] == interval
-    assert "93 times in 100" in site.client.get("/", headers=HTML).text
+    assert site.client.get(f"/api/apps/{APP}").json()["accuracy"] == {**interval, "whose": "visitors"}
+    assert "93 times in 100 on 300 photos from visitors" in site.client.get("/", headers=HTML).text
+    Verdict.numbers["measured_on"] = "base"
+    assert "93 times in 100 on 300 photos of the maker" in site.client.get("/", headers=HTML).text
 
 
 def test_the_openapi_document_has_each_apps_own_path_and_every_api_route(site):

@@ -178,8 +178,16 @@ def test_an_accuracy_is_said_in_words():
     def said(*numbers):
         return render.in_words(pages.Accuracy(*numbers))
 
-    assert said(0.963, 0.95, 0.97, 600) == "right about 96 times in 100, measured on 600 photos"
-    assert said(1.0, 0.5, 1.0, 1) == "right about 100 times in 100, measured on 1 photo"
+    assert said(0.9, 0.85, 0.94, 165, "visitors") == "right about 90 times in 100 on 165 photos from visitors"
+    assert said(0.963, 0.95, 0.97, 600) == (
+        "right about 96 times in 100 on 600 photos of the maker's that it never learned from"
+    )
+    assert said(0.999, 0.99, 1.0, 2000).startswith("right about 99 times")
+
+
+def test_a_few_photos_are_said_as_what_they_can_tell():
+    few = render.in_words(pages.Accuracy(1.0, 0.757, 1.0, 12, "visitors"))
+    assert few == "right somewhere between 75 and 100 times in 100: 12 photos from visitors can not tell more"
 
 
 def test_words_become_a_sentence_with_one_stop():

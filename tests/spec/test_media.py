@@ -47,6 +47,14 @@ def test_anything_else_is_refused_before_decoding(data):
         Image(size=32).check(data)
 
 
+@pytest.mark.parametrize("data", [b"\xff\xd8\xff" + bytes(20), b"\0" * 40])
+def test_a_broken_photo_is_told_what_helps_it(data):
+    for read in (Image(size=32).check, media.open_image):
+        with pytest.raises(InputError) as told:
+            read(data)
+        assert "damaged" in told.value.what and told.value.do_next == "Try another photo, or take it again."
+
+
 def test_limits_hold_at_the_limit_and_one_above():
     field = Image(size=32)
     field.check(encoded(Pillow.new("L", (8192, 8)), "PNG"))

@@ -27,8 +27,9 @@ from teahouse.cli.where import Project
 def serve_verb(port: int | None, host: str | None, open_page: bool | None, quiet: bool) -> None:
     """Serve the project's apps until Ctrl-C.
 
-    Prints the page's link, a QR code for a phone on the same network, and the owner's one-time link while the site has
-    no owner. Needs no PyTorch. The site is reachable from this machine only, unless --host says otherwise.
+    Prints the page's link, and the owner's one-time link while the site has no owner. Needs no PyTorch. The site is
+    reachable from this machine only, unless --host says otherwise; where a phone can reach it (--host 0.0.0.0: the same
+    network) a QR code is printed too.
     """
     from teahouse.cli.where import project
 

@@ -38,22 +38,25 @@ def status_verb(site: str | None, as_json: bool) -> None:
             f"release {app['champion']}" if app["champion"] else "none yet",
             app["waiting"],
             app["accepted"],
-            app["gold"],
+            app["judging"]["visitors"],
+            app["judging"]["maker"],
         )
         for app in report["apps"]
     ]
-    say.table(("app", "title", "champion", "to review", "accepted", "gold"), rows)
+    heads = ("app", "title", "champion", "to review", "accepted", "may judge: visitors' photos", "and yours")
+    say.table(heads, rows)
 
 
 def status_here(place: Project) -> dict[str, Any]:
     """The same facts from the project's own house."""
-    from teahouse.store import apps, labels, releases, rollouts
+    from teahouse.feedback import judges
+    from teahouse.store import apps, releases, rollouts
 
     found: list[dict[str, Any]] = []
     if (place.data / "house.db").exists():
         with place.house() as house, house.db.read() as c:
             for app in apps.all_latest(c):
-                champion, counts = rollouts.champion(c, app.name), labels.counts(c, app.name)
+                champion, counts = rollouts.champion(c, app.name), judges.counts(c, app.name)
                 found.append(
                     {
                         "app": app.name,
@@ -61,7 +64,7 @@ def status_here(place: Project) -> dict[str, Any]:
                         "champion": releases.number(c, champion.release) if champion else None,
                         "waiting": counts["waiting"],
                         "accepted": counts["accepted"],
-                        "gold": counts["gold_base"] + counts["gold_live"],
+                        "judging": judging(counts),
                     }
                 )
     return {"running": place.running(), "apps": found}
@@ -74,7 +77,7 @@ def status_there(site: str) -> dict[str, Any]:
     with Site(site) as there:
         found = []
         for app in there.get("/api/apps")["apps"]:
-            left = there.get("/api/owner/reviews", app=app["app"])["left"]
+            counts = there.get("/api/owner/labels", app=app["app"], limit=1)["counts"]
             champion = next(
                 (row for row in there.get("/api/owner/releases", app=app["app"])["releases"] if row.get("champion")), {}
             )
@@ -83,12 +86,17 @@ def status_there(site: str) -> dict[str, Any]:
                     "app": app["app"],
                     "title": app["title"],
                     "champion": champion.get("number"),
-                    "waiting": left,
-                    "accepted": None,
-                    "gold": None,
+                    "waiting": counts["waiting"],
+                    "accepted": counts["accepted"],
+                    "judging": judging(counts),
                 }
             )
         return {"running": {"url": there.url}, "apps": found}
+
+
+def judging(counts: dict[str, int]) -> dict[str, int]:
+    """The photos that may judge, by whose they are."""
+    return {"visitors": counts["gold_live"], "maker": counts["gold_base"]}
 
 
 @click.command("open", short_help="Open the owner's pages in the browser, already logged in.")

@@ -309,12 +309,13 @@ def champion(house: Any) -> str:
 
 
 def counts(house: Any) -> dict[str, int]:
-    """labels.counts, and under "learnt" the visitors' labels that are accepted for training."""
+    """judges.counts, and under "learnt" the visitors' labels that are accepted for training."""
+    from teahouse.feedback import judges
     from teahouse.store import labels
 
     with house.db.read() as c:
         rows = labels.of_app(c, APP, sources=["visitor"], splits=["train"])
-        return {**labels.counts(c, APP), "learnt": sum(row.is_accepted for row in rows)}
+        return {**judges.counts(c, APP), "learnt": sum(row.is_accepted for row in rows)}
 
 
 def retrain_job(house: Any, patience: float = 60) -> bytes:

@@ -30,6 +30,12 @@ def independent(rows: Iterable[labels.LabelRow]) -> list[labels.LabelRow]:
     return found
 
 
+def counts(c: Any, app: str) -> dict[str, int]:
+    """`labels.counts` with the photos that may judge, as the judge counts them: gold_live (visitors') and gold_base
+    (the maker's). What a page or a terminal tells of labels comes from here."""
+    return {**labels.counts(c, app), "gold_live": live(c, app), "gold_base": base(c, app)}
+
+
 def live(c: Any, app: str) -> int:
     """How many photos of visitors may judge, counted as the judge counts them."""
     rows = labels.of_app(c, app, sources=["visitor"], splits=["test"])

@@ -90,6 +90,8 @@ def promote(house: House, settings: Settings, job: Any, so_far: So) -> So:
             return {"promoted": True}
         if judged["champion"] != (champion.release if champion is not None else None):
             return {"promoted": False, "why": "The champion changed meanwhile; it is judged again when asked."}
+        if rollouts.taken_off(c, job.app, judged["release"]):
+            return {"promoted": False, "why": "It may go on, but you have rolled it back: only you put it on again."}
         if champion is not None and champion.pinned:
             return {"promoted": False, "why": "It may go on, but you have pinned the champion."}
         rollouts.append(c, rollouts.Step(job.app, judged["release"], "full", 10_000, "loop", judged["words"], verdict))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -13,12 +13,14 @@ from teahouse.store import lineage
 
 
 class Accuracy(BaseModel):
-    """How often the champion is right on photos that it never saw: a share, its 95 % interval, the number of photos."""
+    """How often the champion is right on photos that it never saw: a share, its 95 % interval, the number of photos,
+    and whose photos they are."""
 
     value: float
     low: float
     high: float
     n: int
+    whose: Literal["maker", "visitors"] = "maker"
 
 
 # Where the numbers of a verdict and the metrics of a manifest hold it, best first.
@@ -33,14 +35,15 @@ def of(deps: Deps, live: Live) -> Accuracy | None:
 
 
 def found(numbers: Mapping[str, Any]) -> Accuracy | None:
-    """The first interval of at least one row in these numbers."""
+    """The first interval of at least one row in these numbers; a verdict says whose rows it was measured on."""
+    whose = "visitors" if numbers.get("measured_on") == "live" else "maker"
     for place in PLACES:
         part: Any = numbers
         for word in place:
             part = part.get(word) if isinstance(part, Mapping) else None
         if isinstance(part, Mapping) and part.get("n"):
             try:
-                return Accuracy(value=part["value"], low=part["low"], high=part["high"], n=part["n"])
+                return Accuracy(value=part["value"], low=part["low"], high=part["high"], n=part["n"], whose=whose)
             except (KeyError, ValueError):
                 continue
     return None
@@ -48,4 +51,4 @@ def found(numbers: Mapping[str, Any]) -> Accuracy | None:
 
 def of_page(given: Accuracy | None) -> pages.Accuracy | None:
     """The same for a page."""
-    return pages.Accuracy(given.value, given.low, given.high, given.n) if given else None
+    return pages.Accuracy(**given.model_dump()) if given else None

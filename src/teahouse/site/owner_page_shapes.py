@@ -52,6 +52,9 @@ class Circle:
     champion: int | None = None
     champion_accuracy: Accuracy | None = None
     candidate: str = ""  # in words: "release 4 waits for 12 more judging photos", or ""
+    candidate_since: int | None = None  # where the words are about a moment
+    learning: str = ""  # how the training that waits or runs stands, in words
+    learning_href: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,8 @@ class Predictions:
     desk: Desk
     lines: tuple[PredictionLine, ...] = ()
     older: str = ""
+    erased: int = 0  # answers of this page that are bare: their visitors erased them, or their days are over
+    keep_days: int = 90
 
 
 @dataclass(frozen=True)
@@ -156,7 +161,8 @@ class Curve:
 
 @dataclass(frozen=True)
 class Runs:
-    """`/owner/runs[/{id}]`: the list, one run opened. `after`: seq of the last event drawn; the page asks on."""
+    """`/owner/runs`: the list; `/owner/runs/{id}`: one run opened, and the list of the others. `after`: seq of the last
+    event drawn; the page asks on."""
 
     template: ClassVar[str] = "owner/runs.html"
     shell: Shell
@@ -165,6 +171,7 @@ class Runs:
     opened: RunLine | None = None
     curves: tuple[Curve, ...] = ()
     after: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -207,6 +214,7 @@ class ReleaseLine:
     outcome: str = ""
     why: str = ""
     pinned: bool = False
+    rolled_back: int | None = None  # when, where the owner did and has not put it on since
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,8 @@ def prediction_list(request: Request) -> Response:
             desk=owner_views.desk(c, shown),
             lines=owner_views.prediction_lines(c, rows),
             older=owner_views.here("/owner/predictions", shown.name, more) if more is not None else "",
+            erased=sum(row.output is None for row in rows),
+            keep_days=deps.settings.keep.days,
         )
     return show(request, page)
 
@@ -174,7 +176,8 @@ def runs_page(request: Request, opened: bytes | None) -> Response:
         made, now = owner_loop.made_by_run(c, shown.name), deps.clock()
         rows = lineage.runs(c, shown.name, asked_before(request), PAGE)
         events = every_event(c, row) if row is not None else []
-        lines = tuple(owner_views.run_line(c, owner_loop.run_out(c, one, now, made)) for one in rows)
+        others = [one for one in rows if one.id != opened]
+        lines = tuple(owner_views.run_line(c, owner_loop.run_out(c, one, now, made)) for one in others)
         asked = owner_views.asked(c, shown.name) if asked_before(request) is None else ()
         page = shapes.Runs(
             shell=shell(deps),
@@ -182,6 +185,7 @@ def runs_page(request: Request, opened: bytes | None) -> Response:
             runs=tuple(sorted((*asked, *lines), key=lambda line: -line.at)),
             opened=owner_views.run_line(c, owner_loop.run_out(c, row, now, made)) if row is not None else None,
             curves=owner_views.curves(events),
+            warnings=owner_views.warnings(events),
             after=events[-1].seq if events else 0,
         )
     return show(request, page)

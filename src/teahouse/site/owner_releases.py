@@ -87,6 +87,7 @@ def release_out(c: Any, row: Any, stands: Standing) -> ReleaseOut:
         champion=row.id == stands.champion,
         previous_champion=row.id == stands.previous,
         pinned=bool(step.pinned) if step is not None else False,
+        rolled_back=step.at if rollouts.is_taken_off(step) else None,
         accuracy=accuracy_of(row, verdict),
         verdict=verdict_out(verdict),
         run=ids.text(row.run) if row.run else None,

@@ -9,7 +9,7 @@ from fastapi import Request
 
 from teahouse import ids, telemetry
 from teahouse.errors import InputError, NotFound, NothingToDo, likely
-from teahouse.feedback import collect
+from teahouse.feedback import collect, judges
 from teahouse.site import owner_access
 from teahouse.site.deps import Deps, deps_of
 from teahouse.site.owner_shapes import (
@@ -129,7 +129,7 @@ def listing(request: Request, app: str | None = None, before: Seq | None = None,
     with deps.house.db.read() as c:
         shown = app_of(c, app)
         rows = labels.page(c, shown.name, before, limit)
-        counts = labels.counts(c, shown.name)
+        counts = judges.counts(c, shown.name)
     return LabelsOut(labels=[label_out(row) for row in rows], counts=counts, before=next_page(rows, limit))
 
 

@@ -191,6 +191,7 @@ class ReleaseOut(BaseModel):
     champion: bool
     previous_champion: bool
     pinned: bool
+    rolled_back: int | None = Field(None, description="When the owner rolled it back, where it has not been on since.")
     accuracy: Accuracy | None
     verdict: VerdictOut | None
     run: str | None
@@ -322,7 +323,7 @@ class TodayOut(BaseModel):
     waiting: int
     new: int
     needed: int
-    gold: int
+    gold: int = Field(description="Visitors' photos that may judge: of near copies one, and few of one visitor.")
     gold_needed: int
     champion: int | None
 

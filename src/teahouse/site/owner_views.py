@@ -26,6 +26,11 @@ OUTCOMES = {
     "hold": "can not be told from the one before yet.",
     "reject": "was refused.",
 }
+UNJUDGED = "Nobody has judged this release yet."
+OWN_REPORT = (
+    "It came with a report of its own: how often it was right on photos that it never learned from. "
+    "No verdict has compared it with another release."
+)
 JOBS = {
     "retrain": "A training",
     "judge": "A verdict",
@@ -76,6 +81,8 @@ def circle(c: Any, deps: Deps, shown: Any, counts: Mapping[str, int]) -> shapes.
     champion = rollouts.champion(c, shown.name)
     row = releases.get(c, champion.release) if champion is not None else None
     measured = owner_releases.accuracy_of(row, lineage.verdict_on(c, row.id)) if row is not None else None
+    waits, since = candidate(c, shown.name, champion.release if champion is not None else None)
+    words, href = learning(c, shown.name)
     return shapes.Circle(
         new=counts["new"],
         needed=needed_of(deps, shown.declaration),
@@ -83,22 +90,38 @@ def circle(c: Any, deps: Deps, shown: Any, counts: Mapping[str, int]) -> shapes.
         judging_needed=ROWS,
         champion=row.number if row is not None else None,
         champion_accuracy=accuracy.of_page(measured),
-        candidate=candidate(c, shown.name, champion.release if champion is not None else None),
+        candidate=waits,
+        candidate_since=since,
+        learning=words,
+        learning_href=href,
     )
 
 
-def candidate(c: Any, app: str, champion: str | None) -> str:
-    """What the latest verdict waits for, in words; "" where it waits for nothing."""
+def candidate(c: Any, app: str, champion: str | None) -> tuple[str, int | None]:
+    """What the latest verdict waits for, in words ("" for nothing), and the moment that they are about, if any."""
     verdict = next(iter(lineage.verdicts(c, app, limit=1)), None)
     if verdict is None or verdict.outcome == "reject" or verdict.candidate == champion:
-        return ""
+        return "", None
+    number, missing = releases.number(c, verdict.candidate), int((verdict.numbers or {}).get("missing") or 0)
+    if off := rollouts.taken_off(c, app, verdict.candidate):
+        return f"release {number} was rolled back by you", off.at
     if verdict.outcome == "promote":
         waits = verdict.champion == champion  # else somebody has put another one on since
-        return f"release {releases.number(c, verdict.candidate)} is better: promote it on its page" if waits else ""
-    number, missing = releases.number(c, verdict.candidate), int((verdict.numbers or {}).get("missing") or 0)
+        return (f"release {number} is better: promote it on its page" if waits else ""), None
     if missing:
-        return f"release {number} waits for {missing} more judging photo{'s' * (missing != 1)}"
-    return f"release {number} waits for your look"
+        return f"release {number} waits for {missing} more judging photo{'s' * (missing != 1)}", None
+    return f"release {number} waits for your look", None
+
+
+def learning(c: Any, app: str) -> tuple[str, str]:
+    """How the training that runs (else the next that waits) stands, and where to see it; "" and "" where none does."""
+    asked_for = jobs.unfinished(c, "retrain", app)
+    job = next((row for row in asked_for if row.state != "queued"), next(iter(asked_for), None))
+    if job is None:
+        return "", ""
+    run = lineage.run_of_job(c, job.id)
+    path = f"/owner/runs/{ids.text(run.id)}" if run is not None else "/owner/runs"
+    return spaced(owner_loop.job_words(job)), here(path, app)
 
 
 def happenings(c: Any, app: str, limit: int = 12) -> tuple[shapes.Happening, ...]:
@@ -160,7 +183,7 @@ def prediction_line(told: PredictionOut, number: int) -> shapes.PredictionLine:
     return shapes.PredictionLine(
         id=told.id,
         at=told.at,
-        label=str(output.get("label", "erased" if told.output is None else "–")),
+        label=str(output.get("label", "–")),
         confidence=max(scores.values(), default=0.0),
         familiar=output.get("familiar"),
         release=number,
@@ -182,9 +205,10 @@ def said(word: Mapping[str, Any] | None) -> str:
 
 
 def prediction_lines(c: Any, rows: Sequence[Any]) -> tuple[shapes.PredictionLine, ...]:
-    """A page of answers."""
+    """A page of answers, without those that were erased."""
     numbers = {id_: releases.number(c, id_) or 0 for id_ in {row.release for row in rows}}
-    return tuple(prediction_line(owner_live.answer_out(c, row), numbers[row.release]) for row in rows)
+    told = ((row.release, owner_live.answer_out(c, row)) for row in rows if row.output is not None)
+    return tuple(prediction_line(answer, numbers[release]) for release, answer in told)
 
 
 def version_line(row: Any, trained: Sequence[int]) -> shapes.VersionLine:
@@ -238,6 +262,11 @@ def curves(events: Sequence[RunEvent]) -> tuple[shapes.Curve, ...]:
     return tuple(shapes.Curve(name, tuple(found)) for name, found in points.items())
 
 
+def warnings(events: Sequence[RunEvent]) -> tuple[str, ...]:
+    """What a run warned of, in words."""
+    return tuple(str((event.detail or {}).get("words", "")) for event in events if event.name == "warning")
+
+
 # ---- releases --------------------------------------------------------------------------------------------------------
 
 
@@ -256,6 +285,7 @@ def release_line(told: ReleaseOut) -> shapes.ReleaseLine:
         outcome="first" if outcome == "promote" and verdict.champion is None else outcome,
         why=why.words if why else "",
         pinned=told.pinned,
+        rolled_back=told.rolled_back,
     )
 
 
@@ -282,7 +312,7 @@ def report(c: Any, told: ReleaseOut, row: Any) -> shapes.Report:
     return shapes.Report(
         line=line,
         outcome=line.outcome,
-        summary=said_[0].words if said_ else "Nobody has judged this release yet.",
+        summary=said_[0].words if said_ else UNJUDGED if told.accuracy is None else OWN_REPORT,
         reasons=said_[1:],
         bars=bars(told, numbers, measured),
         worst=worst(measured),

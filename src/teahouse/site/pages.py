@@ -41,12 +41,14 @@ class Shell:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How often a release is right on photos it never saw: value, its 95 % interval, number of photos."""
+    """How often a release is right on photos it never saw: value, its 95 % interval, number of photos, and whose
+    they are (maker | visitors)."""
 
     value: float
     low: float
     high: float
     n: int
+    whose: str = "maker"
 
 
 @dataclass(frozen=True)

@@ -27,14 +27,15 @@ from teahouse.site import render
 from teahouse.site.pages import Shell, Trouble
 
 LOG_IN = "/owner/login"
-WORDS = {
-    400: "This request can not be read.",
-    404: "There is nothing under this address.",
-    405: "This address can not be used in that way.",
-    413: "That is too much at once.",
-    415: "This kind of content can not be used here.",
-    421: "This site does not answer under that name.",
-    503: "The house is full.",
+SEE_DOCS = "See /docs for what there is."
+WORDS = {  # what, why, what to do next
+    400: ("This request can not be read.", "It is cut off, or not what it says it is.", SEE_DOCS),
+    404: ("There is nothing under this address.", "It was never here, or it is gone.", SEE_DOCS),
+    405: ("This address can not be used in that way.", "It knows other methods.", SEE_DOCS),
+    413: ("That is too much at once.", "The body is larger than this address takes.", "Send less."),
+    415: ("This kind of content can not be used here.", "This address takes another Content-Type.", SEE_DOCS),
+    421: ("This site does not answer under that name.", "It has another.", "Use the address that it gives out."),
+    503: ("The house is full.", "Too much is being sent to it at this moment.", "Try again in a moment."),
 }
 BROKEN = {
     "code": "internal",
@@ -69,9 +70,9 @@ async def http_refused(request: Request, error: Exception) -> Response:
     """The answer where the framework itself refused: no such path, no such method, a body that can not be read."""
     assert isinstance(error, HTTPException)
     status = error.status_code
-    what = WORDS.get(status, "This request was refused.")
+    words = WORDS.get(status, ("This request was refused.", "", SEE_DOCS))
     kind = CLASSES.get(status)
-    body = kind(what).as_dict() if kind else plain(CODES.get(status, "refused"), what)
+    body = kind(*words).as_dict() if kind else plain(CODES.get(status, "refused"), *words)
     response = answer(request, status, body)
     for name, value in (error.headers or {}).items():
         response.headers[name] = value

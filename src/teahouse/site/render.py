@@ -12,11 +12,14 @@ import json
 import mimetypes
 from datetime import UTC, datetime
 from functools import cache
+from math import ceil
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
+
+from teahouse.release.verdict import ROWS
 
 from . import drawing, pages
 
@@ -85,11 +88,16 @@ def percent(share: float) -> str:
 
 
 def in_words(accuracy: pages.Accuracy) -> str:
-    """An accuracy as it is said: "right about 96 times in 100, measured on 600 photos"."""
+    """An accuracy as it is said, with the photos that it is about: two releases may be measured on different ones."""
+    whose = {"visitors": "from visitors", "maker": "of the maker's that it never learned from"}[accuracy.whose]
+    photos = f"{count(accuracy.n, 'photo')} {whose}"
+    if accuracy.n < ROWS:
+        low, high = int(accuracy.low * 100), ceil(accuracy.high * 100)
+        return f"right somewhere between {low} and {high} times in 100: {photos} can not tell more"
     about = round(accuracy.value * 100)
     if about == 100 and accuracy.value < 1:
         about = 99
-    return f"right about {about} times in 100, measured on {count(accuracy.n, 'photo')}"
+    return f"right about {about} times in 100 on {photos}"
 
 
 def spoken(label: str) -> str:

@@ -98,7 +98,7 @@ class Guard:
         self.check_host(headers)
         check_size(headers, body_limit(scope))
         if "\x00" in scope["path"] or "\\" in scope["path"]:
-            raise NotFound(refusals.WORDS[404])
+            raise NotFound(*refusals.WORDS[404])
         if scope["method"] not in SAFE and not any_origin:
             check_origin(scope, headers, self.deps)
         if scope["path"] not in UNCOUNTED and not scope["path"].startswith(UNCOUNTED_BELOW):
@@ -260,4 +260,4 @@ def refuse_remote(request: Request) -> None:
     """Raises NotFound unless the request comes from this machine and asks for it by a loopback name."""
     here = origin.is_loopback(client_address(request)) and "x-forwarded-for" not in request.headers
     if not here or origin.host_name(request.headers.get("host", "")) not in origin.LOOPBACK_HOSTS:
-        raise NotFound(refusals.WORDS[404])
+        raise NotFound(*refusals.WORDS[404])

@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
 from teahouse.errors import InputError, TooLarge
-from teahouse.spec.fields.image import MAX_MEGAPIXELS, MAX_SIDE, media_type
+from teahouse.spec.fields.image import MAX_MEGAPIXELS, MAX_SIDE, TRY_AGAIN, refuse_unknown
 from teahouse.spec.fields.protocol import Picture
 
 FORMATS = ("JPEG", "PNG", "WEBP")
@@ -31,12 +31,7 @@ def open_image(data: bytes, want: int | None = None) -> Pillow.Image:
     """An upright RGB picture.
 
     `want` (pixels of the longer side) lets the JPEG decoder scale while it decodes, 4 to 5 times faster."""
-    if media_type(data) is None:
-        raise InputError(
-            "This is not a picture that can be read here.",
-            "It is not a JPEG, PNG or WebP file.",
-            "Save it as JPEG and try again.",
-        )
+    refuse_unknown(data)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Pillow.DecompressionBombWarning)
@@ -70,7 +65,7 @@ def open_image(data: bytes, want: int | None = None) -> Pillow.Image:
         Warning,
         Pillow.DecompressionBombError,
     ) as error:
-        raise InputError("This picture can not be read.", "The file is damaged.", "Try another picture.") from error
+        raise InputError("This photo can not be read: it is damaged.", "The file is damaged.", TRY_AGAIN) from error
 
 
 def _opaque(picture: Pillow.Image) -> Pillow.Image:

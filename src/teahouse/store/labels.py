@@ -165,12 +165,15 @@ def page(c: sa.Connection, app: str, before: int | None = None, limit: int = 50)
 
 
 def counts(c: sa.Connection, app: str) -> dict[str, int]:
-    """waiting, accepted, set_aside, gold_base, gold_live, test, train (usable ones), new (since the last version)."""
-    return {**_count(joined().where(labels.c.app == app), c), "new": new(c, app)}
+    """waiting, accepted, set_aside, test, train (usable ones), new (since the last version). Of what may judge not each
+    row counts: `feedback.judges.counts` adds it."""
+    names = ("waiting", "accepted", "set_aside", "test", "train")
+    return {**_count(joined().where(labels.c.app == app), c, *names), "new": new(c, app)}
 
 
 def gold(c: sa.Connection, app: str) -> dict[str, int]:
-    """gold_base and gold_live of `counts`, from the rows that may judge alone."""
+    """gold_base and gold_live: all rows that may judge, copies and all. Never fewer than `feedback.judges` counts, and
+    cheaper to ask."""
     query = joined().where(labels.c.app == app, labels.c.split.in_(("gold", "test")))
     return _count(query, c, "gold_base", "gold_live")
 
@@ -193,7 +196,7 @@ def _count(query: sa.Select[Any], c: sa.Connection, *names: str) -> dict[str, in
     sums = [
         sa.func.coalesce(sa.func.sum(sa.case((what, 1), else_=0)), 0).label(name)
         for name, what in kinds.items()
-        if name in (names or kinds)
+        if name in names
     ]
     return {name: int(n) for name, n in c.execute(sa.select(*sums)).one()._mapping.items()}
 

@@ -72,6 +72,17 @@ def history(c: sa.Connection, app: str, limit: int = 50, before: int | None = No
     return rows.page(c, rollouts, rollouts.c.app == app, before=before, limit=limit)
 
 
+def is_taken_off(step: Any) -> bool:
+    """Whether this, a release's latest step or None, is the owner taking it off."""
+    return step is not None and step.state == "rolled_back" and step.by == "owner"
+
+
+def taken_off(c: sa.Connection, app: str, release: str) -> Any:
+    """The step by which the owner rolled this release back, or None where it never was or has been put on since."""
+    last = rows.one(c, rollouts, rollouts.c.app == app, rollouts.c.release == release)
+    return last if is_taken_off(last) else None
+
+
 def previous_champion(c: sa.Connection, app: str) -> str | None:
     """The release that was full before the present champion and was not rolled back, or None."""
     now = champion(c, app)

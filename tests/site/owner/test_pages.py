@@ -1,7 +1,11 @@
 """Every page of the owner opens, empty and full, and shows what the store holds."""
 
+import html
+import re
+
 from teahouse import ids
-from teahouse.store import jobs, lineage
+from teahouse.site import owner_pages
+from teahouse.store import jobs, lineage, predictions
 from teahouse.testing import APP
 
 PAGE = {"Accept": "text/html"}
@@ -57,6 +61,7 @@ def run_with_events(site):
         jobs.event(c, job, "step", {"step": "train"}, at)
         lineage.add_run(c, run, APP, version, "retrain", "c" * 64, None, job, at)
         lineage.run_event(c, run, "epoch", {"epoch": 1, "of": 2}, at)
+        lineage.run_event(c, run, "warning", {"epoch": 1, "words": "the loss grows"}, at)
         for step in range(3):
             numbers = {"epoch": 1, "loss": 1 / (step + 1), "words": "none"}
             lineage.run_event(c, run, "log", numbers, at + 1000 * step)
@@ -69,14 +74,46 @@ def test_a_run_shows_its_curves_and_tells_what_comes_next(quick, owner):
     run = run_with_events(quick)
     page = owner.get(f"/owner/runs/{run}", headers=PAGE).text
     assert 'data-curve="loss"' in page and 'data-curve="epoch"' not in page and "Training" in page
+    assert '<li class="bad">the loss grows</li>' in page
     told = owner.get(f"/api/owner/runs/{run}").json()
-    assert told["state"] == "running" and [one["x"] for one in told["events"]] == [0, 0, 1, 2]
-    assert told["events"][1]["numbers"] == {"loss": 1.0} and told["events"][0]["detail"] == {"epoch": 1, "of": 2}
+    assert told["state"] == "running" and [one["x"] for one in told["events"]] == [0, 0, 0, 1, 2]
+    assert told["events"][2]["numbers"] == {"loss": 1.0} and told["events"][0]["detail"] == {"epoch": 1, "of": 2}
     again = owner.get(f"/api/owner/runs/{run}?after={told['after']}").json()
     assert again["events"] == [] and again["after"] == told["after"]
     assert owner.get("/owner/versions", headers=PAGE).text.count("9 rows") == 1
     assert owner.get("/api/owner/versions").json()["versions"][0]["counts"]["train"] == 7
     assert owner.get("/api/owner/runs").json()["runs"][0]["id"] == run
+
+
+def test_a_run_has_a_page_of_its_own_and_stands_there_once(quick, owner):
+    run = run_with_events(quick)
+    page = owner.get(f"/owner/runs/{run}", headers=PAGE).text
+    assert "<title>Run from version dddddddd · Runs" in page and "<h1>Run from version dddddddd</h1>" in page
+    assert "There is no other yet." in page and f'href="/owner/runs/{run}' not in page
+    listed = owner.get("/owner/runs", headers=PAGE).text
+    assert listed.count("Run from version") == 1 and "A training" not in listed
+
+
+def test_today_tells_of_the_training_that_runs_and_leads_to_it(quick, owner):
+    assert "It is learning" not in owner.get("/owner/", headers=PAGE).text
+    run = run_with_events(quick)
+    page = owner.get("/owner/", headers=PAGE).text
+    assert f'<a href="/owner/runs/{run}?app={APP}">It is learning</a>: training' in page
+    assert "new labels" not in page and "more label" not in page
+
+
+def test_what_its_visitors_erased_is_one_quiet_line_and_paging_goes_on(quick, owner, monkeypatch):
+    asked = [quick.ask("warm", seed).json()["id"] for seed in range(3)]
+    for id_ in asked[1:]:
+        quick.house.db.write(lambda c, id_=id_: predictions.erase(c, ids.parse(id_)))
+    page = owner.get("/owner/predictions", headers=PAGE).text
+    assert page.count('<td class="thumb">') == 1 and "2 answers were erased" in page
+    monkeypatch.setattr(owner_pages, "PAGE", 2)
+    page = owner.get("/owner/predictions", headers=PAGE).text
+    assert "<table>" not in page and "2 answers were erased" in page and "No one has asked" not in page
+    older = html.unescape(re.search(r'href="([^"]*before=[^"]*)"', page).group(1))
+    page = owner.get(older, headers=PAGE).text
+    assert page.count('<td class="thumb">') == 1 and "erased" not in page
 
 
 def test_a_job_is_asked_for_once_while_it_has_no_end(quick, owner):

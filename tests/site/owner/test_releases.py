@@ -34,7 +34,7 @@ def reconciled(quick):
 
 def second(site):
     """A second release beside the champion, installed and nowhere on."""
-    release = install_tiny(site.house, note="the second", state="rolled_back")
+    release = install_tiny(site.house, note="the second", state="")
     return release
 
 
@@ -49,7 +49,7 @@ def test_a_promotion_is_appended_and_returns_when_the_site_serves_it(reconciled,
     assert reconciled.deps.serving.apps[APP].champion.release == release
     assert reconciled.ask().json()["release"] == release
     with reconciled.house.db.read() as c:
-        assert [row.release for row in rollouts.history(c, APP)][0] == release and len(rollouts.history(c, APP)) == 3
+        assert [row.release for row in rollouts.history(c, APP)][0] == release and len(rollouts.history(c, APP)) == 2
 
 
 def test_a_rollback_puts_the_champion_before_on(reconciled, owner):
@@ -152,6 +152,35 @@ def test_the_pages_show_a_release_its_reasons_and_what_can_be_done(quick, owner)
     assert page.status_code == 200
     assert "There are 48 judged rows" in page.text and "Promote release 2" in page.text and "Roll back" not in page.text
     assert owner.get("/owner/", headers={"Accept": "text/html"}).text.count("waits for 12 more judging photos") == 1
+
+
+def test_what_the_owner_rolled_back_is_told_so_and_not_offered_anew(quick, owner, monkeypatch):
+    monkeypatch.setattr(owner_releases.wait_served, "__defaults__", (0.0,))
+    release = second(quick)
+    judge(quick, release, "promote", 0)
+    html = {"Accept": "text/html"}
+    assert "promote it on its page" in owner.get("/owner/", headers=html).text
+    put(owner, release)
+    put(owner, release, "rolled_back", share=0)
+    today, page = (owner.get(f"/owner/{path}", headers=html).text for path in ("", f"releases/{release}"))
+    assert "Release 2 was rolled back by you, <time" in today and "promote it on its page" not in today
+    assert "rolled back by you, <time" in page and "You have rolled it back." in page
+    told = {one["number"]: one for one in owner.get(f"/api/owner/releases?app={APP}").json()["releases"]}
+    assert told[2]["rolled_back"] and "rolled_back" not in told[1]
+    put(owner, release)
+    assert "rolled back by you, <time" not in owner.get(f"/owner/releases/{release}", headers=html).text
+
+
+def test_a_release_that_came_with_its_own_report_is_told_so(quick, owner):
+    def page():
+        return owner.get(f"/owner/releases/{quick.release}", headers={"Accept": "text/html"}).text
+
+    assert "Nobody has judged this release yet." in page()
+    manifest = owner.get(f"/api/owner/releases/{quick.release}").json()["manifest"]
+    manifest["metrics"] = {"accuracy": {"value": 0.97, "low": 0.95, "high": 0.98, "n": 596}}
+    came = tables.releases.update().values(manifest=manifest)
+    quick.house.db.write(lambda c: c.execute(came))
+    assert "It came with a report of its own" in page() and "Nobody has judged this release yet." not in page()
 
 
 def test_the_champion_becomes_no_canary_and_no_shadow_of_itself(quick, owner):

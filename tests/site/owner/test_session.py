@@ -206,7 +206,8 @@ def test_keys_exports_and_erasures_ask_for_the_password_again(owner, quick):
     for path, body in (("keys", {}), ("jobs", {"kind": "export"}), ("jobs", {"kind": "erase"})):
         assert owner.post(f"/api/owner/{path}", json=body).status_code == 401, path
     assert owner.post("/api/owner/jobs", json={"kind": "retrain"}).status_code == 202
-    assert owner.get("/owner/login", headers=PAGE).status_code == 200
+    door = owner.get("/owner/login", headers=PAGE)
+    assert door.status_code == 200 and "<code>teahouse open</code>" in door.text
     log_in(owner)
     assert owner.post("/api/owner/jobs", json={"kind": "export"}).status_code == 202
 

@@ -15,6 +15,7 @@ IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 MARKERS, FILL = 512, 4096  # segments and stray bytes that a JPEG may have before its picture; real ones have dozens
 
 MAGIC = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
+TRY_AGAIN = "Try another photo, or take it again."
 
 
 def media_type(data: bytes) -> str | None:
@@ -23,6 +24,16 @@ def media_type(data: bytes) -> str | None:
         if data.startswith(magic):
             return kind
     return "image/webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
+
+
+def refuse_unknown(data: bytes) -> None:
+    """InputError where the first bytes are those of no picture: a damaged file looks no different from another kind."""
+    if media_type(data) is None:
+        raise InputError(
+            "This photo is damaged, or it is no JPEG, PNG or WebP.",
+            "Its first bytes are not those of a JPEG, PNG or WebP picture.",
+            TRY_AGAIN,
+        )
 
 
 class Image:
@@ -94,15 +105,10 @@ class Image:
                 f"It has {len(given) / 1e6:.1f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB.",
                 "Send a smaller one.",
             )
-        if media_type(given) is None:
-            raise InputError(
-                "This is not a picture that can be read here.",
-                "It is not a JPEG, PNG or WebP file.",
-                "Save it as JPEG and try again.",
-            )
+        refuse_unknown(given)
         width, height = _header_size(given)
         if width < 1 or height < 1:
-            raise InputError("This picture can not be read.", "Its header is damaged.", "Try another picture.")
+            raise InputError("This photo can not be read: it is damaged.", "Its header is damaged.", TRY_AGAIN)
         if width > MAX_SIDE or height > MAX_SIDE or width * height > MAX_MEGAPIXELS * 1e6:
             raise TooLarge(
                 "This picture is too large.",
@@ -135,7 +141,7 @@ def _header_size(data: bytes) -> tuple[int, int]:
         # What PNG and WebP say of their size stands in their first thirty bytes.
         return _jpeg_size(data) if media_type(data) == "image/jpeg" else imagesize.get(io.BytesIO(data[:512]))
     except Exception as error:  # edge: struct.error and whatever else a hostile header brings out of the parser
-        raise InputError("This picture can not be read.", "Its header is damaged.", "Try another picture.") from error
+        raise InputError("This photo can not be read: it is damaged.", "Its header is damaged.", TRY_AGAIN) from error
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:

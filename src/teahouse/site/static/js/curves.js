@@ -71,6 +71,7 @@ function follow(run) {
       const told = await call(`/api/owner/runs/${run.dataset.run}?after=${after}`);
       after = told.after;
       for (const name of gather(curves, told.events)) draw(name);
+      for (const { name, detail } of told.events) if (name === "warning") warn(detail.words);
       run.querySelector("[data-words]").textContent = told.run.words.replace(/^./, (c) => c.toUpperCase());
       if (ENDED.includes(told.run.state)) location.reload();
     } catch {
@@ -78,6 +79,12 @@ function follow(run) {
     } finally {
       busy = false;
     }
+  }
+
+  function warn(words) {
+    const line = run.querySelector("[data-warnings]").appendChild(document.createElement("li"));
+    line.className = "bad";
+    line.textContent = words;
   }
 
   function draw(name) {
