@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
 from teahouse.errors import InputError, TooLarge
-from teahouse.spec.fields.image import MAX_MEGAPIXELS, MAX_SIDE, TRY_AGAIN, refuse_unknown
+from teahouse.spec.fields.image import MAX_MEGAPIXELS, MAX_SIDE, TRY_AGAIN, refuse_unreadable
 from teahouse.spec.fields.protocol import Picture
 
 FORMATS = ("JPEG", "PNG", "WEBP")
@@ -31,7 +31,7 @@ def open_image(data: bytes, want: int | None = None) -> Pillow.Image:
     """An upright RGB picture.
 
     `want` (pixels of the longer side) lets the JPEG decoder scale while it decodes, 4 to 5 times faster."""
-    refuse_unknown(data)
+    refuse_unreadable(data)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Pillow.DecompressionBombWarning)

@@ -26,7 +26,7 @@ def media_type(data: bytes) -> str | None:
     return "image/webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
 
 
-def refuse_unknown(data: bytes) -> None:
+def refuse_unreadable(data: bytes) -> None:
     """InputError where the first bytes are those of no picture: a damaged file looks no different from another kind."""
     if media_type(data) is None:
         raise InputError(
@@ -105,7 +105,7 @@ class Image:
                 f"It has {len(given) / 1e6:.1f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB.",
                 "Send a smaller one.",
             )
-        refuse_unknown(given)
+        refuse_unreadable(given)
         width, height = _header_size(given)
         if width < 1 or height < 1:
             raise InputError("This photo can not be read: it is damaged.", "Its header is damaged.", TRY_AGAIN)
