@@ -21,6 +21,7 @@ from teahouse.errors import TrainingFailed
 
 APP = "tea"
 RETRAIN_AFTER = 200
+PICTURES = 2000  # of the maker's own in the demo: they are there so that nothing is forgotten, and half will do
 
 
 def demo_folder(asked: Path | None) -> Path:
@@ -43,6 +44,8 @@ def make_project(folder: Path, port: int) -> Project:
     }
     project = scaffold.make_project(folder, APP, written)
     scaffold.add_starter(project, APP, "tea")
+    declared = project.root / "apps" / APP / "app.py"
+    declared.write_text(re.sub(r"(?m)^PICTURES = \d+", f"PICTURES = {PICTURES}", declared.read_text("utf-8")), "utf-8")
     return project
 
 

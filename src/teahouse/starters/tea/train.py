@@ -36,8 +36,9 @@ def block(inputs: int, outputs: int) -> nn.Sequential:
     )
 
 
-def vary(photos: torch.Tensor) -> torch.Tensor:
-    """Mirror, turn, scale and light the photos anew: tea stays tea."""
+def vary(photos: torch.Tensor, light: float, tint: float) -> torch.Tensor:
+    """Mirror, turn, scale and light the photos anew: tea stays tea. `light` and `tint`: standard deviations of the
+    logarithm of the whole and of each colour."""
     side = int(torch.randint(6, 9, ())) * 16  # 96, 112 or 128: the net takes any size
     if side != photos.shape[-1]:
         photos = F.interpolate(photos, size=(side, side), mode="bilinear", antialias=side < photos.shape[-1])
@@ -48,7 +49,7 @@ def vary(photos: torch.Tensor) -> torch.Tensor:
     if torch.rand(()) < 0.5:
         photos = photos.transpose(2, 3)
     brighter, tinted = torch.randn(len(photos), 1, 1, 1), torch.randn(len(photos), 3, 1, 1)
-    gain = torch.exp(0.15 * brighter + 0.15 * tinted)
+    gain = torch.exp(light * brighter + tint * tinted)
     return (photos * gain).clamp(0, 1)
 
 
@@ -67,9 +68,9 @@ def train(data, run) -> nn.Module:
     if run.previous:
         net.load_state_dict({name: torch.as_tensor(value) for name, value in run.previous.items()})
         champion = copy.deepcopy(net)
-        steps, rate = FINE_TUNE_STEPS, 1e-3
+        steps, rate, light, tint = FINE_TUNE_STEPS, 2e-3, 0.12, 0.08  # visitors bring their own light
     else:
-        steps, rate = EPOCHS * math.ceil(len(data.train.rows) / BATCH), 3e-3
+        steps, rate, light, tint = EPOCHS * math.ceil(len(data.train.rows) / BATCH), 3e-3, 0.15, 0.15
     net = net.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
@@ -80,7 +81,7 @@ def train(data, run) -> nn.Module:
         losses = []
         for photos, labels in islice(stream, steps * (number + 1) // rounds - steps * number // rounds):
             photos, labels = torch.as_tensor(photos), torch.as_tensor(labels)
-            logits = net(vary(photos).contiguous(memory_format=torch.channels_last))
+            logits = net(vary(photos, light, tint).contiguous(memory_format=torch.channels_last))
             loss = F.cross_entropy(logits, labels, label_smoothing=0.05)
             optimizer.zero_grad()
             loss.backward()
