@@ -13,6 +13,8 @@ PYTEST ?=
 # Two cores, a file to each: what a file's tests share is made once. `make test JOBS=0` runs them one after the other.
 JOBS ?= 2
 PARALLEL := -n $(JOBS) --dist loadfile
+# Of these folders `quick` selects nothing, and to import them takes each process seconds.
+UNSEEN := --ignore=tests/standard --ignore=tests/journeys
 
 # The exact PyTorch, a CPU build, stands in this file alone: the package itself never replaces a maker's own.
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
@@ -29,7 +31,7 @@ demo: .make/core ## the whole circle: a site, its visitors, a retrain, a better 
 	@$(BIN)/teahouse demo $(DEMO)
 
 quick: .make/test ## the tests that need neither PyTorch nor a browser, in 90 seconds
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not torch and not browser and not slow and not standard" $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) $(UNSEEN) -m "not torch and not browser and not slow and not standard" $(PYTEST)
 
 test: .make/all .make/browser ## all tests of every day
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not standard" $(PYTEST)

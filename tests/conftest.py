@@ -1,9 +1,24 @@
 """What all tests share."""
 
+import functools
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from teahouse import child
+
+# Two files run side by side on two cores: number libraries with threads of their own would wait for each other.
+os.environ.update(child.one_thread())
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: the garbage collector need not look at it in every test."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +28,27 @@ def photographs() -> Path:
     if not Path(folder or "nowhere").is_dir():
         pytest.skip("TEAHOUSE_PHOTOS names no folder of photographs")
     return Path(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tables_made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A new house begins with a copy of a database that was migrated once, for most of its opening is Alembic's.
+
+    What calls `migrate` itself, and every process that a test starts, goes all the way."""
+    from teahouse.store import house, migrate
+
+    @functools.cache
+    def migrated() -> bytes:
+        folder = tmp_path_factory.mktemp("migrated")
+        migrate.upgrade(folder)
+        return (folder / "house.db").read_bytes()
+
+    def upgrade(data: Path) -> bool:
+        path = data / "house.db"
+        if not path.exists():
+            path.write_bytes(migrated())
+        return migrate.upgrade(data)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(house, "migrate", SimpleNamespace(upgrade=upgrade))
+        yield

@@ -1,28 +1,15 @@
 """Collect: consent, inputs and label in one breath, on the right side, once."""
 
-import pytest
 import sqlalchemy as sa
-from tests.loop.circle import APP, review, visit, withdraw
+from tests.loop.circle import APP, label_of, review, visit, withdraw
 
 from teahouse import ids
 from teahouse.feedback import collect
 from teahouse.store import consents, inputs, jobs, labels, lineage, reviews, tables
-from teahouse.testing import install_tiny, open_house, photo
+from teahouse.testing import photo
 
 AUTO = collect.Rules("auto")
 A, B, FAR = bytes(8), bytes([0b111111, *bytes(7)]), bytes([255, 255, *bytes(6)])
-
-
-@pytest.fixture
-def house(tmp_path):
-    with open_house(tmp_path / "data") as house:
-        install_tiny(house)
-        yield house
-
-
-def label_of(house, prediction):
-    with house.db.read() as c:
-        return labels.of_prediction(c, prediction.id)
 
 
 def test_a_new_row_stands_where_its_neighbours_stand():

@@ -1,25 +1,12 @@
 """Erase: what a visitor takes back is gone, here at once and in frozen versions when the loop comes."""
 
-import pytest
-from tests.loop.circle import APP, review, visit
+from tests.loop.circle import APP, label_of, review, visit
 
 from teahouse import datasets, ids, settings
 from teahouse.feedback import erase
 from teahouse.loop import steps
 from teahouse.store import erasures, jobs, labels, lineage, predictions
-from teahouse.testing import install_tiny, open_house, photo
-
-
-@pytest.fixture
-def house(tmp_path):
-    with open_house(tmp_path / "data") as house:
-        install_tiny(house)
-        yield house
-
-
-def label_of(house, prediction):
-    with house.db.read() as c:
-        return labels.of_prediction(c, prediction.id)
+from teahouse.testing import photo
 
 
 def test_a_forgotten_prediction_leaves_no_photo_no_word_and_a_job_for_the_loop(house):

@@ -1,29 +1,16 @@
 """Retention: on the day, what is old goes, and what a visitor still lets us use stays theirs to take back."""
 
-import pytest
-from tests.loop.circle import APP, review, visit, withdraw
+from tests.loop.circle import APP, label_of, review, visit, withdraw
 
 from teahouse import datasets, ids, settings
 from teahouse.feedback import collect, erase, retention
 from teahouse.loop import steps
 from teahouse.store import consents, feedback, inputs, jobs, labels, lineage, predictions, reviews, tables, visitors
-from teahouse.testing import install_tiny, open_house, photo
+from teahouse.testing import photo
 
 DAYS = 90
 LATER = ids.now_ms() + DAYS * retention.DAY_MS + 3_600_000
 PERSONAL = ("visitor", "network", "key", "given", "seed", "output")
-
-
-@pytest.fixture
-def house(tmp_path):
-    with open_house(tmp_path / "data") as house:
-        install_tiny(house)
-        yield house
-
-
-def label_of(house, row):
-    with house.db.read() as c:
-        return labels.of_prediction(c, row.id)
 
 
 def look(house, table):

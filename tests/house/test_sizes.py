@@ -1,6 +1,7 @@
 """The house's measures: a module, a function, a class and a signature stay small enough to read."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,13 +19,23 @@ def own(path: Path) -> bool:
     return not path.is_relative_to(SKELETON)
 
 
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+@functools.cache
+def nodes(tree: ast.Module) -> list[ast.AST]:
+    return list(ast.walk(tree))
+
+
 def trees() -> Iterator[tuple[str, ast.Module]]:
     for path in filter(own, MODULES):
-        yield str(path.relative_to(SOURCE)), ast.parse(path.read_text("utf-8"))
+        yield str(path.relative_to(SOURCE)), tree_of(path)
 
 
 def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return (node for node in nodes(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def lines(node: ast.AST) -> int:
@@ -48,7 +59,7 @@ def test_nine_functions_in_ten_have_at_most_40_lines():
 def test_no_class_has_more_than_250_lines_or_15_methods():
     big = {}
     for name, tree in trees():
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.ClassDef):
                 methods = sum(isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef) for part in node.body)
                 if lines(node) > 250 or methods > 15:
@@ -67,7 +78,7 @@ def test_no_function_takes_more_than_7_parameters():
 def test_no_star_imports_and_no_globals():
     found = []
     for name, tree in trees():
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.Global) or (
                 isinstance(node, ast.ImportFrom) and any(a.name == "*" for a in node.names)
             ):
@@ -83,7 +94,7 @@ def test_no_drawers():
 def test_a_modules_first_line_says_what_it_is_for(path):
     if path.is_relative_to(MIGRATIONS / "versions") or not path.read_text("utf-8").strip():
         return
-    said = ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    said = ast.get_docstring(tree_of(path))
     assert said and len(said.splitlines()[0]) >= 12
 
 
@@ -92,7 +103,7 @@ def test_broad_handlers_stand_only_at_marked_edges():
     found = []
     for path in filter(own, MODULES):
         text = path.read_text("utf-8").splitlines()
-        for node in ast.walk(ast.parse("\n".join(text))):
+        for node in nodes(tree_of(path)):
             if not isinstance(node, ast.ExceptHandler):
                 continue
             names = {n.id for n in ast.walk(node.type) if isinstance(n, ast.Name)} if node.type else {"everything"}

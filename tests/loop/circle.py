@@ -8,7 +8,7 @@ from typing import Any
 from teahouse import ids, settings
 from teahouse.feedback import collect
 from teahouse.spec import media
-from teahouse.store import consents, predictions, reviews, rollouts, tables
+from teahouse.store import consents, labels, predictions, reviews, rollouts, tables
 from teahouse.store.house import House
 from teahouse.testing import LABELS, photo
 
@@ -128,6 +128,12 @@ def visit(
         return found
 
     return house.db.write(write)
+
+
+def label_of(house: House, prediction: Any) -> Any:
+    """The row that came of a prediction; None where there is none."""
+    with house.db.read() as c:
+        return labels.of_prediction(c, prediction.id)
 
 
 def withdraw(house: House, prediction: bytes) -> bool:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
+from tests.failing_fsync import failing_fsync
 
 from teahouse import ids
 from teahouse.store import keys, owners, predictions
@@ -122,26 +123,9 @@ async def test_a_database_that_is_lost_ends_it_and_streams_hear_of_the_end():
     ours.close(), theirs.close()
 
 
-FAILING_FSYNC = """
-import pathlib, sqlalchemy as sa
-
-class Broken(sa.exc.OperationalError):
-    pass
-
-def commit(self, commit=sa.Connection.commit):
-    if pathlib.Path("{flag}").exists():
-        own = RuntimeError("disk I/O error")
-        own.sqlite_errorname = "SQLITE_IOERR_FSYNC"
-        raise Broken("COMMIT", None, own)
-    commit(self)
-
-sa.Connection.commit = commit
-"""
-
-
 def test_a_web_whose_database_is_lost_acknowledges_nothing_and_ends(tmp_path):
     hear, say = os.pipe()
-    with started(tmp_path, say, FAILING_FSYNC.format(flag=tmp_path / "flag")) as (process, url, log):
+    with started(tmp_path, say, failing_fsync(tmp_path / "flag")) as (process, url, log):
         assert line(hear) == b"ready\n"
         with httpx.Client(base_url=url, timeout=20, headers={"Origin": url}) as client:
             kept = client.post(f"/api/apps/{APP}/predictions", content=photo(seed=1)).json()["id"]

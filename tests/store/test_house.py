@@ -9,11 +9,12 @@ import pytest
 from teahouse.errors import DatabaseUnsound, NotFound
 from teahouse.ids import new_id
 from teahouse.store import house as room
-from teahouse.store import tables
+from teahouse.store import migrate, tables
 from teahouse.store.house import House
 
 
-def test_everything_is_closed_to_others_under_any_umask(tmp_path: Path) -> None:
+def test_everything_is_closed_to_others_under_any_umask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "migrate", migrate)  # the database is made here, not copied
     before = os.umask(0)
     try:
         with House.open(tmp_path / "data") as house:

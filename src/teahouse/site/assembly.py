@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -27,8 +27,7 @@ def create_app(deps: Deps) -> FastAPI:
     app.state.visitor_rate = security.Rate(max(1, deps.settings.limits.requests_per_minute // 2))
     app.state.readiness = health.Readiness()
     app.state.exports = mine.Exports()
-    for route in routes.ROUTES:
-        add(app, route)
+    app.router.routes.extend(site_map().routes)
     app.openapi = functools.partial(docs.openapi_of, app, deps)  # type: ignore[method-assign]
     app.add_exception_handler(TeahouseError, refusals.refused)
     app.add_exception_handler(RequestValidationError, refusals.invalid)
@@ -37,11 +36,20 @@ def create_app(deps: Deps) -> FastAPI:
     return app
 
 
-def add(app: FastAPI, route: Route) -> None:
+@functools.cache
+def site_map() -> APIRouter:
+    """All rows of the site map, made once: they hold nothing of any one house."""
+    router = APIRouter(redirect_slashes=False)
+    for route in routes.ROUTES:
+        add(router, route)
+    return router
+
+
+def add(router: APIRouter, route: Route) -> None:
     """Adds one row of the site map, behind the guard that its ``who`` asks for."""
     guard = GUARDS.get(route.who)
     if route.api:
-        app.add_api_route(
+        router.add_api_route(
             route.path,
             route.endpoint,
             methods=[route.method],
@@ -54,7 +62,7 @@ def add(app: FastAPI, route: Route) -> None:
         )
         return
     endpoint = guarded(route.endpoint, guard) if guard else route.endpoint
-    app.router.routes.append(Page(route.path, endpoint, methods=[route.method], name=route.name))
+    router.routes.append(Page(route.path, endpoint, methods=[route.method], name=route.name))
 
 
 def owner_only(request: Request) -> None:
