@@ -23,17 +23,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from teahouse.spec.app import App
     from teahouse.spec.data import Folder
+    from teahouse.spec.fields.choice import Choice
     from teahouse.spec.fields.image import Image
     from teahouse.spec.fields.labels import Labels
+    from teahouse.spec.fields.number import Number
+    from teahouse.spec.fields.seed import Seed
+    from teahouse.spec.fields.text import Text
 
-__all__ = ["App", "Folder", "Image", "Labels", "__version__"]
+__all__ = ["App", "Choice", "Folder", "Image", "Labels", "Number", "Seed", "Text", "__version__"]
 __version__ = "0.1.0"
 
 _HOMES = {
     "App": "teahouse.spec.app",
+    "Choice": "teahouse.spec.fields.choice",
     "Folder": "teahouse.spec.data",
     "Image": "teahouse.spec.fields.image",
     "Labels": "teahouse.spec.fields.labels",
+    "Number": "teahouse.spec.fields.number",
+    "Seed": "teahouse.spec.fields.seed",
+    "Text": "teahouse.spec.fields.text",
 }
 
 

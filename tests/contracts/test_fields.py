@@ -1,82 +1,78 @@
-"""One suite for every kind of field: the built-in ones, a picture that a model makes, and an input that is drawn."""
+"""One suite for every kind of field, as something that goes in and as something that comes out."""
 
 import io
 import json
+from pathlib import Path
 
 import numpy
 import pytest
 from PIL import Image as Pillow
 
-from teahouse import Image, Labels
-from teahouse.errors import InputError
-from teahouse.spec.fields import Feedback, Field, Picture, field_from_json
+from teahouse import App, Choice, Image, Labels, Number, Seed, Text
+from teahouse.errors import DeclarationError, InputError
+from teahouse.spec.fields import Feedback, Field, Picture, field_from_json, kinds
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
-class Seed:
-    """A tiny kind for this suite: an input that is drawn, not given."""
-
-    kind, binary, feedback = "seed", False, frozenset({"rate"})
-
-    def __init__(self, name="input"):
-        self.name = name
-
-    def json(self):
-        return {"kind": self.kind, "name": self.name}
-
-    def schema(self):
-        return {"type": "integer", "minimum": 0}
-
-    def check(self, given):
-        if isinstance(given, bool) or not isinstance(given, int) or given < 0:
-            raise InputError("A seed is a whole number.", "", "Send 7.")
-
-    def tensor(self, given):
-        return numpy.random.default_rng(given).standard_normal(8, dtype=numpy.float32)
-
-    def value(self, row):
-        return [round(float(number), 4) for number in row]
-
-    def truth(self, feedback, output):
-        return None
-
-    def near(self, given):
-        return given.to_bytes(8, "big")
-
-
-def photo():
+def photo(width=60, height=40):
     out = io.BytesIO()
-    Pillow.fromarray(numpy.random.default_rng(3).integers(0, 255, (40, 60, 3), dtype=numpy.uint8)).save(out, "JPEG")
+    noise = numpy.random.default_rng(3).integers(0, 255, (height, width, 3), dtype=numpy.uint8)
+    Pillow.fromarray(noise).save(out, "JPEG")
     return out.getvalue()
 
 
+# (field, what it takes, what it refuses)
 INPUTS = [
     (Image(size=32), photo(), b"not a picture"),
-    (Seed(), 7, "seven"),
+    (Image(size=64, fit="keep", label="your photo"), photo(), b""),
     (Labels("a", "b"), {"label": "a"}, {"label": "z"}),
+    (Seed(9, truncation=0.8), 7, "seven"),
+    (Seed(), 2**32 - 1, 2**32),
+    (Seed(), 0, True),
+    (Number(0, 1, step=0.05, start=0.7, label="strength"), 0.25, 1.5),
+    (Number(-3, 3), -3, float("nan")),
+    (Number(0, 1), 1, "0.5"),
+    (Choice("night sky", "woodblock", start="woodblock", label="style"), "night sky", "night"),
+    (Choice("a", "b", pictures="styles"), "b", 1),
+    (Text(most=5, label="your name"), "Zoë\nT", "Zoë\nTea"),
+    (Text(), "", "a\x00b"),
+    (Text(), "🫖 " * 50, 3),
 ]
+# (field, a row of the model's, a word that states a truth, that truth)
 OUTPUTS = [
-    (Labels("a", "b"), numpy.array([0.5, 2.0])),
-    (Image(size=32, name="output"), numpy.full((3, 32, 32), 0.5)),
-    (Seed("output"), numpy.zeros(3)),
+    (Labels("a", "b"), numpy.array([0.5, 2.0]), Feedback("correct", "a"), {"label": "a"}),
+    (Image(size=32), numpy.full((3, 32, 32), 0.5), Feedback("rate", "love"), {"rate": "love"}),
+    (Number(0, 10), numpy.array([2.5], numpy.float32), Feedback("correct", 3), {"number": 3}),
+    (Text(most=6), numpy.array([84, 101, 97, 0, 0, 0]), Feedback("correct", "tea"), {"text": "tea"}),
 ]
+for field, *_ in OUTPUTS:
+    field.name = "output"
 
 
-@pytest.mark.parametrize("field", [row[0] for row in INPUTS + OUTPUTS], ids=lambda field: f"{field.kind}-{field.name}")
+def named(part):
+    return f"{part.kind}-{part.name}" if hasattr(part, "kind") and hasattr(part, "name") else ""
+
+
+@pytest.mark.parametrize("field", [row[0] for row in INPUTS + OUTPUTS], ids=named)
 def test_a_field_tells_all_about_itself(field):
     assert isinstance(field, Field)
+    assert field.label and field.json()["label"] == field.label
     assert isinstance(field.kind, str) and isinstance(field.name, str) and isinstance(field.binary, bool)
     assert field.feedback <= {"agree", "correct", "choose", "rate", "comment"}
     json.dumps(field.schema()), json.dumps(field.json())
 
 
 @pytest.mark.parametrize(
-    "field", [Image(size=(48, 32), fit="pad", normalize="imagenet"), Labels("a", "b", name="output")]
+    "field",
+    [row[0] for row in INPUTS + OUTPUTS] + [Image(size=(48, 32), fit="pad", normalize="imagenet")],
+    ids=named,
 )
 def test_a_declared_field_survives_its_json(field):
     assert field_from_json(json.loads(json.dumps(field.json()))).json() == field.json()
 
 
-@pytest.mark.parametrize(("field", "good", "bad"), INPUTS, ids=lambda part: getattr(part, "kind", ""))
+@pytest.mark.parametrize(("field", "good", "bad"), INPUTS, ids=named)
 def test_an_input_is_checked_becomes_a_tensor_and_has_a_near_key(field, good, bad):
     field.check(good)
     with pytest.raises(InputError):
@@ -84,26 +80,62 @@ def test_an_input_is_checked_becomes_a_tensor_and_has_a_near_key(field, good, ba
     tensor = numpy.asarray(field.tensor(good))
     assert tensor.dtype in (numpy.float32, numpy.int64)
     assert (numpy.asarray(field.tensor(good)) == tensor).all()
+    assert len(numpy.stack([tensor, tensor])) == 2, "rows of one shape stack to a batch"
     assert field.near(good) == field.near(good) and isinstance(field.near(good), bytes)
 
 
-@pytest.mark.parametrize(("field", "row"), OUTPUTS, ids=lambda part: getattr(part, "kind", ""))
-def test_an_output_is_json_or_a_picture(field, row):
+@pytest.mark.parametrize("field", [row[0] for row in OUTPUTS], ids=named)
+def test_a_kind_that_answers_may_be_declared_as_output(field):
+    assert App(title="x", input=Image(), output=field).output is field
+
+
+@pytest.mark.parametrize("field", [Seed(), Choice("a", "b")], ids=named)
+def test_what_only_goes_in_is_no_output(field):
+    with pytest.raises(DeclarationError, match="goes in"):
+        App(title="x", input=Image(), output=field)
+    with pytest.raises(InputError):
+        field.value(numpy.zeros(2))
+    assert field.feedback == frozenset() and field.truth(Feedback("rate", "love"), None) is None
+
+
+@pytest.mark.parametrize(("field", "row", "word", "truth"), OUTPUTS, ids=named)
+def test_an_output_is_json_or_a_picture(field, row, word, truth):
     value = field.value(row)
     assert isinstance(value, Picture) or json.dumps(value)
 
 
-@pytest.mark.parametrize(("field", "row"), OUTPUTS, ids=lambda part: getattr(part, "kind", ""))
-def test_a_word_states_a_truth_or_none(field, row):
+@pytest.mark.parametrize(("field", "row", "word", "truth"), OUTPUTS, ids=named)
+def test_a_word_states_a_truth_or_none(field, row, word, truth):
     value = field.value(row)
-    for feedback in (
-        Feedback("agree", True),
-        Feedback("agree", False),
-        Feedback("rate", 1),
-        Feedback("comment", "nice"),
-    ):
-        truth = field.truth(feedback, None if isinstance(value, Picture) else value)
-        assert truth is None or json.dumps(truth)
+    output = None if isinstance(value, Picture) else value
+    assert word.kind in field.feedback
+    assert field.truth(word, output) == truth
+    assert numpy.isfinite(numpy.asarray(field.tensor(truth), dtype=numpy.float64)).all(), "a truth is a target"
+    for kind, value in (("agree", False), ("rate", 1), ("comment", "nice"), ("choose", True)):
+        assert field.truth(Feedback(kind, value), output) is None
+
+
+@pytest.mark.parametrize(
+    ("field", "row"),
+    [
+        (Image(), numpy.zeros((1, 8, 8))),
+        (Image(), numpy.full((3, 8, 8), numpy.nan)),
+        (Image(), numpy.zeros((3, 8, 0))),
+        (Number(0, 1), numpy.zeros(2)),
+        (Number(0, 1), numpy.array([numpy.inf])),
+    ],
+    ids=named,
+)
+def test_a_row_that_is_no_answer_is_refused(field, row):
+    with pytest.raises(InputError):
+        field.value(row)
+
+
+def test_every_kind_has_its_page():
+    page = (DOCS / "fields.md").read_text("utf-8")
+    for kind in (Choice, Image, Labels, Number, Seed, Text):
+        assert f"## {kind.__name__}\n" in page
+        assert kinds()[kind.kind] is kind
 
 
 def test_labels_agree_and_correct_state_the_label():

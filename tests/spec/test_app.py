@@ -2,8 +2,10 @@
 
 import pytest
 
-from teahouse import App, Folder, Image, Labels
+from teahouse import App, Choice, Folder, Image, Labels, Number, Seed
 from teahouse.errors import DeclarationError
+
+TWICE = Image()
 
 
 def declare(**options):
@@ -50,6 +52,12 @@ def test_a_misspelt_word_is_suggested(make, word):
         {"deadline_s": float("nan")},
         {"input": {}},
         {"input": {"A b": Image()}},
+        {"input": {"output": Image()}},
+        {"input": {"score": Image()}},
+        {"input": {"one": TWICE, "other": TWICE}},
+        {"output": Seed()},
+        {"output": Choice("a", "b")},
+        {"input": Seed(), "data": Folder("photos")},
         {"retrain_after": 0},
     ],
 )
@@ -79,6 +87,21 @@ def test_data_comes_from_one_place():
     app = declare(data=Folder("photos"))
     with pytest.raises(DeclarationError, match="one place"):
         app.data(lambda folder: None)
+
+
+def test_an_app_without_a_photo_has_no_photographs_as_data():
+    app = declare(input=Seed())
+    with pytest.raises(DeclarationError, match="no photo among its inputs"):
+        app.data(lambda folder: None)
+
+
+def test_several_inputs_go_by_their_names_in_their_order():
+    app = declare(input={"photo": Image(label="your photo"), "how_strong": Number(0, 1)}, output=Image())
+    assert [(one["name"], one["label"]) for one in app.declaration()["fields"]] == [
+        ("photo", "your photo"),
+        ("how_strong", "how strong"),
+    ]
+    assert (app.output.name, app.declaration()["output"]["label"]) == ("output", "output")
 
 
 def test_checks_go_by_their_names():

@@ -11,8 +11,9 @@ from teahouse.spec.data import Folder
 from teahouse.spec.fields import Field
 
 NAME = re.compile(r"[a-z][a-z0-9-]{1,38}\Z")
+UNTOLD = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # controls, and halves of characters
 RESERVED = frozenset(
-    "api claim docs embed healthz media metrics mine offline openapi owner readyz shared static sw".split()
+    "api claim docs embed healthz icons log media metrics mine offline openapi owner readyz shared static sw".split()
 )
 OPTIONS = (
     "title",
@@ -36,6 +37,7 @@ class App:
     """A model idea: what goes in, what comes out, where its data is.
 
     `input` is a field or a dict of fields, `output` a field. `data=Folder("photos")`, or a function under `@app.data`.
+    The output may be Labels, Image, Number or Text.
     held: the share of visitors whose photos are drawn to judge and never train (1/3).
     Raises DeclarationError, which names the parameter and the likely word, when the file is loaded."""
 
@@ -54,9 +56,10 @@ class App:
         self.note = _text("note", options.get("note", ""), 200)
         self.name = _name(options.get("name"))
         self.fields = _fields(options.get("input"))
-        self.output = _field("output", options.get("output"))
-        self.output.name = "output"
+        self.output = _output(options.get("output"))
         self.folder = _folder(options.get("data"))
+        if self.folder is not None:
+            self._refuse_data_without_photo()
         self.held = _number("held", options.get("held", 1 / 3), 0.0, 0.9)
         self.deadline_s = _number("deadline_s", options.get("deadline_s", 10), 0.1, 120)
         self.retrain_after = options.get("retrain_after")
@@ -74,11 +77,14 @@ class App:
         self.checks: dict[str, Callable[..., Any]] = {}
 
     def train(self, function: Hook) -> Hook:
-        """`def train(data, run)` returns the trained network."""
+        """`def train(data, run)` returns the trained network.
+
+        It is called with the inputs in their order and returns one tensor; for a picture also (pictures, score), where
+        score [N] says how much the app itself likes each of them: a pool of pictures shows the best."""
         return self._hook("train", function, 2)
 
     def data(self, function: Hook) -> Hook:
-        """`def data(folder)` writes photographs into folder/LABEL/."""
+        """`def data(folder)` writes photographs into folder/LABEL/, or into folder where answers are no labels."""
         return self._hook("data", function, 1)
 
     def predict(self, function: Hook) -> Hook:
@@ -121,12 +127,22 @@ class App:
             raise DeclarationError(
                 "This app has data=Folder(…) and @app.data.", "Its data comes from one place.", "Remove one of the two."
             )
+        if name == "data":
+            self._refuse_data_without_photo()
         self.hooks[name] = function
         return function
 
+    def _refuse_data_without_photo(self) -> None:
+        if not any(field.kind == "image" for field in self.fields.values()):
+            raise DeclarationError(
+                "This app has photographs as data and no photo among its inputs.",
+                "A row of the data is something that goes in.",
+                "Make or open what it learns from in its train function.",
+            )
+
 
 def _text(parameter: str, given: Any, most: int) -> str:
-    if not isinstance(given, str) or len(given) > most or any(ord(letter) < 32 for letter in given):
+    if not isinstance(given, str) or len(given) > most or UNTOLD.search(given):
         raise DeclarationError(
             f"App({parameter}={given!r}) can not be used.",
             f"It is one line of text, up to {most} characters.",
@@ -168,14 +184,26 @@ def _field(parameter: str, given: Any) -> Field:
     if inspect.isclass(given) or not isinstance(given, Field):
         raise DeclarationError(
             f"App({parameter}={given!r}) is not a field.",
-            "A field is Image(…) or Labels(…).",
+            "A field is Image(…), Labels(…), Number(…), Choice(…), Text(…) or Seed(…).",
             f'Write {parameter}=Image(size=96) or {parameter}=Labels("green", "oolong").',
         )
     return given
 
 
+def _output(given: Any) -> Field:
+    field = _field("output", given)
+    if not getattr(field, "answers", True):
+        raise DeclarationError(
+            f"App(output={type(field).__name__}(…)) can not be: it is something that goes in.",
+            "An output is Labels(…), Image(…), Number(…) or Text(…).",
+            'Write output=Labels("green", "oolong") for one of a few words.' if field.kind == "choice" else "",
+        )
+    field.name = "output"
+    return field
+
+
 def _fields(given: Any) -> dict[str, Field]:
-    """A single input is called "input"; a dict names its own."""
+    """A single input is called "input"; a dict names its own. "output" and "score" are what comes out."""
     if not isinstance(given, dict):
         field = _field("input", given)
         field.name = "input"
@@ -183,11 +211,15 @@ def _fields(given: Any) -> dict[str, Field]:
     if not 1 <= len(given) <= 20:
         raise DeclarationError(f"App(input=…) has {len(given)} fields.", "It takes 1 to 20.", "")
     for name, field in given.items():
-        if not isinstance(name, str) or not re.match(r"[a-z][a-z0-9_]{0,38}\Z", name):
+        if not isinstance(name, str) or not re.match(r"[a-z][a-z0-9_]{0,38}\Z", name) or name in ("output", "score"):
             raise DeclarationError(
-                f"An input can not be called {name!r}.", "A name has a-z, 0-9 and _, and starts with a letter.", ""
+                f"An input can not be called {name!r}.",
+                "A name has a-z, 0-9 and _, starts with a letter and is neither output nor score.",
+                "",
             )
         _field("input", field).name = name
+    if len({id(field) for field in given.values()}) < len(given):
+        raise DeclarationError("Two inputs are one and the same field.", "", "Write one for each of them.")
     return dict(given)
 
 
@@ -196,7 +228,7 @@ def _folder(given: Any) -> Folder | None:
         return given
     raise DeclarationError(
         f"App(data={given!r}) can not be used.",
-        "Data is a folder of photographs, one sub-folder a label.",
+        "Data is a folder of photographs; for Labels with one sub-folder a label.",
         'Write data=Folder("photos").',
     )
 

@@ -1,4 +1,4 @@
-"""Folder: photographs on disk, one sub-folder a label."""
+"""Folder: photographs on disk, one sub-folder a label, or as they lie where nothing is said of them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,8 @@ PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tif
 
 
 class Folder:
-    """A dataset on disk: `photos/LABEL/*.jpg`. The path is relative to app.py, or absolute."""
+    """A dataset on disk: `photos/LABEL/*.jpg`, or `photos/*.jpg` for an app whose answers are no labels. The path is
+    relative to app.py, or absolute."""
 
     def __init__(self, path: str | Path) -> None:
         if not isinstance(path, (str, Path)) or not str(path):
@@ -29,6 +30,14 @@ class Folder:
             for file in sorted((top / label).rglob("*")):
                 if file.is_file() and file.suffix.lower() in PHOTO_ENDINGS:
                     yield str(file.relative_to(top)), label, file
+
+    def photos(self, root: Path) -> Iterator[tuple[str, str, Path]]:
+        """The same of all files with a picture's ending, however deep they lie, with the label ""."""
+        top = self._at(root)
+        for file in sorted(top.rglob("*")):
+            hidden = any(part.startswith(".") for part in file.relative_to(top).parts)
+            if file.is_file() and not hidden and file.suffix.lower() in PHOTO_ENDINGS:
+                yield str(file.relative_to(top)), "", file
 
     def json(self) -> dict[str, str]:
         return {"folder": str(self.path)}

@@ -14,6 +14,9 @@ from teahouse.spec.fields.protocol import Picture
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 GREY = (128, 128, 128)
+LEAST = 32  # pixels of a side that is kept: nets that halve a picture a few times need something to halve
+EVEN = 4  # what the sides of a kept picture are multiples of, for the same reason
+PHOTO = 256  # pixels of the longer side from which on a picture that a model made is written as JPEG
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,10 @@ def _opaque(picture: Pillow.Image) -> Pillow.Image:
 
 
 def pixels(data: bytes | Pillow.Image, size: tuple[int, int], fit: str = "crop") -> numpy.ndarray:
-    """float32 [3, height, width] RGB 0..1; fit="keep": longest side at most max(size), both multiples of 4."""
+    """float32 [3, height, width] RGB 0..1.
+
+    fit="keep": its own shape, longest side at most max(size), never enlarged (but to 32 pixels a side); both sides are
+    cut down to multiples of 4."""
     picture = data if isinstance(data, Pillow.Image) else open_image(bytes(data), want=max(size))
     if fit == "crop":
         picture = ImageOps.fit(picture, size, Pillow.Resampling.BICUBIC)
@@ -90,7 +96,7 @@ def pixels(data: bytes | Pillow.Image, size: tuple[int, int], fit: str = "crop")
         picture = ImageOps.pad(picture, size, Pillow.Resampling.BICUBIC, color=GREY)
     else:
         scale = min(1.0, max(size) / max(picture.size))
-        sides = tuple(max(4, round(side * scale / 4) * 4) for side in picture.size)
+        sides = tuple(max(LEAST, round(side * scale) // EVEN * EVEN) for side in picture.size)
         picture = picture if sides == picture.size else picture.resize(sides, Pillow.Resampling.BICUBIC)
     array = numpy.asarray(picture, dtype=numpy.uint8)
     return numpy.ascontiguousarray(array.transpose(2, 0, 1), dtype=numpy.float32) / numpy.float32(255)
@@ -114,12 +120,26 @@ def dhash(data: bytes | Pillow.Image) -> bytes:
 
 
 def encode(row: numpy.ndarray) -> Picture:
-    """float32 [3, height, width] 0..1 to a JPEG picture; InputError where the model gave no numbers."""
+    """float32 [3, height, width] 0..1 to a picture: a JPEG where the longer side has 256 pixels or more, else a PNG.
+
+    What lies outside of 0..1 is cut off. InputError where the model gave no picture or no numbers."""
     array = numpy.asarray(row, dtype=numpy.float32)
-    if array.ndim != 3 or array.shape[0] != 3 or not numpy.isfinite(array).all():
+    sides = array.shape[1:]
+    if array.ndim != 3 or array.shape[0] != 3 or not 1 <= min(sides) <= max(sides) <= MAX_SIDE:
         raise InputError("The model's answer is not a picture.", f"Its shape is {array.shape}.")
+    if not numpy.isfinite(array).all():
+        raise InputError("The model's answer is not a picture.", "It holds NaN or infinity.")
+    made = Pillow.fromarray((array.clip(0, 1) * 255 + 0.5).astype(numpy.uint8).transpose(1, 2, 0))
     out = io.BytesIO()
-    Pillow.fromarray((array.clip(0, 1) * 255 + 0.5).astype(numpy.uint8).transpose(1, 2, 0)).save(
-        out, "JPEG", quality=92, subsampling=0
-    )
-    return Picture(out.getvalue(), "image/jpeg")
+    if max(sides) >= PHOTO:
+        made.save(out, "JPEG", quality=90, subsampling=0)
+    else:
+        made.save(out, "PNG")
+    kind = "image/jpeg" if max(sides) >= PHOTO else "image/png"
+    return Picture(out.getvalue(), kind, made.width, made.height)
+
+
+def mean_colour(data: bytes) -> list[float]:
+    """Red, green and blue of a picture on the whole, 0..1: what its encoding hardly changes."""
+    array = numpy.asarray(open_image(data), dtype=numpy.float32)
+    return [round(float(number) / 255, 4) for number in array.mean((0, 1))]

@@ -4,17 +4,23 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from teahouse.errors import DeclarationError, likely
+from teahouse.spec.fields.choice import Choice
 from teahouse.spec.fields.image import Image
 from teahouse.spec.fields.labels import Labels
+from teahouse.spec.fields.number import Number
 from teahouse.spec.fields.protocol import Feedback, Field, Json, Picture
+from teahouse.spec.fields.seed import Seed
+from teahouse.spec.fields.text import Text
 
-__all__ = ["Feedback", "Field", "Image", "Labels", "Picture", "field_from_json", "kinds"]
+__all__ = [
+    "Choice", "Feedback", "Field", "Image", "Labels", "Number", "Picture", "Seed", "Text", "field_from_json", "kinds",
+]  # fmt: skip
 
 
 @cache
 def kinds() -> dict[str, type]:
     """Every kind by name: the built-in ones and those that installed packages bring."""
-    found: dict[str, type] = {Image.kind: Image, Labels.kind: Labels}
+    found: dict[str, type] = {kind.kind: kind for kind in (Image, Labels, Seed, Number, Choice, Text)}
     for point in entry_points(group="teahouse.fields"):
         found.setdefault(point.name, point.load())
     return found

@@ -6,12 +6,21 @@ from typing import ClassVar
 import imagesize
 
 from teahouse.errors import DeclarationError, InputError, TooLarge, likely
+from teahouse.spec.fields.declared import Labelled, label_of, refuse_unknown
 from teahouse.spec.fields.protocol import Array, Feedback, Json, Picture
 
 MAX_BYTES, MAX_MEGAPIXELS, MAX_SIDE = 10_000_000, 24.0, 8192
 FITS = ("crop", "pad", "keep")
+TAKES = ("size", "fit", "normalize", "label")
+RATES = {"love": 1.0, "meh": 0.0}
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
+MADE = {
+    "picture": {"type": "string", "description": "A data URL."},
+    "media_type": {"type": "string", "enum": ["image/jpeg", "image/png"]},
+    "width": {"type": "integer"},
+    "height": {"type": "integer"},
+}
 MARKERS, FILL = 512, 4096  # segments and stray bytes that a JPEG may have before its picture; real ones have dozens
 
 MAGIC = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
@@ -36,12 +45,17 @@ def refuse_unreadable(data: bytes) -> None:
         )
 
 
-class Image:
-    """A photograph. `size` is a side or (width, height) in pixels; the model takes float32 NCHW RGB 0..1.
+class Image(Labelled):
+    """A photograph, or a picture that a model makes. `size` is a side or (width, height) in pixels; the model takes
+    float32 NCHW RGB 0..1.
 
-    fit: crop (fill the square, cut what is over), pad (all of it, on grey) or keep (any size, longest side ≤ size).
+    fit: crop (fill the square, cut what is over), pad (all of it, on grey) or keep (its own shape and orientation, made
+    smaller until the longest side is at most `size`, never larger; both sides are multiples of 4 and at least 32). With
+    keep the exported graph takes any height and width; pictures of one shape are run together.
     normalize: (mean, std) for three channels or "imagenet"; it is baked into the exported graph.
-    As output, rows are float32 CHW 0..1 and become a Picture."""
+    As output, rows are float32 CHW 0..1 of any size and become a Picture; nothing else here matters then.
+    Feedback as output: rate (love or meh) and choose (one of two). The truth is {"rate": word}, or
+    {"loved": k, "of": n} where many spoke of one picture; as a tensor it is the share that loved it, float32."""
 
     kind: ClassVar[str] = "image"
     binary = True
@@ -52,17 +66,12 @@ class Image:
         size: int | tuple[int, int] = 224,
         fit: str = "crop",
         normalize: str | tuple | None = None,
+        label: str = "",
         *,
         name: str = "input",
         **unknown: Json,
     ) -> None:
-        if unknown:
-            word = next(iter(unknown))
-            raise DeclarationError(
-                f'Image has no parameter "{word}".',
-                "It takes size, fit, normalize.",
-                likely(word, ("size", "fit", "normalize")).strip(),
-            )
+        refuse_unknown("Image", unknown, TAKES)
         width, height = (size, size) if isinstance(size, int) else tuple(size)
         if not (isinstance(width, int) and isinstance(height, int) and 8 <= width <= 2048 and 8 <= height <= 2048):
             raise DeclarationError(
@@ -74,17 +83,30 @@ class Image:
             raise DeclarationError(
                 f'Image(fit="{fit}") is unknown.', f"It is one of {', '.join(FITS)}.", likely(fit, FITS).strip()
             )
-        self.size, self.fit, self.normalize, self.name = (width, height), fit, _normalize(normalize), name
+        self.size, self.fit, self.normalize = (width, height), fit, _normalize(normalize)
+        self._label, self.name = label_of(label, "Image"), name
 
     def json(self) -> dict[str, Json]:
         pair = [list(part) for part in self.normalize] if self.normalize else None
-        return {"kind": self.kind, "name": self.name, "size": list(self.size), "fit": self.fit, "normalize": pair}
+        return {
+            "kind": self.kind, "name": self.name, "label": self.label,
+            "size": list(self.size), "fit": self.fit, "normalize": pair,
+        }  # fmt: skip
 
     @classmethod
     def from_json(cls, declared: dict[str, Json]) -> "Image":
-        return cls(tuple(declared["size"]), declared["fit"], declared["normalize"], name=declared.get("name", "input"))
+        return cls(
+            tuple(declared["size"]),
+            declared["fit"],
+            declared["normalize"],
+            declared.get("label", ""),
+            name=declared.get("name", "input"),
+        )
 
     def schema(self) -> dict[str, Json]:
+        """As an input a file; as an output {"picture": data URL, "media_type", "width", "height"}."""
+        if self.name == "output":
+            return {"type": "object", "required": list(MADE), "properties": MADE}
         return {
             "type": "string",
             "format": "binary",
@@ -116,24 +138,41 @@ class Image:
                 "Send a smaller one.",
             )
 
-    def tensor(self, given: bytes) -> Array:
-        """float32 [3, height, width], RGB 0..1."""
+    def tensor(self, given: bytes | Json) -> Array:
+        """float32 [3, height, width], RGB 0..1; of a truth the share of people who loved the picture, a scalar."""
+        if isinstance(given, dict):
+            import numpy
+
+            return numpy.asarray(_loved(given), dtype=numpy.float32)
         from teahouse.spec import media
 
         return media.pixels(given, self.size, self.fit)
 
     def value(self, row: Array) -> Picture:
+        """float32 [3, height, width] 0..1 to a JPEG, or a PNG where the longer side is below 256 pixels."""
         from teahouse.spec import media
 
         return media.encode(row)
 
     def truth(self, feedback: Feedback, output: Json) -> Json | None:
-        return None
+        """{"rate": word} of love or meh; a choice between two is no truth of either."""
+        rated = feedback.kind == "rate" and isinstance(feedback.value, str) and feedback.value in RATES
+        return {"rate": feedback.value} if rated else None
 
     def near(self, given: bytes) -> bytes:
         from teahouse.spec import media
 
         return media.dhash(given)
+
+
+def _loved(truth: Json) -> float:
+    """The share of those who spoke that loved it: of {"rate": word} or {"loved": k, "of": n}."""
+    if truth.get("rate") in RATES:
+        return RATES[truth["rate"]]
+    loved, of = truth.get("loved"), truth.get("of")
+    if not (isinstance(loved, int) and isinstance(of, int) and 0 <= loved <= of and of > 0):
+        raise InputError("This says nothing of a picture.", str(truth)[:80], 'Write {"loved": 3, "of": 4}.')
+    return loved / of
 
 
 def _header_size(data: bytes) -> tuple[int, int]:

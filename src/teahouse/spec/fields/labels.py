@@ -1,17 +1,15 @@
 """Labels: the answer is one of a few words, each with its score."""
 
 import math
-import re
 from typing import ClassVar
 
-from teahouse.errors import DeclarationError, InputError, likely
+from teahouse.errors import InputError, likely
 from teahouse.ids import digest_of
+from teahouse.spec.fields.declared import Labelled, label_of, words_of
 from teahouse.spec.fields.protocol import Array, Feedback, Json
 
-_WORD = re.compile(r"[^\x00-\x1f<>{}`$\\\"\u202a-\u202e\u2066-\u2069]{1,40}\Z")
 
-
-class Labels:
+class Labels(Labelled):
     """A classifier's answer. The model gives one logit a label, in the order of the words.
 
     Feedback: agree (it was right) or correct (which word is right). The truth is {"label": word}."""
@@ -20,34 +18,20 @@ class Labels:
     binary = False
     feedback = frozenset({"agree", "correct"})
 
-    def __init__(self, *words: str, name: str = "output") -> None:
-        if len(words) == 1 and isinstance(words[0], (list, tuple)):
-            words = tuple(words[0])
-        if not 2 <= len(words) <= 1000:
-            raise DeclarationError(
-                f"Labels needs between 2 and 1,000 words, not {len(words)}.", "", 'Write Labels("green", "oolong").'
-            )
-        for word in words:
-            if not isinstance(word, str) or not _WORD.match(word) or word != word.strip():
-                raise DeclarationError(
-                    f"Labels can not take {word!r}.",
-                    "A label is a word or a few, up to 40 characters, without quotes, brackets or control characters.",
-                    "Rename it.",
-                )
-        if len({word.casefold() for word in words}) != len(words):
-            raise DeclarationError("Labels has the same word twice.", ", ".join(words), "Remove one of the two.")
-        self._words, self.name = list(words), name
+    def __init__(self, *words: str, label: str = "", name: str = "output") -> None:
+        self._words = words_of(words, "Labels", 'Labels("green", "oolong")')
+        self._label, self.name = label_of(label, "Labels"), name
 
     def words(self) -> list[str]:
         """The labels in the order of the model's logits."""
         return list(self._words)
 
     def json(self) -> dict[str, Json]:
-        return {"kind": self.kind, "name": self.name, "words": self.words()}
+        return {"kind": self.kind, "name": self.name, "label": self.label, "words": self.words()}
 
     @classmethod
     def from_json(cls, declared: dict[str, Json]) -> "Labels":
-        return cls(*declared["words"], name=declared.get("name", "output"))
+        return cls(*declared["words"], label=declared.get("label", ""), name=declared.get("name", "output"))
 
     def schema(self) -> dict[str, Json]:
         score = {"type": "number", "minimum": 0, "maximum": 1}

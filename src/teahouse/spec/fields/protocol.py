@@ -23,18 +23,24 @@ class Feedback:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that a model made: encoded bytes and their media type."""
+    """A picture that a model made: encoded bytes, their media type, and its sides in pixels (0: not told)."""
 
     data: bytes
     media_type: str
+    width: int = 0
+    height: int = 0
 
 
 @runtime_checkable
 class Field(Protocol):
-    """One kind of input or output. Implementations import the standard library only; pixels live in spec.media."""
+    """One kind of input or output. Implementations import the standard library only; pixels live in spec.media.
+
+    label: the field's name in words for people. What a kind may have besides: `start`, the value of an input that
+    nobody gave; `drawn = True` and `draw()`, where each is another one; `answers = False`, where it is no output."""
 
     kind: ClassVar[str]
     name: str
+    label: str
     binary: bool
     feedback: frozenset[str]
 
