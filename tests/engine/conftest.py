@@ -13,7 +13,7 @@ from teahouse.engine.desk import DeskRules
 from teahouse.engine.front import EngineRules, LocalEngine
 from teahouse.engine.port import Answer
 from teahouse.model import bundle, shape
-from teahouse.testing import photo, tiny_release
+from teahouse.testing import RELEASES, photo, tiny_release
 
 MOODS = {
     "hang": (255, 255, 255),
@@ -60,6 +60,12 @@ class Releases:
         """A release that answers; `changes` are of its manifest."""
         source = self._source()
         tiny_release(source, note=note)
+        return self._sealed(source, changes)
+
+    def of_kind(self, kind: str, **changes: object) -> str:
+        """A tiny release that makes pictures: kind is picture or seed."""
+        source = self._source()
+        RELEASES[kind](source)
         return self._sealed(source, changes)
 
     def moody(self) -> str:

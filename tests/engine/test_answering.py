@@ -1,7 +1,10 @@
 """From bytes to answer within one process."""
 
+import io
+
 import numpy
 import pytest
+from PIL import Image as Pillow
 
 from teahouse.engine.answering import Answerer, alike
 from teahouse.errors import InputError, ReleaseBroken
@@ -55,6 +58,58 @@ def test_what_the_release_was_not_trained_on_is_told(releases: Releases, monkeyp
 def test_a_hook_without_code_is_a_broken_release(releases: Releases) -> None:
     with pytest.raises(ReleaseBroken, match="not whole"):
         Answerer(releases.folder / releases.tiny(hooks=["predict"]))
+
+
+def test_a_picture_that_is_not_the_examples_is_a_broken_release(releases: Releases) -> None:
+    source = releases.folder.parent / "painted"
+    from teahouse.model import bundle, shape
+    from teahouse.testing import picture_release
+
+    picture_release(source)
+    written = shape.to_json(bundle.read(source))
+    for change in ({"mean": [0.9, 0.1, 0.1]}, {"width": 60}):
+        examples = [dict(one) for one in written["examples"]]
+        examples[0]["expected"] = {**examples[0]["expected"], **change}
+        bundle.seal(source, shape.from_json({**written, "examples": examples}))
+        with pytest.raises(ReleaseBroken, match="own examples"):
+            Answerer(source).try_examples()
+
+
+def test_the_makers_function_hands_on_the_models_score(releases: Releases) -> None:
+    from teahouse.model import bundle, shape
+    from teahouse.testing import blueness, seed_release
+
+    source = releases.folder.parent / "hooked"
+    seed_release(source)
+    (source / "code").mkdir()
+    (source / "code" / "app.py").write_text(HOOKED)
+    written = shape.to_json(bundle.read(source)) | {"code": True, "hooks": ["predict"], "examples": []}
+    bundle.seal(source, shape.from_json(written))
+    answer = Answerer(source).answer({"input": 5})
+    assert answer.score == pytest.approx(blueness(5), abs=1e-5)
+    assert (answer.output["width"], answer.output["height"]) == (64, 32)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8192, 32), (32, 8192), (6000, 4000), (33, 700)])
+def test_a_photo_of_any_size_and_orientation_is_answered_in_its_shape(releases: Releases, size: tuple) -> None:
+    out = io.BytesIO()
+    Pillow.new("RGB", size, (200, 90, 40)).save(out, "JPEG", quality=80)
+    answer = Answerer(releases.folder / releases.of_kind("picture")).answer({"input": out.getvalue()})
+    width, height = answer.output["width"], answer.output["height"]
+    assert 32 <= min(width, height) <= max(width, height) <= 512 and width % 4 == height % 4 == 0
+    assert (width > height) == (size[0] > size[1])
+
+
+HOOKED = """
+import numpy
+from teahouse import App, Image, Seed
+
+app = App(title="x", name="colour", input=Seed(8), output=Image())
+
+@app.predict
+def predict(model, inputs):
+    return numpy.concatenate([model(**inputs)] * 2, 2)
+"""
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from teahouse.engine.bench import Bench
 from teahouse.engine.process import WorkerLimits
 from teahouse.errors import InputBroke, InputError, ReleaseBroken
-from teahouse.testing import photo
+from teahouse.testing import blueness, photo
 
 from .conftest import Releases, mood
 
@@ -31,6 +31,13 @@ def test_answers_come_in_order_and_progress_is_told(releases: Releases) -> None:
     assert [answer.output["label"] for answer in answers] == wanted
     assert told == list(range(1, 41))
     assert not psutil.pid_exists(pid)
+
+
+def test_pictures_and_scores_come_back_in_order(releases: Releases) -> None:
+    with Bench(releases.folder / releases.of_kind("seed"), limits=QUICK) as bench:
+        answers = bench.answers({"input": seed} for seed in range(30))
+    assert [answer.score for answer in answers] == pytest.approx([blueness(seed) for seed in range(30)], abs=1e-5)
+    assert {answer.parts[0].media_type for answer in answers} == {"image/png"}
 
 
 def test_no_rows_have_no_answers(releases: Releases) -> None:

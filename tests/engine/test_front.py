@@ -16,7 +16,8 @@ from teahouse.engine.desk import DeskRules
 from teahouse.engine.front import LocalEngine
 from teahouse.engine.port import Wanted
 from teahouse.errors import DeadlinePassed, InputBroke, InputError, NotReady, QueueFull, ReleaseBroken
-from teahouse.testing import photo
+from teahouse.spec import media
+from teahouse.testing import blueness, colour_of, photo
 
 from .conftest import Releases, ask, mood, refused, until
 
@@ -45,6 +46,34 @@ async def test_a_release_answers_with_its_times(begin: Begin, releases: Releases
     assert [each.release for each in state.ready] == [release]
     assert state.memory > 10_000_000
     assert state.counts["answered"] == 1
+
+
+async def test_pictures_of_many_shapes_come_back_each_its_own(begin: Begin, releases: Releases) -> None:
+    engine = begin()
+    form = {"name": "fp32", "file": "model.onnx", "flips": 0, "batch": 4}
+    release = await ready(engine, releases.of_kind("picture", forms=[form]))
+    sides = [48, 300, 48, 512, 48, 300, 64, 48]
+    answers = await asyncio.gather(
+        *(ask(engine, release, photo("warm", seed, side)) for seed, side in enumerate(sides))
+    )
+    for side, answer in zip(sides, answers, strict=True):
+        (made,) = answer.parts
+        assert (answer.output["width"], answer.output["height"]) == (made.width, made.height) == (side, side)
+        assert media.open_image(made.data).size == (side, side)
+        assert answer.score is None
+    assert max(answer.batch for answer in answers) <= sides.count(48)
+
+
+async def test_a_picture_of_a_seed_comes_with_its_score(begin: Begin, releases: Releases) -> None:
+    engine = begin()
+    release = await ready(engine, releases.of_kind("seed"))
+    for seed in (0, 2**32 - 1):
+        answer = await engine.predict(release, {"input": seed}, time.monotonic() + 5, "idle")
+        assert answer.score == pytest.approx(blueness(seed), abs=1e-5)
+        assert media.mean_colour(answer.parts[0].data) == pytest.approx(
+            media.mean_colour(colour_of(seed).data), abs=0.01
+        )
+    assert type(await refused(engine.predict(release, {"input": "7"}, time.monotonic() + 5))) is InputError
 
 
 async def test_what_can_not_be_read_is_the_visitors_error(begin: Begin, releases: Releases) -> None:

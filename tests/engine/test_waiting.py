@@ -86,3 +86,12 @@ async def test_a_call_that_waits_is_told_its_own_place() -> None:
     for call in calls:
         call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
+
+
+def test_what_is_idle_waits_until_the_worker_has_nothing_else() -> None:
+    lanes = Lanes(10)
+    idle, free = call("idle"), call("free")
+    lanes.add(idle)
+    assert lanes.take(busy=True) is None
+    lanes.add(free)
+    assert [lanes.take(busy=True), lanes.take(busy=True), lanes.take()] == [free, None, idle]

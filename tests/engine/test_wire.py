@@ -57,7 +57,7 @@ def test_a_large_payload_passes_whole(pair: tuple[socket.socket, socket.socket])
 
 
 def test_pictures_come_back() -> None:
-    given_ = [Picture(b"one", "image/jpeg"), Picture(b"three", "image/png")]
+    given_ = [Picture(b"one", "image/jpeg", 640, 480), Picture(b"three", "image/png")]
     places, buffers = wire.picture_places(given_)
     assert wire.pictures(wire.Frame({"parts": places}, memoryview(b"".join(buffers)))) == tuple(given_)
 

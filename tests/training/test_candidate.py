@@ -17,7 +17,7 @@ class Stub(Pantry):
 
     def __init__(self, gone=()):
         self.gone = set(gone)
-        self._output = tiny_app().output
+        self._fields, self._output = tiny_app().fields, tiny_app().output
 
     def has(self, row):
         return row.row not in self.gone

@@ -6,10 +6,10 @@ from collections import Counter
 import numpy
 import pytest
 
-from teahouse import Image, ids
+from teahouse import Choice, Image, Number, Seed, ids
 from teahouse.errors import TrainingFailed
 from teahouse.testing import photo, tiny_app
-from teahouse.training.data import TrainingData
+from teahouse.training.data import TrainingData, piece
 
 
 @pytest.fixture
@@ -151,3 +151,104 @@ def test_a_photo_erased_while_a_batch_is_read_costs_its_row_alone(lay_out, tmp_p
     rows, arrays = data.pantry.reading(data.train.rows, data.pantry.arrays)
     assert [row.row for row in rows] == ["r0", "r1", "r3"] and len(arrays["input"]) == 3
     assert data.pantry.reading([gone], data.pantry.arrays) == ([], None)
+
+
+@pytest.fixture
+def painter(tmp_path):
+    """The data of an app of photos that keep their shape, a strength and a style; truths as they are given."""
+
+    def make(truths, sides=((64, 48), (48, 64), (40, 40))):
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        lines = []
+        for number, truth in enumerate(truths):
+            data = png(*sides[number % len(sides)], number)
+            (tmp_path / "photos" / ids.sha256(data)).write_bytes(data)
+            row = {"row": f"r{number}", "inputs": {"photo": {"blob": ids.sha256(data)}}, "truth": truth}
+            lines.append(json.dumps({**row, "split": "train", "source": "maker"}))
+        (tmp_path / "rows.jsonl").write_text("\n".join(lines) + "\n")
+        fields = {
+            "photo": Image(size=512, fit="keep", name="photo"),
+            "strength": Number(0, 1, name="strength"),
+            "style": Choice("sky", "wood", name="style"),
+        }
+        return TrainingData(tmp_path, fields, Image(name="output"), seed=7)
+
+    return make
+
+
+def png(width, height, seed):
+    import io
+
+    from PIL import Image as Pillow
+
+    out = io.BytesIO()
+    chance = numpy.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=numpy.uint8)
+    Pillow.fromarray(chance).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_photos_of_many_shapes_come_in_pieces_of_one(painter):
+    data = painter([{}] * 6)
+    ((inputs, targets),) = data.train.batches(6, crop=36)
+    assert targets is None
+    assert inputs["photo"].shape == (6, 3, 36, 36) and len(inputs["strength"]) == len(inputs["style"]) == 6
+    again = next(iter(data.train.batches(6, crop=36)))[0]["photo"]
+    assert not numpy.array_equal(numpy.asarray(inputs["photo"]), numpy.asarray(again)), "another piece each time"
+    with pytest.raises(TrainingFailed, match="crop=128"):
+        next(iter(data.train.batches(6)))
+    assert sum(len(inputs["photo"]) for inputs, _ in data.train.batches(1)) == 6
+
+
+def test_rows_group_by_shape(painter):
+    data = painter([{}] * 6)
+    groups = data.pantry.by_shape(data.train.rows)
+    assert sorted(map(len, groups)) == [2, 2, 2]
+    shapes = {data.pantry.arrays(group)["photo"].shape for group in groups}
+    assert shapes == {(2, 3, 48, 64), (2, 3, 64, 48), (2, 3, 40, 40)}
+
+
+def test_inputs_that_no_row_gives_differ_from_row_to_row_and_are_always_the_same(painter):
+    data = painter([{}] * 6, sides=((40, 40),))
+    one, two = data.pantry.arrays(data.train.rows), data.pantry.arrays(data.train.rows)
+    assert len(set(one["strength"].tolist())) == 6 and set(one["style"].tolist()) == {0, 1}
+    assert one["style"].dtype == numpy.int64 and one["strength"].dtype == numpy.float32
+    assert (one["strength"] == two["strength"]).all()
+
+
+def test_love_is_a_share_and_silence_is_no_number(painter):
+    data = painter([{"rate": "love"}, {}, {"loved": 1, "of": 4}, None, {"rate": "meh"}, {"loved": 0, "of": 0}])
+    targets = data.pantry.targets(data.train.rows)
+    assert targets.dtype == numpy.float32
+    assert targets.tolist()[0::2] == [1.0, 0.25, 0.0] and numpy.isnan(targets[1::2]).all()
+    assert data.pantry.targets(data.train.rows[1:2]) is None
+
+
+def test_seeds_with_words_are_rows(tmp_path):
+    rows = [
+        {"row": f"s{seed}", "inputs": {"input": seed}, "truth": {"loved": seed, "of": 4}, "split": "train"}
+        for seed in range(4)
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(json.dumps({**row, "source": "import"}) for row in rows) + "\n")
+    data = TrainingData(tmp_path, {"input": Seed(6)}, Image(name="output"), seed=7)
+    z, loved = data.train._pantry.serve(data.train.rows)
+    assert numpy.allclose(numpy.asarray(z)[3], Seed(6).tensor(3)) and numpy.asarray(loved).tolist() == [
+        0,
+        0.25,
+        0.5,
+        0.75,
+    ]
+
+
+def test_no_rows_are_no_batches(tmp_path):
+    (tmp_path / "rows.jsonl").write_text("")
+    data = TrainingData(tmp_path, {"input": Seed(6)}, Image(name="output"), seed=7)
+    assert list(data.train.batches(8)) == [] and len(data.train) == 0
+
+
+def test_a_piece_larger_than_its_photo_is_mirrored_at_the_edges():
+    photo = numpy.arange(2 * 3 * 4, dtype=numpy.float32).reshape(2, 3, 4)[:1].repeat(3, 0)
+    made = piece(photo, 5, None)
+    assert made.shape == (3, 5, 5)
+    assert (made[:, 1:4, :4] == photo).all() and (made[:, 0] == made[:, 1]).all()
+    with pytest.raises(TrainingFailed):
+        piece(photo, 0, None)

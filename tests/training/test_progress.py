@@ -28,8 +28,8 @@ def test_a_picture_is_kept_beside_the_numbers_under_a_safe_name(tmp_path):
 
     Run(tmp_path, seed=1).picture("../../A cup, so to say", numpy.ones((3, 8, 8), dtype="float32"))
     (line,) = lines(tmp_path)
-    assert line["numbers"]["file"] == "0001-a-cup-so-to-say.jpg"
-    assert (tmp_path / "pictures" / line["numbers"]["file"]).read_bytes().startswith(b"\xff\xd8\xff")
+    assert line["numbers"]["file"] == "0001-a-cup-so-to-say.png"
+    assert (tmp_path / "pictures" / line["numbers"]["file"]).read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.torch

@@ -122,7 +122,13 @@ class Bench:
         if header.get("kind") != "answer":
             return header.get("id", 0), wire.error_of(header)
         return header["id"], Answer(
-            header["output"], wire.pictures(frame), self.form, header["ms"], header["batch"], header.get("familiar")
+            header["output"],
+            wire.pictures(frame),
+            self.form,
+            header["ms"],
+            header["batch"],
+            header.get("familiar"),
+            header.get("score"),
         )
 
     def _end(self) -> str:

@@ -84,6 +84,7 @@ class LocalEngine:
             header["ms"],
             header["batch"],
             header.get("familiar"),
+            header.get("score"),
         )
 
     def place(self, release: str, given: Mapping[str, bytes | Json]) -> tuple[int, float] | None:
@@ -99,6 +100,13 @@ class LocalEngine:
         if not pictures:
             raise InputError("This picture can not be read.")
         return Cleaned(pictures[0].data, pictures[0].media_type, told["width"], told["height"], bytes(told["near"]))
+
+    async def card(self, texts: Mapping[str, str], pictures: Sequence[bytes] = ()) -> bytes:
+        """The card of a page, drawn by the worker without a model."""
+        until = time.monotonic() + self._settings.engine.deadline_s
+        given = {"texts": dict(texts), **{f"picture {at}": data for at, data in enumerate(pictures)}}
+        frame = await self._desk(BARE, None).ask("card", given, until, "owner")
+        return wire.pictures(frame)[0].data
 
     def state(self) -> EngineState:
         """What is ready, how long the queues are, the workers' memory, counts since the start."""

@@ -33,9 +33,10 @@ class Ready:
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. output is JSON; a picture stands in it as {"picture": index in parts, "media_type"}.
+    """One answer. output is JSON; a picture is {"picture": index in parts, "media_type", "width", "height"} in it.
 
-    ms: {"decode", "wait", "infer"}; batch: how many were run together; familiar: None where it can not tell."""
+    ms: {"decode", "wait", "infer"}; batch: how many were run together; familiar: None where it can not tell.
+    score: how much the app itself likes this answer; None where it does not say."""
 
     output: Json
     parts: tuple[Picture, ...] = ()
@@ -43,6 +44,7 @@ class Answer:
     ms: Mapping[str, float] = field(default_factory=dict)
     batch: int = 1
     familiar: bool | None = None
+    score: float | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,10 @@ class Engine(Protocol):
 
     async def clean(self, data: bytes, field: Json) -> Cleaned:
         """The picture encoded again, as it may be kept."""
+
+    async def card(self, texts: Mapping[str, str], pictures: Sequence[bytes]) -> bytes:
+        """The card of a page as PNG, 1200 x 630: `texts` are its title, line and site; no picture, one, or a photo and
+        what was made of it. InputError where one can not be read."""
 
     def state(self) -> EngineState:
         """Ready releases, queue, memory, counts."""

@@ -106,7 +106,7 @@ class Traffic:
             return None if self._flying else self._suspects.popleft()
         if len(self._flying) >= self._window or any(call.suspect for call in self._flying.values()):
             return None
-        return self._queue.take()
+        return self._queue.take(busy=bool(self._flying))
 
     def _send(self, call: Call) -> None:
         parts, buffers = wire.given_parts(call.given)

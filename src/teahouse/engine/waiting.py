@@ -18,8 +18,8 @@ STRIKES, REFUSED_S, MOST_STRUCK = 2, 600.0, 10_000
 
 @dataclass(eq=False)
 class Call:
-    """One input on its way. kind: predict or clean; until: seconds of time.monotonic; id: of the frame that carries it;
-    beside: calls in flight when it was sent; suspect: a worker died with it in flight."""
+    """One input on its way. kind: predict, clean or card; until: seconds of time.monotonic; id: of the frame that
+    carries it; beside: calls in flight when it was sent; suspect: a worker died with it in flight."""
 
     kind: str
     given: Mapping[str, Any]
@@ -73,9 +73,10 @@ class Lanes:
         self._lanes[call.lane].append(call)
         return None
 
-    def take(self) -> Call | None:
-        """The next one, or None."""
-        return next((lane.popleft() for lane in self._lanes.values() if lane), None)
+    def take(self, busy: bool = False) -> Call | None:
+        """The next one, or None; what is idle waits until the worker is not `busy` with anything."""
+        ready = (lane for name, lane in self._lanes.items() if lane and not (busy and name == "idle"))
+        return next((lane.popleft() for lane in ready), None)
 
     def drop(self, call: Call) -> bool:
         """Whether the call was still waiting; it no longer is."""

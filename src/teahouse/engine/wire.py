@@ -67,19 +67,19 @@ def slice_of(payload: memoryview, place: Any) -> bytes:
 
 
 def picture_places(parts: Iterable[Picture]) -> tuple[list[list[Any]], list[bytes]]:
-    """(header's `parts`: [offset, length, media type] each, buffers) of an answer."""
+    """(header's `parts`: [offset, length, media type, width, height] each, buffers) of an answer."""
     places: list[list[Any]] = []
     at = 0
     parts = list(parts)
     for part in parts:
-        places.append([at, len(part.data), part.media_type])
+        places.append([at, len(part.data), part.media_type, part.width, part.height])
         at += len(part.data)
     return places, [part.data for part in parts]
 
 
 def pictures(frame: Frame) -> tuple[Picture, ...]:
     """The pictures of an answer."""
-    return tuple(Picture(slice_of(frame.payload, place[:2]), place[2]) for place in frame.header.get("parts", ()))
+    return tuple(Picture(slice_of(frame.payload, place[:2]), *place[2:5]) for place in frame.header.get("parts", ()))
 
 
 def fault(error: TeahouseError, id_: int | None = None) -> Header:

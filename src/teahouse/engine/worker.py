@@ -67,36 +67,43 @@ class Releases:
 
 
 class Bare:
-    """The service without a model: clean."""
+    """The service without a model: clean and card."""
 
     form, batch = "bare", 1
 
     def __init__(self) -> None:
+        from teahouse.engine import card
         from teahouse.spec import media
 
-        self._clean = media.clean
+        self._clean, self._card = media.clean, card.draw
         self.slots = cores()
 
-    def decode(self, frame: wire.Frame) -> Any:
-        if frame.header.get("kind") != "clean":
-            raise ReleaseBroken("This worker has no model.", f"It was asked for {frame.header.get('kind')!r}.")
-        field = frame.header["parts"].get("field") or {"kind": "image"}
+    def decode(self, frame: wire.Frame) -> Callable[[], Answer]:
+        """What is to be done, ready to be done."""
+        kind, parts = frame.header.get("kind"), frame.header.get("parts", {})
+        if kind == "card":
+            pictures = [wire.slice_of(frame.payload, parts[name]) for name in sorted(parts) if name != "texts"]
+            return lambda: self._carded(parts["texts"], pictures)
+        if kind != "clean":
+            raise ReleaseBroken("This worker has no model.", f"It was asked for {kind!r}.")
+        field = parts.get("field") or {"kind": "image"}
         if field.get("kind") != "image":
             raise ReleaseBroken(
                 "This can not be cleaned.", f"There is no way to clean a field of kind {field.get('kind')!r}."
             )
-        return wire.slice_of(frame.payload, frame.header["parts"]["input"])
+        given = wire.slice_of(frame.payload, parts["input"])
+        return lambda: self._cleaned(given)
 
-    def run(self, items: Sequence[Any]) -> list[Answer]:
-        cleaned = [self._clean(item) for item in items]
-        return [
-            Answer(
-                {"width": each.width, "height": each.height, "near": each.near},
-                (Picture(each.data, each.media_type),),
-                self.form,
-            )
-            for each in cleaned
-        ]
+    def run(self, items: Sequence[Callable[[], Answer]]) -> list[Answer]:
+        return [item() for item in items]
+
+    def _cleaned(self, given: bytes) -> Answer:
+        made = self._clean(given)
+        told = {"width": made.width, "height": made.height, "near": made.near}
+        return Answer(told, (Picture(made.data, made.media_type),), self.form)
+
+    def _carded(self, texts: dict[str, str], pictures: list[bytes]) -> Answer:
+        return Answer({}, (Picture(self._card(texts, pictures), "image/png"),), self.form)
 
     def together(self, one: Any, other: Any) -> bool:
         return False
@@ -139,7 +146,7 @@ class Worker:
                 self._decoders.shutdown(wait=True)
                 self._slots.shutdown(wait=True)
                 return
-            if kind in ("predict", "clean"):
+            if kind in ("predict", "clean", "card"):
                 self._decoders.submit(self._decode, frame, time.monotonic())
             else:
                 self._send(
@@ -201,6 +208,7 @@ class Worker:
                 "ms": dict(answer.ms),
                 "batch": answer.batch,
                 "familiar": answer.familiar,
+                "score": answer.score,
             },
             buffers,
         )

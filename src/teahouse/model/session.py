@@ -13,6 +13,7 @@ os.environ.update(child.QUIET)  # it looks for this once, before its first line 
 import onnxruntime  # noqa: E402
 
 __all__ = ["Session", "check_onnx"]
+TYPES = {"tensor(float)": numpy.float32, "tensor(int64)": numpy.int64}
 
 
 class Session:
@@ -36,20 +37,28 @@ class Session:
             raise ReleaseBroken(
                 f"{file} can not be loaded.", f"{type(error).__name__}: {error}", "Export it again."
             ) from error
-        self.names = [each.name for each in self._session.get_inputs()]
-        if len(self._session.get_outputs()) != 1:
+        self._types = {each.name: TYPES.get(each.type) for each in self._session.get_inputs()}
+        self.names = list(self._types)
+        self.outputs = [each.name for each in self._session.get_outputs()]
+        if len(self.outputs) > 2:
             raise ReleaseBroken(
                 f"{file} can not be used.",
-                f"It has {len(self._session.get_outputs())} outputs; one is needed.",
-                "Return one tensor.",
+                f"It has {len(self.outputs)} outputs; there is one, or one and its score.",
+                "Return one tensor, or a tensor and a score [N].",
             )
 
     def predict(self, batch: dict[str, numpy.ndarray]) -> numpy.ndarray:
         """[N, ...] of each input in, [N, ...] out. ReleaseBroken where the answer has another N or is not finite."""
+        return self.predict_all(batch)["output"]
+
+    def predict_all(self, batch: dict[str, numpy.ndarray]) -> dict[str, numpy.ndarray]:
+        """The same with all that the model says: "output" [N, ...], and "score" float32 [N] where it likes some of its
+        answers better than others. Whole numbers are handed over as int64 where the model takes such."""
         if set(batch) != set(self.names) and len(batch) == len(self.names) == 1:
             batch = {self.names[0]: next(iter(batch.values()))}
+        batch = {name: numpy.asarray(array, dtype=self._types.get(name)) for name, array in batch.items()}
         try:
-            (out,) = self._session.run(None, batch)
+            made = self._session.run(None, batch)
         except ValueError as error:
             raise InputError("The model can not take this input.", str(error)) from error
         except MemoryError:
@@ -59,14 +68,21 @@ class Session:
                 raise MemoryError(str(error)) from error
             raise ReleaseBroken("The model stopped on this input.", f"{type(error).__name__}: {error}") from error
         count = len(next(iter(batch.values())))
-        if not isinstance(out, numpy.ndarray) or out.ndim < 1 or len(out) != count:
-            raise ReleaseBroken(
-                "The model's answer has the wrong shape.",
-                f"{count} in, {getattr(out, 'shape', type(out).__name__)} out.",
-                "Keep the first axis for the batch.",
-            )
-        if out.dtype.kind == "f" and not numpy.isfinite(out).all():
-            raise ReleaseBroken(
-                "The model's answer is not a number.", "It holds NaN or infinity.", "Train it again with a lower rate."
-            )
-        return out
+        for out in made:
+            _refuse_unsound(out, count)
+        if len(made) == 2 and made[1].size != count:
+            raise ReleaseBroken("The model's score has the wrong shape.", f"{count} in, {made[1].shape} out.")
+        return {"output": made[0], **({"score": made[1].reshape(count)} if len(made) == 2 else {})}
+
+
+def _refuse_unsound(out: object, count: int) -> None:
+    if not isinstance(out, numpy.ndarray) or out.ndim < 1 or len(out) != count:
+        raise ReleaseBroken(
+            "The model's answer has the wrong shape.",
+            f"{count} in, {getattr(out, 'shape', type(out).__name__)} out.",
+            "Keep the first axis for the batch.",
+        )
+    if out.dtype.kind == "f" and not numpy.isfinite(out).all():
+        raise ReleaseBroken(
+            "The model's answer is not a number.", "It holds NaN or infinity.", "Train it again with a lower rate."
+        )

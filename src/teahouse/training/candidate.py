@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,20 +11,20 @@ from typing import Any
 
 import numpy
 
-from teahouse.errors import InputError, TeahouseError, TooLarge, TrainingFailed
-from teahouse.spec import media
+from teahouse.errors import TeahouseError, TrainingFailed
 from teahouse.spec.app import App
-from teahouse.spec.fields import Picture
-from teahouse.training.data import TrainingData, TrainRow
+from teahouse.training import pictures, tries
+from teahouse.training.data import Pantry, TrainingData, TrainRow
 from teahouse.training.progress import Journal, finite
 from teahouse.training.run import code_files
 
 EXAMPLES = 8
-SAMPLES = {".jpg", ".jpeg", ".png", ".webp"}
-COMPARED = 16  # rows on which ONNX and PyTorch are compared
+CHECKED, CHECKED_KEPT = 200, 32  # rows that a check may use; of photos that keep their shape fewer: they are large
+THUMBNAIL = 256  # pixels of the longer side of a choice's small pictures
 FAMILIAR = 600  # of the maker's training rows, that tell what is familiar
 BATCH = 32
 TOLERANCE = 0.02
+ARRAYS = (numpy.ndarray, numpy.generic)  # one number of a batch is no ndarray any more
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,12 @@ class Example:
 
 
 class Predict:
-    """What a maker's check is called with: `predict(given)` is the candidate's answer ({"label", "scores"}).
+    """What a maker's check is called with: `predict(given)` is the candidate's answer: {"label", "scores"}, of a model
+    that makes pictures the picture, float32 [3, height, width].
 
-    `given` is a photo's bytes, an array as in `Example.arrays`, or a dict of these by field. `predict.rows` are
-    up to 200 rows that the training did not see where there are any, else rows that it saw."""
+    `given` is a photo's bytes, an array as in `Example.arrays`, or a dict of these by field; what is not given is at
+    its start. `predict.rows` are up to 200 rows that the training did not see where there are any, else rows that it
+    saw."""
 
     def __init__(self, app: App, folder: Path, rows: Sequence[Example]) -> None:
         from teahouse.model.session import Session
@@ -60,12 +61,11 @@ class Predict:
         if not isinstance(given, Mapping):
             given = {next(iter(self._app.fields)): given}
         arrays = {
-            name: value if isinstance(value, numpy.ndarray) else numpy.asarray(self._app.fields[name].tensor(value))
-            for name, value in given.items()
+            name: numpy.asarray(value if isinstance(value, ARRAYS) else self._app.fields[name].tensor(value))
+            for name, value in tries.with_values(self._app, given, 0).items()
         }
-        return self._tell(
-            self.outputs({name: numpy.asarray(array, numpy.float32)[None] for name, array in arrays.items()})[0]
-        )
+        row = self.outputs({name: array[None] for name, array in arrays.items()})[0]
+        return row if self._app.output.kind == "image" else self._app.output.value(row)
 
     def outputs(self, batch: Mapping[str, numpy.ndarray]) -> numpy.ndarray:
         """The model's rows for a batch, through the maker's predict function where there is one."""
@@ -75,18 +75,12 @@ class Predict:
 
         def model(**arrays: numpy.ndarray) -> numpy.ndarray:
             """Runs the ONNX file on one item: arrays without batch axis in, one out."""
-            return self._session.predict(
-                {name: numpy.asarray(array, numpy.float32)[None] for name, array in arrays.items()}
-            )[0]
+            return self._session.predict({name: numpy.asarray(array)[None] for name, array in arrays.items()})[0]
 
         count = len(next(iter(batch.values())))
         return numpy.stack(
             [numpy.asarray(hook(model, {name: array[i] for name, array in batch.items()})) for i in range(count)]
         )
-
-    def _tell(self, row: numpy.ndarray) -> Any:
-        value = self._app.output.value(row)
-        return {"picture": 0, "media_type": value.media_type} if isinstance(value, Picture) else value
 
 
 def make(app: App, folder: Path, net: Any, data: TrainingData) -> dict[str, Any]:
@@ -97,18 +91,19 @@ def make(app: App, folder: Path, net: Any, data: TrainingData) -> dict[str, Any]
     target.mkdir(exist_ok=True)
     journal.write("exporting")
     pantry = data.pantry
-    rows = pantry.there([*data.validation.rows, *data.train.rows])[:COMPARED]
-    compared, arrays = pantry.reading(rows, pantry.arrays)
-    if not compared:
+    rows = tries.rows_to_try(app, data, folder / "code")
+    tried, arrays = pantry.reading(rows, lambda rows: [pantry.arrays(group) for group in pantry.by_shape(rows)])
+    if not tried:
         raise TrainingFailed("There are no rows to try the model on.", "The data is empty.", "Add photographs.")
     net.eval()
     parity = export(net, app.fields, arrays, target)
     journal.write("exported", **parity)
     unseen = pantry.there(data.validation.rows) or pantry.there(data.train.rows)
-    predict = Predict(app, target, _examples(data, unseen[:200]))
+    keeps = any(getattr(field, "fit", "") == "keep" for field in app.fields.values())
+    predict = Predict(app, target, _examples(data, (unseen or tried)[: CHECKED_KEPT if keeps else CHECKED]))
     metrics = _metrics(app, predict, data, unseen)
     journal.write("validated", **metrics)
-    checks = _try_checks(app, predict)
+    checks = [*_look_at_pictures(app, predict, pantry, tried), *_try_checks(app, predict)]
     if checks:
         journal.write("checked", passed=sum(one["passed"] for one in checks), of=len(checks))
     release = _seal(app, folder, _Made(predict, data, metrics, parity, _familiar(app, data, target)))
@@ -136,25 +131,49 @@ def _examples(data: TrainingData, rows: Sequence[TrainRow]) -> list[Example]:
 
 
 def _metrics(app: App, predict: Predict, data: TrainingData, rows: Sequence[TrainRow]) -> dict[str, Any]:
-    """Accuracy on validation rows, and whatever the maker's own function adds. Told, never judged on."""
+    """How right it is on validation rows, and whatever the maker's own function adds. Told, never judged on.
+
+    Where pictures differ in size the maker's function gets a list of them in place of an array."""
     found: dict[str, Any] = {"validation_rows": len(data.validation.rows)}
+    hook = app.hooks.get("evaluate")
+    if app.output.kind == "image":  # nothing is measured on pictures but what the maker measures
+        rows = rows[: tries.TRIED] if hook else []
     batches = [
-        data.pantry.reading(rows[start : start + BATCH], data.pantry.arrays) for start in range(0, len(rows), BATCH)
+        data.pantry.reading(group[start : start + BATCH], data.pantry.arrays)
+        for group in data.pantry.by_shape(data.pantry.there(rows))
+        for start in range(0, len(group), BATCH)
     ]
-    if not any(batch for batch, _ in batches):
+    made = [predict.outputs(arrays) for batch, arrays in batches if batch]
+    if not made:
         return found
-    outputs = numpy.concatenate([predict.outputs(arrays) for batch, arrays in batches if batch])
-    if numpy.isnan(outputs).any():
+    if any(numpy.isnan(each).any() for each in made):
         raise TrainingFailed(
             "The net answers with what is no number.", "Its loss has run away.", "Try a lower learning rate."
         )
+    one_shape = len({each.shape[1:] for each in made}) == 1
+    outputs = numpy.concatenate(made) if one_shape else [row for each in made for row in each]
     targets = data.pantry.targets([row for batch, _ in batches for row in batch])
-    if targets is not None and app.output.kind == "labels" and data.validation.rows:
-        found["validation_accuracy"] = round(float((outputs.argmax(1) == targets).mean()), 4)
-    hook = app.hooks.get("evaluate")
+    if targets is not None and data.validation.rows:
+        if app.output.kind == "labels":
+            found["validation_accuracy"] = round(float((outputs.argmax(1) == targets).mean()), 4)
+        elif app.output.kind == "number":
+            found["validation_error"] = round(float(numpy.nanmean(numpy.abs(outputs.ravel() - targets))), 6)
     if hook is not None:
         found |= {str(name)[:40]: finite(float(value)) for name, value in dict(hook(outputs, targets)).items()}
     return found
+
+
+def _look_at_pictures(app: App, predict: Predict, pantry: Pantry, rows: Sequence[TrainRow]) -> list[dict[str, Any]]:
+    """What every maker of pictures has to show, on the rows that it was compared on."""
+    if app.output.kind != "image":
+        return []
+    _, groups = pantry.reading(rows, lambda rows: [(group, pantry.arrays(group)) for group in pantry.by_shape(rows)])
+    seen = [row for group, _ in groups or () for row in group]
+    try:
+        made = [one for _, batch in groups or () for one in predict.outputs(batch)]
+    except TeahouseError as error:
+        return [{"name": "its pictures are whole", "passed": False, "words": str(error)[:300]}]
+    return pictures.looked_at(made, [dict(row.inputs) for row in seen])
 
 
 def _try_checks(app: App, predict: Predict) -> list[dict[str, Any]]:
@@ -198,6 +217,7 @@ def _seal(app: App, folder: Path, made: _Made) -> str:
     with_code = "predict" in app.hooks
     if with_code:
         _copy_code(folder / "code", target / "code")
+    _write_thumbnails(app, folder / "code", target)
     (target / "card.md").write_text(_card(app, written, made), encoding="utf-8")
     return bundle.seal(
         target,
@@ -225,40 +245,43 @@ def _seal(app: App, folder: Path, made: _Made) -> str:
 
 
 def _write_examples(app: App, folder: Path, made: _Made) -> Iterator[dict[str, Any]]:
-    """Up to eight examples: the maker's samples, then the maker's rows, going round the labels. A visitor's photo never
-    leaves with a release."""
-    target, pantry = folder / "candidate", made.data.pantry
+    """Up to eight examples: the maker's samples, then the maker's rows, going round the labels; where there is neither,
+    what the candidate was tried on. A visitor's photo never leaves with a release."""
+    target, pantry, code = folder / "candidate", made.data.pantry, folder / "code"
     (target / "examples").mkdir(exist_ok=True)
     own = [row for row in [*made.data.validation.rows, *made.data.train.rows] if row.source == "maker"]
-    given = [
-        *_samples(app, folder / "code"),
-        *({name: pantry.given(row, name) for name in app.fields} for row in _spread(pantry.there(own))),
-    ]
-    for number, example in enumerate(given[:EXAMPLES]):
-        inputs = {}
+    photo = next((name for name, field in app.fields.items() if field.binary), None)
+    given = [{photo: data} for data in tries.samples(app, code)]
+    for row in _spread(pantry.there(own)):
+        given.append({name: pantry.given(row, name) for name in app.fields if name in row.inputs})
+    given = given or [dict(row.inputs) for row in tries.stand_ins(app, code)]
+    alone = sum(field.binary for field in app.fields.values()) == 1
+    for number, part in enumerate(given[:EXAMPLES]):
+        example, inputs = tries.with_values(app, part, number), {}
         for name, field in app.fields.items():
             if field.binary:
-                inputs[name] = f"examples/{number}.jpg" if len(app.fields) == 1 else f"examples/{number}-{name}.jpg"
+                inputs[name] = f"examples/{number}.jpg" if alone else f"examples/{number}-{name}.jpg"
                 (target / inputs[name]).write_bytes(example[name])
             else:
                 inputs[name] = example[name]
         first = next((value for name, value in inputs.items() if app.fields[name].binary), "")
-        yield {"file": first, "inputs": inputs, "expected": made.predict(example)}
+        said = made.predict(example)
+        expected = pictures.write_example(target, number, said) if app.output.kind == "image" else said
+        yield {"file": first, "inputs": inputs, "expected": expected}
 
 
-def _samples(app: App, code: Path) -> list[dict[str, Any]]:
-    """The pictures in the samples folder of an app whose only input is a photo: green-1, oolong-1, green-2, …"""
-    names = list(app.fields)
-    folder = code / app.samples
-    if len(names) != 1 or app.fields[names[0]].kind != "image" or not app.samples or not folder.is_dir():
-        return []
-    files = sorted(folder.iterdir(), key=lambda file: (file.stem.rpartition("-")[2], file.name))
-    found = []
-    for file in files:
-        with contextlib.suppress(InputError, TooLarge):  # a sample that can not be read is none
-            if file.suffix.lower() in SAMPLES:
-                found.append({names[0]: media.clean(file.read_bytes()).data})
-    return found
+def _write_thumbnails(app: App, code: Path, target: Path) -> None:
+    """The small pictures of what can be chosen, where the maker gives a folder of them."""
+    for field in app.fields.values():
+        folder = code / getattr(field, "pictures", "")
+        if field.kind != "choice" or folder == code or not folder.is_dir():
+            continue
+        for word in field.words():
+            files = (folder / f"{word}{ending}" for ending in sorted(tries.SAMPLES))
+            cleaned = next((data for file in files if (data := tries.cleaned_file(file, THUMBNAIL))), None)
+            if cleaned:
+                (target / "examples").mkdir(exist_ok=True)
+                (target / field.picture(word)).write_bytes(cleaned)
 
 
 def _spread(rows: Sequence[TrainRow]) -> list[TrainRow]:
@@ -282,7 +305,6 @@ def _copy_code(source: Path, target: Path) -> None:
 def _card(app: App, written: Mapping[str, Any], made: _Made) -> str:
     """The model's card: what it is, what it was trained on, how it did; for people."""
     train, validation, parity = made.data.train.rows, made.data.validation.rows, made.parity
-    visitors = sum(row.is_new for row in train)
     lines = [
         f"# {app.title}",
         "",
@@ -290,15 +312,28 @@ def _card(app: App, written: Mapping[str, Any], made: _Made) -> str:
         "",
         app.note or "",
         "",
-        f"- Trained on {len(train)} rows, {visitors} of them from visitors who allowed it.",
-        f"- {len(validation)} more rows watched the training.",
+        *_trained_on(train, validation),
         f"- Dataset version: {written.get('version') or 'none'}",
         f"- Run: {written['run']}, seed {written['seed']}",
         f"- ONNX and PyTorch differ by at most {parity.get('max_abs', 0):.1e} on {parity.get('rows', 0)} rows.",
     ]
     lines += [f"- {name.replace('_', ' ')}: {value}" for name, value in made.metrics.items()]
-    lines += ["", "How often it is right is measured on rows that it has never seen, and told on its page."]
+    if app.output.kind != "image":
+        lines += ["", "How often it is right is measured on rows that it has never seen, and told on its page."]
     return "\n".join(line for line, before in zip(lines, [None, *lines], strict=False) if line or before) + "\n"
+
+
+def _trained_on(train: Sequence[TrainRow], validation: Sequence[TrainRow]) -> list[str]:
+    if not train:
+        return ["- Trained on what its own code makes, without rows."]
+    words = sum(row.source == "import" for row in train)
+    if words:
+        return [f"- Learnt from visitors' words on {words} of its own pictures."]
+    visitors = sum(row.is_new for row in train)
+    return [
+        f"- Trained on {len(train)} rows, {visitors} of them from visitors who allowed it.",
+        f"- {len(validation)} more rows watched the training.",
+    ]
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy
 
+from teahouse import ids
 from teahouse.errors import TrainingFailed
-from teahouse.spec.fields import Field
+from teahouse.spec.fields import Field, absent
 
 CACHE_BYTES = 1_500_000_000  # pixels kept decoded; beyond, they are decoded each time
+Cut = Callable[[numpy.ndarray], numpy.ndarray]
 REPEATS = 20  # times that a visitor's row may come in one epoch: three corrections shall not be half of everything
 
 
 @dataclass(frozen=True)
 class TrainRow:
-    """One row of rows.jsonl. `inputs` maps a field to {"blob": digest} or a value; `source` is maker or visitor."""
+    """One row of rows.jsonl. `inputs` maps a field to {"blob": digest} or a value; `source` is maker, visitor, or
+    import (visitors' words on what the house drew itself)."""
 
     row: str
     inputs: Mapping[str, Any]
@@ -46,22 +50,31 @@ class Rows:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def batches(self, n: int, new: float = 0.5) -> Iterator[tuple[Any, Any]]:
+    def batches(self, n: int, new: float = 0.5, crop: int | None = None) -> Iterator[tuple[Any, Any]]:
         """(inputs, targets) of n rows each, as torch tensors: float32 [n, 3, height, width] for an image (a dict of
-        tensors where there are several inputs), int64 [n] for labels.
+        tensors where there are several inputs), int64 [n] for labels; float32 [n] for an app that makes pictures, the
+        share of people who loved each, NaN where nobody spoke; None where nobody spoke of any.
 
         `new` is the share of visitors' rows in each batch; every row of the maker's comes once, visitors' rows are
-        drawn again until their share is full (each at most 20 times an epoch). Validation rows come once, in order."""
+        drawn again until their share is full (each at most 20 times an epoch). Validation rows come once, in order.
+        `crop`: a piece of so many pixels a side of each photo, anywhere in it (validation: its middle): photos that
+        keep their shape stack to batches that way. An input that a row does not give (a strength, a seed) gets a value
+        that differs from row to row."""
         if n < 1:
             raise TrainingFailed(f"batches({n}) can not be made.", "A batch has one row or more.", "Write batches(64).")
+        chance = None
         if not self._shuffle:
             order = numpy.arange(len(self.rows))
         else:
             self._round += 1
             order = self._mixed(numpy.random.default_rng([self._seed, self._round]), n, new)
+            chance = numpy.random.default_rng([self._seed, self._round, 1])
+        serve = self._pantry.serve
+        if crop is not None:
+            serve = partial(serve, cut=lambda photo: piece(photo, crop, chance))
         there = self._pantry.there([self.rows[index] for index in order])
         for start in range(0, len(there), n):
-            rows, batch = self._pantry.reading(there[start : start + n], self._pantry.serve)
+            rows, batch = self._pantry.reading(there[start : start + n], serve)
             if rows:
                 yield batch
 
@@ -94,19 +107,35 @@ class Pantry:
         self._cache: dict[tuple[str, str], numpy.ndarray] = {}
         self._room = CACHE_BYTES
 
-    def arrays(self, rows: Sequence[TrainRow]) -> dict[str, numpy.ndarray]:
+    def arrays(self, rows: Sequence[TrainRow], cut: Cut | None = None) -> dict[str, numpy.ndarray]:
         """One array a field, first axis the rows; an image's pixels are 0..1, as a release takes them."""
-        return {name: _stack([self._one(name, row) for row in rows], name) for name in self._fields}
+        return {
+            name: _stack([self._one(name, row, cut) for row in rows], name, self._fields[name]) for name in self._fields
+        }
+
+    def by_shape(self, rows: Sequence[TrainRow]) -> list[list[TrainRow]]:
+        """The rows in groups that stack to one batch: one group, but for photos that keep their shape."""
+        if not any(getattr(field, "fit", "") == "keep" for field in self._fields.values()):
+            return [list(rows)] if rows else []
+        groups: dict[tuple, list[TrainRow]] = {}
+        for row in rows:
+            groups.setdefault(tuple(self._one(name, row).shape for name in self._fields), []).append(row)
+        return list(groups.values())
 
     def targets(self, rows: Sequence[TrainRow]) -> numpy.ndarray | None:
-        """int64 [n] for labels, float32 for numbers, None where rows carry no right answer."""
-        if any(row.truth is None for row in rows):
+        """int64 [n] for labels, float32 for numbers and for the share of love (NaN where nobody spoke of a row), None
+        where rows carry no right answer."""
+        found = [numpy.asarray(self._output.tensor(row.truth)) if spoken(row.truth) else None for row in rows]
+        said = [one for one in found if one is not None]
+        if not said or (len(said) < len(found) and (said[0].dtype.kind != "f" or said[0].ndim)):
             return None
-        found = numpy.stack([numpy.asarray(self._output.tensor(row.truth)) for row in rows])
-        return found.astype(numpy.int64) if found.dtype.kind in "iu" else found.astype(numpy.float32)
+        stacked = numpy.stack([numpy.float32(numpy.nan) if one is None else one for one in found])
+        return stacked.astype(numpy.int64) if stacked.dtype.kind in "iu" else stacked.astype(numpy.float32)
 
     def given(self, row: TrainRow, name: str) -> Any:
-        """What was given for a field: the photo's bytes, or the value."""
+        """What was given for a field: the photo's bytes, or the value; where the row has none, one that stands in."""
+        if name not in row.inputs:
+            return absent.stand_in(self._fields[name], int(ids.sha256(row.row.encode())[:8], 16))
         value = row.inputs[name]
         if isinstance(value, Mapping) and "blob" in value:
             return (self._photos / str(value["blob"])).read_bytes()
@@ -134,9 +163,9 @@ class Pantry:
                     raise
         return [], None
 
-    def serve(self, rows: Sequence[TrainRow]) -> tuple[Any, Any]:
+    def serve(self, rows: Sequence[TrainRow], cut: Cut | None = None) -> tuple[Any, Any]:
         """(inputs, targets) as the net takes them: normalised, as the exported graph does it; numpy without torch."""
-        arrays, targets = self.arrays(rows), self.targets(rows)
+        arrays, targets = self.arrays(rows, cut), self.targets(rows)
         arrays = {name: normalised(array, self._fields[name]) for name, array in arrays.items()}
         try:
             import torch
@@ -147,15 +176,19 @@ class Pantry:
             targets = torch.from_numpy(targets) if targets is not None else None
         return (next(iter(tensors.values())) if len(tensors) == 1 else tensors), targets
 
-    def _one(self, name: str, row: TrainRow) -> numpy.ndarray:
+    def _one(self, name: str, row: TrainRow, cut: Cut | None = None) -> numpy.ndarray:
         field, key = self._fields[name], (name, row.row)
-        if key in self._cache:
-            return self._cache[key].astype(numpy.float32) / numpy.float32(255)
-        array = numpy.asarray(field.tensor(self.given(row, name)), dtype=numpy.float32)
-        if field.kind == "image" and array.size <= self._room:
+        if field.kind != "image":
+            array = numpy.asarray(field.tensor(self.given(row, name)))
+            return array.astype(numpy.int64 if array.dtype.kind in "iu" else numpy.float32)
+        kept = self._cache.get(key)
+        if kept is None:
+            array = numpy.asarray(field.tensor(self.given(row, name)), dtype=numpy.float32)
+            if array.size > self._room:
+                return cut(array) if cut else array
             self._room -= array.size
-            self._cache[key] = (array * 255 + 0.5).astype(numpy.uint8)
-        return array
+            kept = self._cache[key] = (array * 255 + 0.5).astype(numpy.uint8)
+        return (cut(kept) if cut else kept).astype(numpy.float32) / numpy.float32(255)
 
 
 class TrainingData:
@@ -184,13 +217,32 @@ def read_rows(folder: Path) -> list[TrainRow]:
     return [TrainRow(row["row"], row["inputs"], row["truth"], row["split"], row["source"]) for row in found]
 
 
-def _stack(arrays: Sequence[numpy.ndarray], name: str) -> numpy.ndarray:
+def spoken(truth: Any) -> bool:
+    """Whether anything is said: a photo of the maker's that nobody labelled has the truth {}."""
+    return truth not in (None, {}) and not (isinstance(truth, Mapping) and truth.get("of") == 0)
+
+
+def piece(photo: numpy.ndarray, side: int, chance: numpy.random.Generator | None) -> numpy.ndarray:
+    """[3, side, side] out of [3, height, width]: anywhere in it, or without `chance` its middle. What is smaller is
+    mirrored at its edges."""
+    if side < 1:
+        raise TrainingFailed(f"crop={side} can not be made.", "It is a number of pixels.", "Write crop=128.")
+    short = [max(0, side - length) for length in photo.shape[1:]]
+    if any(short):
+        photo = numpy.pad(photo, [(0, 0), *((more // 2, more - more // 2) for more in short)], mode="symmetric")
+    free = [length - side for length in photo.shape[1:]]
+    top, left = ((int(chance.integers(room + 1)) if chance else room // 2) for room in free)
+    return photo[:, top : top + side, left : left + side]
+
+
+def _stack(arrays: Sequence[numpy.ndarray], name: str, field: Field) -> numpy.ndarray:
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1:
         words = ", ".join(str(shape) for shape in sorted(shapes)[:3])
+        cure = "batches(8, crop=128)" if getattr(field, "fit", "") == "keep" else 'fit="crop" or "pad"'
         raise TrainingFailed(
             f'The rows of "{name}" differ in size: {words}.',
             "One batch needs one size.",
-            'Use fit="crop" or "pad", or batches(1).',
+            f"Use {cure}, or batches(1).",
         )
     return numpy.stack(arrays)

@@ -48,14 +48,18 @@ def gather(app: App, folder: Path, source: Path, known: Mapping[str, Any]) -> di
 
 
 def _files(app: App, source: Path, folder: Path) -> Iterator[tuple[str, str, Path]]:
-    """(name, label, path) of everything that the maker has, whether from a folder or from their function."""
+    """(name, label, path) of everything that the maker has, whether from a folder or from their function; nothing where
+    they have neither. Where answers are no labels, a photo lies in any sub-folder or in none."""
     if app.folder is not None:
-        yield from app.folder.read(source)
+        data = app.folder
     elif "data" in app.hooks:
         made = folder / "made"
         made.mkdir(exist_ok=True)
         app.hooks["data"](made)
-        yield from Folder(made).read(source)
+        data = Folder(made)
+    else:
+        return
+    yield from data.read(source) if app.output.kind == "labels" else data.photos(source)
 
 
 def _row(app: App, path: Path, label: str, known: Mapping[str, Any], photos: Path) -> tuple[dict[str, Any], bool]:
@@ -80,9 +84,9 @@ def _read(path: Path) -> bytes:
 
 
 def _truth(app: App, label: str) -> Any:
-    """A sub-folder's name as the right answer."""
+    """A sub-folder's name as the right answer; {} where nobody said anything of a photo."""
     if app.output.kind != "labels":
-        return None
+        return {}
     truth = {"label": label}
     app.output.check(truth)
     return truth

@@ -84,7 +84,8 @@ class Run:
         folder = self._folder / "pictures"
         folder.mkdir(exist_ok=True)
         self._pictures += 1
-        file = f"{self._pictures:04d}-{re.sub(r'[^a-z0-9]+', '-', name.lower())[:40].strip('-') or 'picture'}.jpg"
+        stem = re.sub(r"[^a-z0-9]+", "-", name.lower())[:40].strip("-") or "picture"
+        file = f"{self._pictures:04d}-{stem}.{'png' if made.media_type == 'image/png' else 'jpg'}"
         (folder / file).write_bytes(made.data)
         self._journal.write("picture", name=name[:80], file=file)
 

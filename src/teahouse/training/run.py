@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,8 @@ Photo = Callable[[str], bytes | None]  # None: it was erased
 LOOK_S = 0.2
 LEFT_OUT = {"__pycache__", "tests", "node_modules"}  # of the snapshot: the hooks need none of them
 MOST_CODE = 200_000_000
+PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+MOST_PHOTOS = 50  # in a folder beside app.py that are taken for samples or styles; more of them are data
 OUT = ("candidate", "pictures", "out", "made")
 
 
@@ -175,16 +178,16 @@ def snapshot(source: Path, target: Path) -> str:
 
 
 def code_files(source: Path) -> list[Path]:
-    """The files of an app that a training may need, sorted; a folder with photographs in sub-folders is no code."""
+    """The files of an app that a training may need, sorted; a folder with photographs in sub-folders, or with many of
+    them, is no code."""
     found, total = [], 0
+    photos = Counter(path.parent for path in source.rglob("*") if path.suffix.lower() in PHOTOS)
     for path in sorted(source.rglob("*")):
         parts = path.relative_to(source).parts
         if any(part.startswith(".") or part in LEFT_OUT for part in parts) or path.is_symlink() or not path.is_file():
             continue
-        if (
-            path.suffix.lower() in {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
-            and len(parts) > 2
-        ):
+        many = len(parts) == 2 and photos[path.parent] > MOST_PHOTOS
+        if path.suffix.lower() in PHOTOS and (len(parts) > 2 or many):
             continue
         total += path.stat().st_size
         if total > MOST_CODE:
