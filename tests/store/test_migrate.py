@@ -12,8 +12,9 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from teahouse.errors import DatabaseUnsound
-from teahouse.store import migrate, sqlite, tables
+from teahouse.store import feedback, migrate, pool, predictions, reports, shares, sqlite, tables
 from teahouse.store import migrations as scripts
+from teahouse.store.house import House
 
 
 def schema(path: Path) -> dict[str, str]:
@@ -42,6 +43,45 @@ def test_a_second_migration_has_nothing_to_do(tmp_path: Path) -> None:
 
 def test_the_newest_revision_is_the_one_that_is_looked_for() -> None:
     assert ScriptDirectory(str(Path(scripts.__file__).parent)).get_current_head() == migrate.HEAD
+
+
+def filled(c: sa.Connection, table: str, **given: object) -> None:
+    """A row of a table as it is right now: `given`, and something in each other column that must not be empty."""
+    found = sa.Table(table, sa.MetaData(), autoload_with=c, resolve_fks=False)
+    some = {sa.LargeBinary: b"i" * 16, sa.Integer: 1, sa.BigInteger: 1, sa.Float: 1.0, sa.Boolean: True}
+    row = {
+        column.name: next((one for kind, one in some.items() if isinstance(column.type, kind)), "{}")
+        for column in found.columns
+        if not column.nullable and not column.primary_key
+    }
+    c.execute(found.insert(), row | given)
+
+
+def test_a_house_of_the_first_version_keeps_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = ScriptDirectory._upgrade_revs
+    monkeypatch.setattr(ScriptDirectory, "_upgrade_revs", lambda self, _, now: steps(self, "first", now))
+    migrate.upgrade(tmp_path)
+    monkeypatch.undo()
+    digest, token = "ab" * 32, "a-token"
+    engine = sqlite.engine(tmp_path / "house.db", writes=True)
+    with engine.begin() as c:
+        filled(c, "releases", id=digest)
+        filled(c, "predictions", release=digest, app="tea", arm="full")
+        filled(c, "consents")
+        filled(c, "feedback", kind="agree")
+        filled(c, "pool", release=digest, seed=7, blob=digest)
+        filled(c, "shares", token=token, card=digest)
+        filled(c, "reports", kind="other")
+    engine.dispose()
+    assert migrate.upgrade(tmp_path) is True
+    with House.open(tmp_path) as house:
+        with house.db.read() as c:
+            assert [row.score for row in pool.of_release(c, digest)] == [None]
+            shared = shares.shown(c, token)
+            assert (shared.picture, shared.photo) == (None, None)
+            assert [(row.id, row.share, row.closed, row.open) for row in reports.page(c)] == [(None, None, None, 1)]
+            assert [row.network for row in feedback.of_prediction(c, b"i" * 16)] == [None]
+            assert len(predictions.page(c, "tea")) == 1
 
 
 def test_processes_that_migrate_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_no_page_of_predictions_reads_them_all(house: House, predict: Keep) -> N
     predict(visitor=new_id(), key="k")
     asked = {
         "visitor": "SELECT * FROM predictions WHERE visitor = x'00' ORDER BY seq DESC LIMIT 9",
-        "app": "SELECT * FROM predictions WHERE app = 'tea' AND seq < 9 ORDER BY seq DESC LIMIT 9",
+        "app": "SELECT * FROM predictions WHERE app = 'tea' AND arm != 'pool' AND seq < 9 ORDER BY seq DESC LIMIT 9",
         "key": "SELECT * FROM predictions WHERE app = 'tea' AND key = 'k'",
         "id": "SELECT * FROM predictions WHERE id = x'00'",
         "shadow": "SELECT * FROM predictions WHERE shadow_of = x'00'",
@@ -122,10 +122,26 @@ def test_a_forgotten_prediction_leaves_a_bare_row(house: House, keep: Keep, pred
         assert labels.get(c, label) is None and inputs.of_prediction(c, made) == []
         assert feedback.latest(c, made).value is None and not consents.live(c, consent)
         assert [(row.kind, row.ref) for row in erasures.since(c)] == [
+            ("prediction", text(shadow)),
             ("label", text(label)),
             ("prediction", text(made)),
         ]
         assert c.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+
+
+def test_what_was_kept_of_a_challengers_answer_ends_by_itself_or_when_the_first_is_forgotten(
+    house: House, keep: Keep, predict: Keep
+) -> None:
+    visitor = new_id()
+    made = predict(visitor=visitor, given=b"g" * 32)
+    label, shadow, consent, photo = keep(shadow_of=made, arm="shadow", visitor=visitor, given=b"g" * 32)
+    assert house.db.write(lambda c: erasures.empty_prediction(c, made, "retention", 5)) == []
+    with house.db.read() as c:
+        assert predictions.get(c, shadow).visitor == visitor and consents.live(c, consent)
+    assert house.db.write(lambda c: erasures.forget_prediction(c, made, "asked", 6)) == [photo]
+    with house.db.read() as c:
+        assert predictions.get(c, shadow).visitor is None and labels.get(c, label) is None
+        assert not consents.live(c, consent) and erasures.holds(c, "prediction", text(shadow))
 
 
 def test_a_photo_that_another_visitor_gave_too_stays(house: House, keep: Keep) -> None:

@@ -10,6 +10,9 @@ from teahouse.store import rows
 from teahouse.store.rows import takes, values
 from teahouse.store.tables import consents, labels
 
+SHOW = "show"
+"""The purpose of a yes to one page that others see. It says nothing of what may be kept, and no other yes says it."""
+
 _ends = consents.alias("ends")
 
 
@@ -26,8 +29,20 @@ class Given:
     at: int = field(default_factory=now_ms)
 
 
-def _withdrawn(consent: Any = consents.c.id) -> Any:
+def ends_of(consent: Any) -> Any:
+    """The condition that the consent of this id was taken back."""
     return sa.exists().where(_ends.c.withdraws == consent)
+
+
+def _withdrawn() -> Any:
+    return ends_of(consents.c.id)
+
+
+def _is_show(table: Any = consents) -> Any:
+    """Whether a row of this table is a yes to a page that others see, or takes one back."""
+    yes, of = consents.alias("yes"), f'["{SHOW}"]'
+    back = sa.exists().where(yes.c.id == table.c.withdraws, sa.type_coerce(yes.c.purposes, sa.Text) == of)
+    return (sa.type_coerce(table.c.purposes, sa.Text) == of) | back
 
 
 @takes(Given)
@@ -67,7 +82,7 @@ def withdraw_all(c: sa.Connection, visitor: bytes, at: int) -> list[bytes]:
 def standing(c: sa.Connection, visitor: bytes, text_version: str | None = None) -> Any:
     """The visitor's latest word if it is a yes to "keep" that was not taken back: it holds for their next photos, and
     with `text_version` only where it was said to these words."""
-    last = rows.one(c, consents, consents.c.visitor == visitor)
+    last = rows.one(c, consents, consents.c.visitor == visitor, ~_is_show())
     if last is None or last.withdraws is not None or "keep" not in last.purposes:
         return None
     if text_version is not None and last.text_version != text_version:
@@ -81,10 +96,10 @@ def live(c: sa.Connection, id: bytes) -> bool:
     return c.execute(query).first() is not None
 
 
-def for_prediction(c: sa.Connection, prediction: bytes) -> Any:
-    """The latest yes for this prediction that still holds, or None."""
-    where = (consents.c.prediction == prediction, consents.c.withdraws.is_(None), ~_withdrawn())
-    return rows.one(c, consents, *where)
+def for_prediction(c: sa.Connection, prediction: bytes, show: bool = True) -> Any:
+    """The latest yes for this prediction that still holds, or None; without `show` none that lets it be shown."""
+    where = [consents.c.prediction == prediction, consents.c.withdraws.is_(None), ~_withdrawn()]
+    return rows.one(c, consents, *where, *([] if show else [~_is_show()]))
 
 
 def of_visitor(c: sa.Connection, visitor: bytes) -> list[Any]:
@@ -102,7 +117,8 @@ def fade(c: sa.Connection, until: int, limit: int = 500) -> int:
     last word of a visitor whose photos are kept (an old no must not fade from before an older yes); how many."""
     later, kept = consents.alias("later"), labels.c.inputs.is_not(None)
     holds_up = sa.exists().where(labels.c.consent == consents.c.id, kept)
-    is_last = ~sa.exists().where(later.c.visitor == consents.c.visitor, later.c.seq > consents.c.seq)
+    newer = sa.exists().where(later.c.visitor == consents.c.visitor, later.c.seq > consents.c.seq, ~_is_show(later))
+    is_last = ~newer & ~_is_show()
     is_kept = sa.exists().where(labels.c.visitor == consents.c.visitor, kept)
     where = (consents.c.visitor.is_not(None), consents.c.at < until, ~holds_up, ~(is_last & is_kept))
     old = sa.select(consents.c.seq).where(*where).order_by(consents.c.seq).limit(limit).scalar_subquery()

@@ -6,12 +6,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from teahouse.ids import parse, text
-from teahouse.store import consents, feedback, inputs, labels, predictions, rows, visitors
-from teahouse.store.tables import erasures, shares
+from teahouse.store import consents, feedback, held, inputs, labels, predictions, rows, shares, visitors
+from teahouse.store.tables import erasures
 
 
 def add(c: sa.Connection, kind: str, ref: str, reason: str, at: int) -> int | None:
-    """Write an erasure down (kind: prediction, visitor or label; ref: its id as text); None if it was there."""
+    """Write an erasure down (kind: prediction, visitor or label, ref: its id as text; share, or hidden for one that
+    the owner hides, ref: its token); None if it was there."""
     return rows.add_new(c, erasures, {"at": at, "kind": kind, "ref": str(ref), "reason": reason})
 
 
@@ -27,10 +28,13 @@ def holds(c: sa.Connection, kind: str, ref: str) -> bool:
 
 def forget_prediction(c: sa.Connection, id: bytes, reason: str, at: int) -> list[str]:
     """Take all that a visitor gave and said out of a prediction, and end the yes that stood for it; digests of the
-    blobs that nothing holds any more."""
+    blobs that nothing holds any more. What a challenger answered beside it goes with it: it was made of the same."""
+    blobs = []
+    for shadow in predictions.shadows(c, id):
+        blobs += forget_prediction(c, shadow, reason, at)
     while (consent := consents.for_prediction(c, id)) is not None:
         consents.withdraw(c, consent.id, at)
-    return empty_prediction(c, id, reason, at)
+    return [*blobs, *empty_prediction(c, id, reason, at)]
 
 
 def empty_prediction(c: sa.Connection, id: bytes, reason: str, at: int) -> list[str]:
@@ -40,14 +44,27 @@ def empty_prediction(c: sa.Connection, id: bytes, reason: str, at: int) -> list[
     if label is not None:
         blobs.update(labels.erase(c, label.id))
         add(c, "label", text(label.id), reason, at)
-    shared = sa.delete(shares).where(shares.c.prediction == id).returning(shares.c.card)
-    blobs.update(card for card in c.execute(shared).scalars() if card)
+    blobs.update(shares.forget(c, id))
     feedback.erase(c, id)
     predictions.erase(c, id)
     predictions.erase_shadows(c, id)
     add(c, "prediction", text(id), reason, at)
     near = label.near if label is not None else None
-    return [blob for blob in sorted(blobs) if not inputs.uses(c, blob) and not labels.uses(c, blob, near)]
+    return [blob for blob in sorted(blobs) if not _is_used(c, blob, near)]
+
+
+def _is_used(c: sa.Connection, blob: str, near: bytes | None) -> bool:
+    if near is None:
+        return held.names(c, blob)
+    return inputs.uses(c, blob) or shares.uses(c, blob) or labels.uses(c, blob, near)
+
+
+def take_back_share(c: sa.Connection, prediction: bytes, reason: str, at: int) -> list[str]:
+    """Show a prediction to nobody any more; digests of the blobs that nothing holds any more."""
+    tokens, blobs = shares.take_back(c, prediction, at)
+    for token in tokens:
+        add(c, "share", token, reason, at)
+    return [blob for blob in sorted(set(blobs)) if not _is_used(c, blob, None)]
 
 
 def forget_visitor(c: sa.Connection, id: bytes, reason: str, at: int) -> list[str]:
@@ -73,7 +90,10 @@ def replay(c: sa.Connection, log: Iterable[tuple[str, str, str, int]]) -> list[s
         elif kind == "prediction" and predictions.get(c, parse(ref)) is not None:
             blobs += forget_prediction(c, parse(ref), reason, at)
         elif kind == "label" and (label := labels.get(c, parse(ref))) is not None:
-            freed = labels.erase(c, label.id)
-            blobs += [blob for blob in freed if not inputs.uses(c, blob) and not labels.uses(c, blob, label.near)]
+            blobs += [blob for blob in labels.erase(c, label.id) if not _is_used(c, blob, label.near)]
+        elif kind == "share" and (share := shares.get(c, ref)) is not None:
+            blobs += take_back_share(c, share.prediction, reason, at)
+        elif kind == "hidden":
+            shares.hide(c, ref, at)
         add(c, kind, ref, reason, at)
     return blobs

@@ -6,7 +6,7 @@ from teahouse.store import inputs
 from teahouse.store.tables import dataset_versions, labels, pool, shares
 from teahouse.store.tables import inputs as kept
 
-_COLUMNS = (kept.c.blob, dataset_versions.c.rows_blob, shares.c.card, pool.c.blob)
+_COLUMNS = (kept.c.blob, dataset_versions.c.rows_blob, shares.c.card, shares.c.picture, shares.c.photo, pool.c.blob)
 
 
 def names(c: sa.Connection, blob: str) -> bool:

@@ -120,6 +120,11 @@ def say(c: sa.Connection, prediction: bytes, truth: Any) -> bool:
     return c.execute(sa.update(labels).where(*where).values(truth=truth)).rowcount > 0
 
 
+def retell(c: sa.Connection, id: bytes, truth: Any) -> None:
+    """What is known now of a label that sums words up: there are more words, or fewer."""
+    c.execute(sa.update(labels).where(labels.c.id == id, labels.c.source == "import").values(truth=truth))
+
+
 def get(c: sa.Connection, id: bytes) -> LabelRow | None:
     """The label, or None (also once it is erased)."""
     return _first(c, labels.c.id == id)

@@ -65,6 +65,14 @@ def version(c: sa.Connection, id: bytes) -> Any:
     return rows.one(c, tables.dataset_versions, tables.dataset_versions.c.id == id)
 
 
+def version_of(c: sa.Connection, release: str) -> Any:
+    """The dataset version that a release learned from, or None where none of this house made it."""
+    source = tables.releases.join(tables.runs, tables.runs.c.id == tables.releases.c.run)
+    query = sa.select(tables.runs.c.version).select_from(source).where(tables.releases.c.id == release)
+    found = c.execute(query).scalar()
+    return version(c, found) if found is not None else None
+
+
 def versions(c: sa.Connection, app: str, before: int | None = None, limit: int = 50) -> list[Any]:
     """An app's dataset versions, newest first."""
     return rows.page(c, tables.dataset_versions, tables.dataset_versions.c.app == app, before=before, limit=limit)

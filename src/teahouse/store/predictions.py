@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from teahouse.store import rows
-from teahouse.store.tables import labels, predictions
+from teahouse.store.tables import asked_for, labels, predictions
 
 # What an erasure takes: the row itself stays, so that counts and lineage stay true.
 _PERSONAL = {"visitor": None, "network": None, "key": None, "given": None, "seed": None, "output": None}
@@ -31,9 +31,9 @@ def of_visitor(c: sa.Connection, visitor: bytes, limit: int = 100, before: int |
 
 
 def page(c: sa.Connection, app: str | None = None, before: int | None = None, limit: int = 50) -> list[Any]:
-    """Predictions, newest first, older than the seq `before`."""
+    """Predictions that somebody asked for, newest first, older than the seq `before`."""
     where = [predictions.c.app == app] if app is not None else []
-    return rows.page(c, predictions, *where, before=before, limit=limit)
+    return rows.page(c, predictions, asked_for, *where, before=before, limit=limit)
 
 
 def erase(c: sa.Connection, id: bytes) -> bool:
@@ -41,15 +41,24 @@ def erase(c: sa.Connection, id: bytes) -> bool:
     return c.execute(sa.update(predictions).where(predictions.c.id == id).values(_PERSONAL)).rowcount > 0
 
 
+def shadows(c: sa.Connection, id: bytes) -> list[bytes]:
+    """The ids of what challengers answered beside it, less those that are bare already."""
+    query = sa.select(predictions.c.id).where(predictions.c.shadow_of == id, predictions.c.id != id, _personal)
+    return list(c.execute(query.order_by(predictions.c.seq)).scalars())
+
+
 def erase_shadows(c: sa.Connection, id: bytes) -> int:
-    """The same for what challengers answered to it unseen."""
-    return c.execute(sa.update(predictions).where(predictions.c.shadow_of == id).values(_PERSONAL)).rowcount
+    """The same for what challengers answered beside it, but for those whose photo is kept by itself."""
+    where = (predictions.c.shadow_of == id, ~_kept)
+    return c.execute(sa.update(predictions).where(*where).values(_PERSONAL)).rowcount
 
 
 def expired(c: sa.Connection, until: int, after: int = 0, limit: int = 1000) -> list[Any]:
     """(seq, id, visitor, at, kept) of predictions made before `until` (ms UTC) that `fade` has work on, oldest first,
     from the seq `after` on; `kept` says whether their photo is."""
     query = sa.select(predictions.c.seq, predictions.c.id, predictions.c.visitor, predictions.c.at, _kept.label("kept"))
+    # What was made for nobody holds nothing of anybody: its seed teaches for as long as the house likes.
+    query = query.where(asked_for)
     where = (predictions.c.seq > after, predictions.c.at < until, sa.case((_kept, _traced), else_=_personal))
     return list(c.execute(query.where(*where).order_by(predictions.c.seq).limit(limit)))
 

@@ -72,6 +72,11 @@ def history(c: sa.Connection, app: str, limit: int = 50, before: int | None = No
     return rows.page(c, rollouts, rollouts.c.app == app, before=before, limit=limit)
 
 
+def fulls(c: sa.Connection, app: str, limit: int = 50) -> list[Any]:
+    """The app's steps that let a release answer everybody, newest first."""
+    return rows.page(c, rollouts, rollouts.c.app == app, rollouts.c.state == "full", limit=limit)
+
+
 def is_taken_off(step: Any) -> bool:
     """Whether this, a release's latest step or None, is the owner taking it off."""
     return step is not None and step.state == "rolled_back" and step.by == "owner"
@@ -92,6 +97,11 @@ def previous_champion(c: sa.Connection, app: str) -> str | None:
     query = sa.select(rollouts.c.release).where(rollouts.c.app == app, rollouts.c.state == "full")
     query = query.where(rollouts.c.release != now.release, rollouts.c.release.not_in(gone), rollouts.c.seq < now.seq)
     return c.execute(query.order_by(rollouts.c.seq.desc()).limit(1)).scalar()
+
+
+def standing(c: sa.Connection, app: str) -> dict[str, Any]:
+    """The latest step of each of the app's releases, oldest first, by release."""
+    return {row.release: row for row in _latest(c, app)}
 
 
 def _latest(c: sa.Connection, app: str | None = None) -> list[Any]:

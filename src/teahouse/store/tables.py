@@ -5,7 +5,7 @@ lower-case hex, money is in minor units. A current state is the latest row or a 
 
 Exceptions to "facts append": a visitor's right to be erased (predictions, feedback, inputs, labels, visitors and the
 visitor of a consent are nulled, the row stays), a label's truth while nobody reviewed it, a release's state, and the
-counters (tallies, quotas), sessions, keys, owners, pool, shares and pushes, which are states and no facts.
+counters (tallies, quotas), sessions, keys, owners, pool, shares, reports and pushes, which are states and no facts.
 """
 
 import json
@@ -27,6 +27,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -202,9 +203,11 @@ predictions = _table(
     _bool("cached"),
     _real("ms"),
     UniqueConstraint("app", "key"),
-    Index(None, "app", "seq"),
 )
 _known, _shadow = predictions.c.visitor.is_not(None), predictions.c.shadow_of.is_not(None)
+# What nobody asked for may be most of the table. Written out: an index is not used for a condition with a parameter.
+asked_for = predictions.c.arm != literal_column("'pool'")
+Index(None, predictions.c.app, predictions.c.seq, sqlite_where=asked_for, postgresql_where=asked_for)
 Index(None, predictions.c.visitor, predictions.c.seq, sqlite_where=_known, postgresql_where=_known)
 Index(None, predictions.c.shadow_of, sqlite_where=_shadow, postgresql_where=_shadow)
 feedback = _table(
@@ -217,9 +220,11 @@ feedback = _table(
     _json("value", null=True),
     _id("other_prediction", "predictions.id", null=True),
     _id("probe", null=True),
+    _bytes("network"),  # of a word on what was made for nobody: the prediction has none
     UniqueConstraint("prediction", "idem"),
     Index(None, "prediction", "seq"),
     Index(None, "visitor"),
+    Index(None, "kind", "seq"),
 )
 consents = _table(
     "consents",
@@ -285,18 +290,30 @@ pool = _table(
     _int("seed"),
     _id("prediction", "predictions.id"),
     _digest("blob"),
+    _real("score", null=True),  # how much the app itself likes it; None where it does not tell
     UniqueConstraint("release", "seed"),
+    Index(None, "prediction"),
 )
 shares = _table(
     "shares",
     _word("token", unique=True),
     _id("prediction", "predictions.id"),
     _id("consent", "consents.id"),
-    _digest("card", null=True),
-    _int("hidden", null=True),
+    _digest("card", null=True),  # NULL: taken back, and the row stays because the owner hid it
+    _int("hidden", null=True),  # since when the owner hides it
+    _digest("picture", null=True),
+    _digest("photo", null=True),
     Index(None, "prediction"),
 )
-reports = _table("reports", _id("prediction", "predictions.id", null=True), _word("kind"), _text("words"))
+reports = _table(
+    "reports",
+    _id("prediction", "predictions.id", null=True),
+    _word("kind"),
+    _text("words"),
+    _id("id", null=True),  # the receipt
+    _word("share", null=True),  # its token: the share may go, the report stays
+    _int("closed", null=True),  # when the owner was done with it
+)
 
 # What is asked of the house, and who may ask.
 jobs = _table(

@@ -32,6 +32,13 @@ def add(c: sa.Connection, tally: Tally) -> None:
     c.execute(statement.on_conflict_do_update(index_elements=names, set_=more))
 
 
+def played(c: sa.Connection, app: str) -> int:
+    """How often visitors played with the app so far: answers that they saw, and pages that opened with a picture."""
+    seen = (tallies.c.what == "answers") & tallies.c.arm.in_(("full", "canary"))
+    query = sa.select(sa.func.sum(tallies.c.n)).where(tallies.c.app == app, seen | (tallies.c.what == "opened"))
+    return c.execute(query).scalar() or 0
+
+
 def read(c: sa.Connection, app: str, since_hour: int) -> list[Any]:
     """The app's tallies from this hour on, oldest first."""
     query = sa.select(tallies).where(tallies.c.app == app, tallies.c.hour >= since_hour)
