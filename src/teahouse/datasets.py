@@ -15,7 +15,7 @@ from typing import Any
 from teahouse import ids
 from teahouse.errors import BlobDamaged, NothingToDo
 from teahouse.feedback.trust import most_of_network, most_of_visitor
-from teahouse.store import labels, lineage
+from teahouse.store import apps, labels, lineage
 from teahouse.store.house import House
 
 Row = Mapping[str, Any]
@@ -69,17 +69,22 @@ def rows_of(house: House, version: Any) -> list[Row]:
     return read_rows(house.blobs.get(version.rows_blob), version.digest)
 
 
-def build(c: Any, house: House, app: str) -> Version:
-    """Freeze what may be used now. The same rows again give the version that is there already.
+def build(c: Any, house: House, app: str, words_until: int | None = None) -> Version:
+    """Freeze what may be used now. The same rows again give the version that is there already. `words_until`: the last
+    word on pictures that its rows know of (else what the version before knew).
 
-    NothingToDo where there is no row to train on."""
+    NothingToDo where there is no row to train on and the app needs some: one that brings no data, and whose answers are
+    no labels, makes its own as it trains."""
     last = next(iter(lineage.versions(c, app, limit=1)), None)
     before = {row["row"] for row in rows_of(house, last) if not row.get("erased")} if last else set()
     chosen, waiting = choose(labels.of_app(c, app), before)
     salts = house.key(f"rows {app}")
     rows = [freeze(label, salts) for label in chosen]
     counts = {**count(rows), "waiting_for_caps": len(waiting), "new": sum(row["row"] not in before for row in rows)}
-    if not counts["train"]:
+    known = words_until if words_until is not None else (last.counts.get("words_until") if last else None)
+    if known is not None:
+        counts["words_until"] = known
+    if not counts["train"] and needs_rows(apps.get(c, app)):
         raise NothingToDo(
             "There are no rows to train on.",
             "No photo is there, or none is accepted.",
@@ -92,6 +97,14 @@ def build(c: Any, house: House, app: str) -> Version:
     version = Version(ids.new_id(), app, digest, len(rows), counts, blob)
     lineage.add_version(c, lineage.Version(version.id, app, digest, last.id if last else None, counts, blob))
     return version
+
+
+def needs_rows(declared: Any) -> bool:
+    """Whether an app, as it is declared, can not be trained without a row."""
+    if declared is None or declared.declaration["output"]["kind"] == "labels":
+        return True
+    data = declared.declaration["data"]
+    return "folder" in data or bool(data.get("hook"))
 
 
 def choose(found: Sequence[labels.LabelRow], before: set[str]) -> tuple[list[labels.LabelRow], list[labels.LabelRow]]:
@@ -140,13 +153,17 @@ def bare(value: Any) -> Any:
 
 
 def count(rows: Iterable[Row]) -> dict[str, Any]:
-    """How many rows stand where: by side, by label, and those that visitors gave."""
+    """How many rows stand where: by side, by label, those that visitors gave, and those that teach of them."""
     rows = list(rows)
     sides = Counter(row["split"] for row in rows)
-    named = Counter(row["truth"]["label"] for row in rows if isinstance(row["truth"], dict) and "label" in row["truth"])
+    truths = [row["truth"] for row in rows if isinstance(row["truth"], dict)]
+    named = Counter(truth.get("label", truth.get("rate")) for truth in truths if {"label", "rate"} & truth.keys())
+    said = sum(int(truth.get("of", 0)) for truth in truths)
     return {
         **{side: sides.get(side, 0) for side in ("train", "validation", "gold", "test")},
         "visitors": sum(row["source"] == "visitor" for row in rows),
+        "learned": sum(row["source"] == "visitor" and row["split"] == "train" for row in rows),
+        **({"words": said} if said else {}),
         "labels": dict(sorted(named.items())),
     }
 
@@ -191,8 +208,10 @@ def export_folder(
 
 
 def _write_row(house: House, folder: Path, row: Row) -> dict[str, Any]:
-    label = row["truth"]["label"] if isinstance(row["truth"], dict) and "label" in row["truth"] else "unlabelled"
+    truth = row["truth"] if isinstance(row["truth"], dict) else {}
+    label = str(truth.get("label", truth.get("rate", "unlabelled")))
     line: dict[str, Any] = {"label": label, "row": row["row"], "source": row["source"]}
+    line |= {name: n for name, n in truth.items() if name in ("loved", "of")}
     place = folder / (re.sub(r"[^\w -]", "_", label).strip() or "_")
     place.mkdir(parents=True, exist_ok=True)
     for name, value in row["inputs"].items():

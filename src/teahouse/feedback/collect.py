@@ -7,12 +7,26 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from teahouse import ids
-from teahouse.feedback import judges, trust
+from teahouse.feedback import judges, tastes, trust
 from teahouse.spec.fields import Feedback, field_from_json
-from teahouse.store import apps, consents, feedback, inputs, jobs, labels, lineage, releases, reviews, visitors
+from teahouse.store import (
+    apps,
+    consents,
+    feedback,
+    inputs,
+    jobs,
+    labels,
+    lineage,
+    predictions,
+    releases,
+    reviews,
+    rollouts,
+    visitors,
+)
 
 TRUST = "trust"  # reviews.by of what counted without the owner's look
 LOOP = "loop"  # jobs.by of what the house asks of itself
+PATIENCE_MS = 7 * 86_400_000  # that a challenger may wait for choices before another takes its place
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,8 @@ class Word:
     truth: Any = None
     at: int = field(default_factory=ids.now_ms)
     rules: Rules = Rules()
+    other: bytes | None = None  # of a choice between two: the one that was not chosen
+    network: bytes | None = None  # of a word on what was made for nobody
 
 
 def split_of(near: bytes, held: bool, rows: Iterable[tuple[bytes, str]]) -> str:
@@ -87,7 +103,7 @@ def keep_photo(c: Any, kept: Kept) -> bytes:
 
     The caller has put the blobs and compared the bytes with what the prediction was given."""
     prediction = kept.prediction
-    standing = consents.for_prediction(c, prediction.id)
+    standing = consents.for_prediction(c, prediction.id, show=False)
     if standing is not None and labels.of_prediction(c, prediction.id) is not None:
         return standing.id
     given = consents.Given(
@@ -126,11 +142,14 @@ def say_word(c: Any, word: Word) -> tuple[Any, bool]:
     It becomes the label's truth while nobody reviewed that."""
     if word.visitor:
         visitors.ensure(c, word.visitor, word.at)
-    said = feedback.Said(word.id, word.prediction, word.visitor, word.idem, word.kind, word.value, word.at)
+    said = feedback.Said(word.id, word.prediction, word.visitor, word.idem, word.kind, word.value, word.at,
+                         word.other, network=word.network)  # fmt: skip
     row, new = feedback.say(c, said)
     if new and word.truth is not None and labels.say(c, word.prediction, word.truth):
         label = labels.of_prediction(c, word.prediction)
         _weigh_by(c, label, word.rules, word.at)
+    if new and word.kind in ("rate", "choose") and word.rules.retrain_after is not None:
+        retrain_due(c, predictions.get(c, word.prediction).app, word.rules.retrain_after, word.at)
     return row, new
 
 
@@ -156,11 +175,12 @@ def weigh(c: Any, label: bytes, review: str, at: int) -> trust.Decision:
 
 
 def retrain_due(c: Any, app: str, retrain_after: int, at: int | None = None) -> bytes | None:
-    """Ask for a retrain once enough new accepted rows are there, or for a second look at a candidate that waits for
-    judged rows; the job's id, or None while there are too few. While one waits or runs, that one is the answer."""
+    """Ask for a retrain once enough new accepted rows are there (or words, where an app learns from these), or for a
+    second look at a candidate that waits for judged rows or choices; the job's id, or None while there are too few.
+    While one waits or runs, that one is the answer."""
     at = ids.now_ms() if at is None else at
-    new = labels.new(c, app)
-    if new < retrain_after:
+    new = tastes.waiting(c, app)
+    if new < retrain_after or _is_compared(c, app, at):
         return _judge_due(c, app, at)
     if under_way := jobs.unfinished(c, "retrain", app):
         return under_way[-1].id
@@ -180,12 +200,32 @@ def _judge_due(c: Any, app: str, at: int) -> bytes | None:
     wanted = (last.numbers or {}).get("again_at") or {} if last is not None and last.outcome == "hold" else {}
     if not wanted:
         return None
+    if "choices" in wanted:
+        champion = rollouts.champion(c, app)
+        if champion is None or champion.release == last.candidate:
+            return None
+        if feedback.count_since(c, "choose", wanted["after"]) < wanted["more"]:  # cheap to ask
+            return None
+        if len(judges.choices(c, app, champion.release, last.candidate)) < wanted["choices"]:
+            return None
+        return _ask_judge(c, app, last, at)
     most = labels.gold(c, app)  # cheap to ask, and never fewer than what the judge counts
     counted = {"gold_live": judges.live, "gold_base": judges.base}
     if not any(most.get(name, 0) >= n and counted[name](c, app) >= n for name, n in wanted.items()):
         return None
+    return _ask_judge(c, app, last, at)
+
+
+def _ask_judge(c: Any, app: str, last: Any, at: int) -> bytes:
     args = {"release": last.candidate}
     return jobs.ask(c, jobs.Asked(ids.new_id(), "judge", app, args, LOOP, f"judge {ids.text(last.id)}", at))[0]
+
+
+def _is_compared(c: Any, app: str, at: int) -> bool:
+    """Whether visitors are choosing between the champion and a challenger: another one now would take its place before
+    anybody knows what it is worth."""
+    shadows = [row for row in rollouts.standing(c, app).values() if row.state == "shadow" and row.by == LOOP]
+    return any(at - row.at < PATIENCE_MS for row in shadows)
 
 
 def _last_version(c: Any, app: str) -> Any:

@@ -19,6 +19,11 @@ def forget_prediction(c: Any, house: House, prediction: bytes, reason: str) -> l
     return freed
 
 
+def take_back_share(c: Any, house: House, prediction: bytes, reason: str) -> list[str]:
+    """Show a prediction to nobody any more; the blobs that nothing holds any more. No frozen version knows of it."""
+    return erasures.take_back_share(c, prediction, reason, ids.now_ms())
+
+
 def forget_visitor(c: Any, house: House, visitor: bytes, reason: str) -> list[str]:
     """The same for all that a visitor ever gave and said, and for the visitor."""
     freed = erasures.forget_visitor(c, visitor, reason, ids.now_ms())

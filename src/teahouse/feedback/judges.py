@@ -1,4 +1,4 @@
-"""Judges: which gold rows are evidence of their own: one of each look, and only so many of one visitor."""
+"""Judges: which rows and choices are evidence of their own: one of each look, and only so many of one visitor."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from teahouse.store import labels
+from teahouse.feedback import fair
+from teahouse.store import feedback, labels
 
 NEAR_BITS = 6
 BANDS, BITS = 7, 9  # six flipped bits leave one of seven bands as it was
 VISITOR_ROWS, VISITOR_SHARE = 5, 0.1
+CHOICES = (
+    fair.Cap(lambda choice: choice.visitor, 3, 0.1),
+    fair.Cap(lambda choice: choice.network, 30, 0.3),
+)
 
 
 def independent(rows: Iterable[labels.LabelRow]) -> list[labels.LabelRow]:
@@ -45,6 +50,12 @@ def live(c: Any, app: str) -> int:
 def base(c: Any, app: str) -> int:
     """The same of the rows that the maker brought."""
     return len(independent(row for row in labels.of_app(c, app, splits=["gold"]) if row.is_base_gold))
+
+
+def choices(c: Any, app: str, champion: str, challenger: str) -> list[feedback.Choice]:
+    """What visitors chose between these two releases, oldest first, as the judge counts it: of one visitor at most
+    three or a tenth, of one network thirty or three tenths. What counted once counts on, whatever is chosen later."""
+    return fair.in_order(feedback.choices(c, app, champion, challenger), CHOICES)
 
 
 class _Looks:

@@ -9,7 +9,19 @@ from typing import Any
 
 from teahouse import ids
 from teahouse.feedback import erase
-from teahouse.store import consents, erasures, feedback, held, jobs, labels, predictions, visitors
+from teahouse.store import (
+    consents,
+    erasures,
+    feedback,
+    held,
+    jobs,
+    labels,
+    predictions,
+    quotas,
+    reports,
+    shares,
+    visitors,
+)
 from teahouse.store.house import House
 
 DAY_MS = 86_400_000
@@ -41,17 +53,22 @@ def day_of(at: int) -> str:
 def sweep(house: House, days: int, at: int) -> Swept:
     """Empty what is older than `days` at the moment `at` (ms UTC); doing it again finds nothing.
 
-    Photos that nobody accepted go with their labels. An accepted row stays while its yes stands, and with it what its
-    visitor needs to see it and to take it back. Of any other answer the bare record stays: when, and which release."""
+    What is shown to others ends so long after its answer. Photos that nobody accepted go with their labels. An
+    accepted row stays while its yes stands, and with it what its visitor needs to see it and to take it back. Of any
+    other answer the bare record stays: when, and which release."""
     until = at - days * DAY_MS
+    shared = _drop_shares(house, until, at)
     photos = _drop_photos(house, until, at)
     answers = _fade_answers(house, until)
+    house.db.write(lambda c: feedback.fade_pool(c, until))
     _all(lambda: house.db.write(lambda c: labels.fade(c, until, ROWS)))
     _all(lambda: house.db.write(lambda c: consents.fade(c, until, ROWS)))
+    _all(lambda: house.db.write(lambda c: reports.fade(c, until, ROWS)))
+    house.db.write(lambda c: quotas.sweep(c, day_of(at - DAY_MS)))
     gone = _all(lambda: house.db.write(lambda c: visitors.fade(c, until, ROWS)))
     house.keys.passing("network", at)  # its time ends on a quiet site too
     sweep_blobs(house)
-    if photos or answers or gone:
+    if shared or photos or answers or gone:
         house.db.checkpoint()
     return Swept(photos, answers, gone)
 
@@ -63,6 +80,24 @@ def sweep_blobs(house: House, older_s: float = NAMED_S) -> int:
         named = held.all(c)
     left = [blob for blob in old if blob not in named]
     return sum(erase.drop_unnamed(house, left[start : start + PHOTOS]) for start in range(0, len(left), PHOTOS))
+
+
+def _drop_shares(house: House, until: int, at: int) -> int:
+    """End what is shown of older answers, and what is shown without a yes: what is not shown can not stay."""
+
+    def write(c: Any) -> tuple[int, list[str]]:
+        blobs = []
+        old = shares.expired(c, until, PHOTOS)
+        for prediction in old:
+            blobs += erasures.take_back_share(c, prediction, REASON, at) + shares.forget(c, prediction)
+        return len(old), blobs
+
+    def drop() -> int:
+        count, blobs = house.db.write(write)
+        erase.drop_unnamed(house, blobs)
+        return count
+
+    return _all(drop)
 
 
 def _drop_photos(house: House, until: int, at: int) -> int:

@@ -71,6 +71,7 @@ def erase(house: House, settings: Settings, job: Any, so_far: dict[str, Any]) ->
         names = [row.name for row in apps.all_latest(c)]
         busy = {row.id for row in jobs.unfinished(c) if row.id != job.id}
     for app in names:
+        maker.take_words(house, app)
         for version in _versions(house, app):
             try:
                 holes += _mend(house, version, gone)

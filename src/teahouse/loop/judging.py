@@ -1,23 +1,26 @@
-"""Judging: what a verdict needs, brought together: rows, answers of both sides, checks, cost, history."""
+"""Judging: what a verdict needs, brought together: rows or choices, answers of both sides, checks, cost, history."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 from teahouse import datasets, ids, telemetry
 from teahouse.engine.bench import Bench
+from teahouse.engine.port import Answer
 from teahouse.errors import BlobDamaged, NothingToDo, QueueFull, ReleaseBroken, TeahouseError, WorkerDied
 from teahouse.feedback import judges
 from teahouse.loop.maker import derived
-from teahouse.release import evaluate
+from teahouse.model import bundle
+from teahouse.release import choices, evaluate
 from teahouse.release.evaluate import Row, Scored
 from teahouse.release.verdict import ROWS, Budget, Check, History, Pair, Verdict
 from teahouse.release.verdict import judge as decide
 from teahouse.settings import Settings
-from teahouse.store import labels, lineage, releases, rollouts
+from teahouse.store import feedback, labels, lineage, releases, rollouts
 from teahouse.store.house import House
 from teahouse.training import run
 
@@ -39,6 +42,17 @@ class Case:
     version: bytes
     earlier: int
     checks: tuple[Check, ...]
+    chosen: Chosen | None = None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What visitors chose of pictures, oldest first (True: the challenger's), how many people that were, and the last
+    word that was looked at."""
+
+    preferred: tuple[bool, ...] = ()
+    people: int = 0
+    until: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,7 @@ def judge(house: House, settings: Settings, job: Any, so_far: Mapping[str, Any])
         numbers = {
             **verdict.numbers,
             "report": report,
-            "again_at": _again_at(verdict),
+            "again_at": _again_at(verdict, case),
             "checks": [{"name": check.name, "passed": check.passed, "words": check.words} for check in case.checks],
         }
         reasons = [reason.as_dict() for reason in verdict.reasons]
@@ -80,6 +94,7 @@ def judge(house: House, settings: Settings, job: Any, so_far: Mapping[str, Any])
         "reasons": written.reasons,
         "missing": written.numbers.get("missing", 0),
         "words": written.reasons[0]["words"] if written.reasons else "",
+        "by_choices": written.numbers.get("measured_on") == choices.MEASURED,
     }
 
 
@@ -103,6 +118,7 @@ def bring(house: House, job: Any, so_far: Mapping[str, Any]) -> Case:
         found = labels.of_app(c, job.app)
         earlier = [row for row in lineage.verdicts(c, job.app, limit=200) if row.candidate == candidate]
         first = [row.release for row in rollouts.history(c, job.app, limit=10_000) if row.state == "full"]
+        chosen = _chosen(c, release, champion)
     if version is None:
         raise NothingToDo("There is nothing to judge on.", "No dataset version is there.", "Train once.")
     champion_id = champion.release if champion is not None else None
@@ -111,12 +127,22 @@ def bring(house: House, job: Any, so_far: Mapping[str, Any]) -> Case:
         candidate,
         champion_id,
         original,
-        tuple(rows_of(found)),
+        tuple(rows_of(found)) if chosen is None else (),
         _usual(house, version),
         version.id,
         len(earlier),
         _checks(house, release, earlier),
+        chosen,
     )
+
+
+def _chosen(c: Any, release: Any, champion: Any) -> Chosen | None:
+    """What visitors chose between the two, or None where its answers are no pictures."""
+    if release.manifest["output"]["kind"] != "image":
+        return None
+    found = judges.choices(c, release.app, champion.release, release.id) if champion is not None else []
+    people = len({choice.visitor or choice.network for choice in found})
+    return Chosen(tuple(choice.winner == release.id for choice in found), people, feedback.last_seq(c))
 
 
 def rows_of(found: Iterable[labels.LabelRow]) -> list[tuple[str, Row]]:
@@ -144,19 +170,18 @@ def _row(label: labels.LabelRow) -> Row:
 
 def hear(house: House, settings: Settings, case: Case) -> tuple[Verdict, dict[str, Any]]:
     """Let both sides answer every row and decide; (the verdict, the challenger's report on the gold rows)."""
+    if case.chosen is not None:
+        return _hear_choices(house, settings, case, case.chosen)
     rows = [row for _, row in case.rows]
     try:
         challenger = _answer_all(house, case.candidate, rows)
     except ReleaseBroken as error:  # a challenger that can not even be started never meets a visitor
-        broken = Check("it starts and answers its own examples", False, str(error))
-        return decide([], [broken], Budget(), History(first=case.champion is None)), {}
+        return decide([], [_broken(error)], Budget(), History(first=case.champion is None)), {}
     champion = _champion(house, case.champion, rows) if case.champion else None
     original = _original(house, case)
     heard = [each for each in (challenger, champion) if each]
     there = [(source, row) for source, row in case.rows if all(row.id in each.scored for each in heard)]
-    beside = champion.ms if champion else 0.0
-    most = min(settings.engine.deadline_s * 500, max(SLOWER * beside, beside + SLACK_MS) if beside else 1e9)
-    budget = Budget(challenger.ms, beside, most, challenger.size, settings.engine.memory_mb * 500_000)
+    budget = _budget(settings, challenger, champion)
     pairs = [_pair(source, row, champion, challenger, case.usual) for source, row in there]
     history = History(
         first=case.champion is None,
@@ -172,6 +197,54 @@ def hear(house: House, settings: Settings, case: Case) -> tuple[Verdict, dict[st
         "ms": round(challenger.ms, 2),
         "bytes": challenger.size,
     }
+
+
+def _hear_choices(house: House, settings: Settings, case: Case, chosen: Chosen) -> tuple[Verdict, dict[str, Any]]:
+    """Pictures have no right answer: each side makes its examples, for what that costs, and visitors have chosen."""
+    first = case.champion is None
+    try:
+        challenger = _make_examples(house, case.candidate)
+    except ReleaseBroken as error:
+        return choices.judge(chosen.preferred, [_broken(error)], Budget(), first=first, people=chosen.people), {}
+    champion = None
+    try:
+        champion = _make_examples(house, case.champion) if case.champion else None
+    except ReleaseBroken as error:
+        log.error("champion-broken", release=case.champion, what=str(error))
+    budget = _budget(settings, challenger, champion)
+    verdict = choices.judge(chosen.preferred, case.checks, budget, first=first, people=chosen.people)
+    return verdict, {"ms": round(challenger.ms, 2), "bytes": challenger.size}
+
+
+def _make_examples(house: House, release: str) -> Heard:
+    """What it costs to make a release's own examples; ReleaseBroken where it does not make them."""
+    folder = house.releases / release
+    given = [
+        {name: (folder / value).read_bytes() if _is_file(folder, value) else value for name, value in one.items()}
+        for one in (example["inputs"] for example in bundle.read(folder).examples)
+    ]
+    try:
+        with Bench(folder) as bench:
+            times = [_ms(bench.answer(one)) for one in given]
+    except (WorkerDied, QueueFull, ReleaseBroken):
+        raise
+    except TeahouseError as error:
+        raise ReleaseBroken("It does not make the pictures of its own examples.", str(error)) from error
+    return Heard({}, median(times) if times else 0.0, _size(folder))
+
+
+def _is_file(folder: Path, value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("examples/") and (folder / value).is_file()
+
+
+def _broken(error: ReleaseBroken) -> Check:
+    return Check("it starts and answers its own examples", False, str(error))
+
+
+def _budget(settings: Settings, challenger: Heard, champion: Heard | None) -> Budget:
+    beside = champion.ms if champion else 0.0
+    most = min(settings.engine.deadline_s * 500, max(SLOWER * beside, beside + SLACK_MS) if beside else 1e9)
+    return Budget(challenger.ms, beside, most, challenger.size, settings.engine.memory_mb * 500_000)
 
 
 def _champion(house: House, release: str, rows: Sequence[Row]) -> Heard:
@@ -217,10 +290,18 @@ def _answer_all(house: House, release: str, rows: Sequence[Row]) -> Heard:
             except TeahouseError:
                 scored[row.id] = _wrong(row)
                 continue
-            times.append(float(answer.ms.get("decode", 0)) + float(answer.ms.get("infer", 0)) / max(1, answer.batch))
+            times.append(_ms(answer))
             scored[row.id] = evaluate.score(row, answer.output)
+    return Heard(scored, median(times) if times else 0.0, _size(folder))
+
+
+def _ms(answer: Answer) -> float:
+    return float(answer.ms.get("decode", 0)) + float(answer.ms.get("infer", 0)) / max(1, answer.batch)
+
+
+def _size(folder: Path) -> int:
     model = folder / "model.onnx"
-    return Heard(scored, median(times) if times else 0.0, model.stat().st_size if model.is_file() else 0)
+    return model.stat().st_size if model.is_file() else 0
 
 
 def _given(house: House, value: Any) -> Any:
@@ -253,9 +334,13 @@ def _checks(house: House, release: Any, earlier: Sequence[Any]) -> tuple[Check, 
     return tuple(Check(one["name"].replace("_", " "), bool(one["passed"]), one.get("words", "")) for one in found)
 
 
-def _again_at(verdict: Verdict) -> dict[str, int]:
-    """Gold rows at which a verdict of hold is worth a second look, by where they come from; nothing else otherwise."""
+def _again_at(verdict: Verdict, case: Case) -> dict[str, int]:
+    """Gold rows at which a verdict of hold is worth a second look, by where they come from, or choices (and how many
+    more, after which word); nothing otherwise."""
     if verdict.outcome != "hold" or not verdict.missing:
         return {}
+    if case.chosen is not None:
+        n, missing = verdict.numbers["choices"]["n"], verdict.missing
+        return {"choices": n + missing, "more": missing, "after": case.chosen.until}
     measured = str(verdict.numbers["measured_on"])
     return {"gold_live": ROWS, f"gold_{measured}": verdict.numbers["gold"]["n"] + verdict.missing}

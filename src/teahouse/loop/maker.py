@@ -11,9 +11,9 @@ from typing import Any
 
 from teahouse import ids
 from teahouse.errors import InputError, NotFound
-from teahouse.feedback import collect
+from teahouse.feedback import collect, tastes
 from teahouse.settings import Settings
-from teahouse.store import apps, jobs, labels, reviews
+from teahouse.store import apps, erasures, jobs, labels, reviews
 from teahouse.store.house import House
 from teahouse.training import run, sides
 
@@ -47,6 +47,37 @@ def source_of(house: House, settings: Settings, app: str) -> Path:
 
 
 def gather(house: House, settings: Settings, job: Any) -> dict[str, Any]:
+    """All rows that an app can be trained on, as things stand now: the maker's, and what visitors said of seeds."""
+    return _gather_own(house, settings, job) | take_words(house, job.app)
+
+
+def take_words(house: House, app: str) -> dict[str, Any]:
+    """Let the app's rows say what visitors said of its pictures so far; {} where it does not learn from that. What is
+    erased drops out: a row of which no word is left is erased too."""
+    at = ids.now_ms()
+    with house.db.read() as c:
+        declared = apps.get(c, app)
+        if declared is None or not tastes.are_taken(declared.declaration):
+            return {}
+        found = tastes.changes(c, app, declared.declaration, at)
+    for start in range(0, len(found.new), A_TIME):
+        part = found.new[start : start + A_TIME]
+        house.db.write(lambda c, part=part: [labels.add(c, row) for row in part])
+    for start in range(0, len(found.told), A_TIME):
+        told = found.told[start : start + A_TIME]
+        house.db.write(lambda c, told=told: [labels.retell(c, label, truth) for label, truth in told])
+
+    def forget(c: Any) -> None:
+        for label in found.gone:
+            labels.erase(c, label)
+            erasures.add(c, "label", ids.text(label), "no word on it is left", at)
+
+    if found.gone:
+        house.db.write(forget)
+    return {"words": found.words, "words_until": found.until}
+
+
+def _gather_own(house: House, settings: Settings, job: Any) -> dict[str, Any]:
     """Run the child on the app's folder and mirror what it found; cheap where nothing changed: a photo that was decoded
     once is known by the digest of its file. A retrain that the loop asks for by itself does not run the maker's code
     again where it is the same (a folder is looked through each time): a person who asks may have other data in mind."""

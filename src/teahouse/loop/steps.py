@@ -15,6 +15,7 @@ from teahouse.loop import chores, judging, maker
 from teahouse.loop.maker import derived, source_of
 from teahouse.model import bundle, shape
 from teahouse.settings import Settings
+from teahouse.spec.fields import field_from_json
 from teahouse.store import apps, jobs, lineage, releases, rollouts
 from teahouse.store.house import House
 from teahouse.training import run
@@ -36,7 +37,8 @@ def gather(house: House, settings: Settings, job: Any, so_far: So) -> So:
 
 def version(house: House, settings: Settings, job: Any, so_far: So) -> So:
     """What may be used now, frozen."""
-    found = house.db.write(lambda c: datasets.build(c, house, job.app))
+    until = so_far.get("gather", {}).get("words_until")
+    found = house.db.write(lambda c: datasets.build(c, house, job.app, until))
     return {
         "version": ids.text(found.id),
         "digest": found.digest,
@@ -77,10 +79,12 @@ def judge(house: House, settings: Settings, job: Any, so_far: So) -> So:
 
 
 def promote(house: House, settings: Settings, job: Any, so_far: So) -> So:
-    """A verdict of promote, carried out, unless the owner wants to be asked or has pinned the champion."""
+    """A verdict of promote, carried out, unless the owner wants to be asked or has pinned the champion. A challenger
+    that waits for choices is shown beside the champion; one that was refused is not."""
     judged = so_far["judge"]
     if judged["outcome"] != "promote":
-        return {"promoted": False, "why": judged["words"]}
+        beside = house.db.write(lambda c: _beside(c, job.app, judged)) if judged.get("by_choices") else False
+        return {"promoted": False, "why": judged["words"], **({"beside": True} if beside else {})}
     if settings.loop.promote != "auto":
         return {"promoted": False, "why": "It may go on; you want to be asked first."}
 
@@ -98,6 +102,30 @@ def promote(house: House, settings: Settings, job: Any, so_far: So) -> So:
         return {"promoted": True}
 
     return house.db.write(write)
+
+
+def _beside(c: Any, app: str, judged: Mapping[str, Any]) -> bool:
+    """Put a challenger that is held beside the champion, in place of any other, or take a refused one away; whether it
+    stands there now. What the owner took off stays off."""
+    steps, release, verdict = rollouts.standing(c, app), judged["release"], ids.parse(judged["verdict"])
+    shadows = {row.release for row in steps.values() if row.state == "shadow"}
+    last = steps.get(release)
+
+    def step(of: str, state: str, why: str) -> None:
+        rollouts.append(c, rollouts.Step(app, of, state, 0, "loop", why, verdict))
+
+    if judged["outcome"] == "reject":
+        if release in shadows:
+            step(release, "rolled_back", judged["words"])
+        return False
+    if release in shadows:
+        return True
+    if rollouts.is_taken_off(last):
+        return False
+    for other in shadows:
+        step(other, "rolled_back", "A newer release is shown beside the champion in its place.")
+    step(release, "shadow", judged["words"])
+    return True
 
 
 PLANS: Mapping[str, tuple[tuple[str, Step], ...]] = {
@@ -221,7 +249,14 @@ def _photo(house: House, digest: str) -> bytes | None:
 def _same_shape(manifest: Mapping[str, Any], declared: Any) -> bool:
     """Whether the champion answers the question that the app asks now; else its weights would not fit."""
     declaration = declared.declaration if declared else {}
-    return manifest.get("output") == declaration.get("output") and manifest.get("fields") == declaration.get("fields")
+    return all(
+        _as_read(manifest.get(part) or []) == _as_read(declaration.get(part) or []) for part in ("output", "fields")
+    )
+
+
+def _as_read(told: Any) -> Any:
+    """Fields as this version writes them: one that an earlier version wrote is the same field in other words."""
+    return [field_from_json(one).json() for one in (told if isinstance(told, list) else [told])]
 
 
 def _keep_events(house: House, run_id: bytes) -> run.Event:

@@ -12,6 +12,8 @@ HOUR_MS = 3_600_000
 HOURS = 24
 SEEN = ("full", "canary")
 """The arms whose answers a visitor saw."""
+RATED = (*SEEN, "pool", "shadow")
+"""The arms whose pictures visitors love or not: also those that nobody asked for, or that stood beside another."""
 
 
 class Tally(Protocol):
@@ -26,7 +28,8 @@ class Tally(Protocol):
 
 @dataclass(frozen=True)
 class Hour:
-    """One hour: answers and their milliseconds in all, errors of ours, unfamiliar photos, words and how many agreed."""
+    """One hour: answers and their milliseconds in all, errors of ours, unfamiliar photos, words and how many agreed,
+    pictures that somebody spoke of and how many were loved."""
 
     answers: int = 0
     ms: float = 0.0
@@ -34,6 +37,8 @@ class Hour:
     unfamiliar: int = 0
     words: int = 0
     agreed: int = 0
+    rated: int = 0
+    loved: int = 0
 
     def and_(self, row: Tally) -> Hour:
         """This hour with one more tally in it."""
@@ -42,6 +47,7 @@ class Hour:
             "errors": Hour(errors=row.n),
             "unfamiliar": Hour(unfamiliar=row.n),
             "agree": Hour(words=row.n, agreed=round(row.total)),
+            "rate": Hour(rated=row.n, loved=round(row.total)),
         }.get(row.what, Hour())
         return add((self, more))
 
@@ -63,6 +69,11 @@ class Today:
         """The share of visitors' words that agreed, or None without words."""
         return self.sum.agreed / self.sum.words if self.sum.words else None
 
+    @property
+    def love(self) -> float | None:
+        """The share of pictures that were loved among those that somebody spoke of, or None without words."""
+        return self.sum.loved / self.sum.rated if self.sum.rated else None
+
 
 def add(hours: Iterable[Hour]) -> Hour:
     """The sum of hours."""
@@ -74,7 +85,7 @@ def today(rows: Sequence[Tally], now_hour: int, hours: int = HOURS) -> Today:
     """The `hours` hours up to and with `now_hour` (hours since 1970)."""
     found = {hour: Hour() for hour in range(now_hour - hours + 1, now_hour + 1)}
     for row in rows:
-        if row.hour in found and row.arm in SEEN:
+        if row.hour in found and row.arm in (RATED if row.what == "rate" else SEEN):
             found[row.hour] = found[row.hour].and_(row)
     return Today(tuple(found.values()), add(found.values()))
 

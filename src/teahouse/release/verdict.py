@@ -153,15 +153,15 @@ def judge(pairs: Sequence[Pair], checks: Sequence[Check], budget: Budget, histor
         "classes": {name: tally(rows).as_dict() for name, rows in _classes(gold).items()},
         "missing": 0,
     }
-    stops = [*_failed_checks(checks), *_over_budget(budget)]
+    found_wrong = stops(checks, budget)
     if history.first:
-        return _first(found, stops, numbers)
+        return _first(found, found_wrong, numbers)
     if measured_on == "live":
         numbers["base"] = tally(parts["base"]).as_dict()
     numbers["test"] = tally(parts["test"]).as_dict()
-    stops += _guards(parts, measured_on, history)
-    if stops:
-        return Verdict("reject", tuple(stops), numbers)
+    found_wrong += _guards(parts, measured_on, history)
+    if found_wrong:
+        return Verdict("reject", tuple(found_wrong), numbers)
     return _compare(found, tally(parts["test"]), numbers, history)
 
 
@@ -207,7 +207,7 @@ def _compare(found: Tally, test: Tally, numbers: dict, history: History) -> Verd
             return Verdict("reject", (Reason("not-better", words, found.as_dict()),), numbers)
         wanted = rows_wanted(found)
         words = (
-            f"{story}. That may be luck (luck alone does as well {_odds(p)}). "
+            f"{story}. That may be luck (luck alone does as well {odds(p)}). "
             f"If it goes on like this, {wanted} judged rows would settle it: {max(0, wanted - found.n)} more."
         )
         return _hold(Reason("may-be-luck", words, found.as_dict()), max(1, wanted - found.n), numbers, history)
@@ -217,7 +217,7 @@ def _compare(found: Tally, test: Tally, numbers: dict, history: History) -> Verd
             f"{-test.points:.0f} points worse. Please look at those in the review first."
         )
         return _hold(Reason("visitors-disagree", words, test.as_dict()), 0, numbers, history)
-    words = f"{story}: {found.points:+.1f} points, and luck alone would do as well only {_odds(p)}."
+    words = f"{story}: {found.points:+.1f} points, and luck alone would do as well only {odds(p)}."
     return Verdict("promote", (Reason("better", words, found.as_dict()),), numbers)
 
 
@@ -226,6 +226,11 @@ def _hold(reason: Reason, missing: int, numbers: dict, history: History) -> Verd
         words = f"{reason.words} It has been judged before and twice is enough: the next training may do better."
         return Verdict("reject", (Reason("judged-twice", words, reason.numbers),), {**numbers, "missing": 0})
     return Verdict("hold", (reason,), {**numbers, "missing": missing})
+
+
+def stops(checks: Iterable[Check], budget: Budget) -> list[Reason]:
+    """What stops a challenger whatever it is good at: checks that fail, and what an answer costs."""
+    return [*_failed_checks(checks), *_over_budget(budget)]
 
 
 def _failed_checks(checks: Iterable[Check]) -> list[Reason]:
@@ -295,7 +300,8 @@ def _count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def _odds(p: float) -> str:
+def odds(p: float) -> str:
+    """How often luck does that, in words."""
     if p >= 0.4:
         return "about every second time"
     return f"about one time in {round(1 / p)}" if p > 1e-6 else "less than one time in a million"
