@@ -16,7 +16,7 @@ def test_with_one_app_the_home_page_is_its_play_page_already_answered(site):
     assert "Warm or cold?" in page and f'data-app="{APP}"' in page
     first = (site.house.releases / site.release / "examples" / "0.png").read_bytes()
     assert f">{expected(first)['label'].capitalize()}<" in page.replace("\n", "")
-    pictures = re.findall(r'data-sample="([^"]+)"', page)
+    pictures = re.findall(r'data-sample [^>]*><img src="([^"]+)"', page)
     assert len(pictures) == 2
     assert site.client.get(pictures[0]).content == first
 

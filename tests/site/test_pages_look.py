@@ -9,10 +9,12 @@ import pytest
 from jinja2 import meta, nodes
 
 from teahouse.site import drawing, owner_page_shapes, pages, render
+from teahouse.spec.fields import kinds
 
 from .look_pages import HOSTILE, PAGES, SAMPLES, play, tea
 
 NONCE = "nonce-of-the-test"
+INCLUDED = [name for name in render.environment().list_templates() if name.startswith(("answers/", "inputs/"))]
 ALL_PAGES = (*pages.PAGES, *owner_page_shapes.PAGES)
 GIVEN_BY_RENDER = {"nonce"}
 
@@ -44,17 +46,20 @@ def own_names(tree: nodes.Template) -> set[str]:
     return made | {name for part in tree.find_all(nodes.FromImport) for name in part.names}
 
 
-def names_used(template: str, seen: set[str]) -> set[str]:
-    """Names that a template takes from its page, itself and in what it extends or includes."""
+def names_used(template: str, seen: set[str], given: frozenset[str] = frozenset()) -> set[str]:
+    """Names that a template takes from its page, itself and in what it extends or includes; `given`: what who includes
+    it made."""
     if template in seen:
         return set()
     seen.add(template)
     env = render.environment()
     tree = env.parse(env.loader.get_source(env, template)[0])
-    used = meta.find_undeclared_variables(tree) - set(env.globals) - own_names(tree) - {"self"}
+    loops = {loop.target.name for loop in tree.find_all(nodes.For) if isinstance(loop.target, nodes.Name)}
+    given |= own_names(tree) | loops
+    used = meta.find_undeclared_variables(tree) - set(env.globals) - given - {"self"}
     for other in meta.find_referenced_templates(tree):
-        for name in [other] if other else ["answers/labels.html", "answers/labels-bars.html", "answers/plain.html"]:
-            used |= names_used(name, seen) if name != "parts.html" else set()
+        for name in [other] if other else INCLUDED:
+            used |= names_used(name, seen, given) if name != "parts.html" else set()
     return used
 
 
@@ -68,7 +73,7 @@ def test_every_page_and_every_template_is_shown_in_demo_data():
     assert {type(page) for page in PAGES.values()} == set(ALL_PAGES)
     templates = {page.template for page in ALL_PAGES}
     parts = {"base.html", "parts.html", "owner/desk.html"}
-    found = {name for name in render.environment().list_templates() if not name.startswith("answers/")}
+    found = set(render.environment().list_templates()) - set(INCLUDED)
     assert found == templates | parts
 
 
@@ -87,7 +92,9 @@ def test_a_page_obeys_the_content_policy(name):
     tags = Tags(html(name))
     for script in tags.of("script"):
         assert script == {"type": "module", "nonce": NONCE, "src": script["src"]}
-    assert not tags.of("style", "iframe", "object", "embed", "base")
+    assert all(made == {"nonce": NONCE} for made in tags.of("style"))
+    assert not tags.of("iframe", "object", "embed")
+    assert all(base == {"target": "_blank"} for base in tags.of("base"))
     for tag, attrs in tags.found:
         assert "style" not in attrs, (tag, attrs)
         assert not [key for key in attrs if key.startswith("on")], (tag, attrs)
@@ -113,28 +120,61 @@ def test_no_script_writes_markup():
             assert not found, (name, found)
 
 
-def closure(module: str) -> set[str]:
-    """A module and all that it imports, literally or by the kind of answer."""
-    found, todo = set(), [module]
-    while todo:
-        name = todo.pop()
-        if name in found:
-            continue
-        found.add(name)
-        text = render.stand().files[name].decode()
-        folder = name.rsplit("/", 1)[0]
-        for other in re.findall(r"(?:from|import\()\s*\"\./([^\"]+)\"", text):
-            todo.append(f"{folder}/{other}")
-    return found
+PLAY_PAGES = [name for name, page in PAGES.items() if isinstance(page, pages.Play)]
 
 
-def test_the_play_page_weighs_at_most_60_kilobytes_before_the_first_photo():
-    text = html("play")
-    sheets = re.findall(r'href="/static/[0-9a-f]+/(css/[^"]+)"', text)
-    modules = closure("js/play.js") | {"js/answers/labels.js"}
-    weight = len(text.encode()) + sum(len(render.stand().files[name]) for name in {*sheets, *modules, "img/icon.svg"})
-    assert len(sheets) == 2
+@pytest.mark.parametrize("name", PLAY_PAGES)
+def test_a_play_page_weighs_at_most_60_kilobytes_before_the_first_photo(name):
+    text = html(name)
+    needed = re.sub(r'<link rel="apple-touch-icon"[^>]+>', "", text)  # fetched by who installs the site
+    files = set(re.findall(r'(?:href|src)="/static/([^"]+)"', needed))
+    assert len([file for file in files if file.endswith(".css")]) == 1, "one request for all that it is dressed in"
+    weight = len(text.encode()) + sum(len(render.static_file(*file.split("/", 1)).body) for file in files)
     assert weight <= 60_000, weight
+
+
+@pytest.mark.parametrize("name", PLAY_PAGES)
+def test_a_play_page_asks_at_once_for_all_that_it_is_usable_with(name):
+    tags = Tags(html(name))
+    asked = {link["href"].partition("/js/")[2] for link in tags.of("link") if link["rel"] == "modulepreload"}
+    needed = {f"inputs/{attrs['data-module']}.js" for _, attrs in tags.found if "data-module" in attrs}
+    (view,) = [attrs["data-view"] for _, attrs in tags.found if "data-view" in attrs]
+    assert {"play.js", "word.js", "api.js", f"answers/{view}.js"} | needed <= asked
+    assert len(needed) >= 1
+    assert not asked & {"pair.js", "sharing.js", "camera.js", "dialog.js"}, "these come when they are asked for"
+
+
+def test_every_kind_of_field_has_its_part_of_the_page():
+    for name, kind in kinds().items():
+        if getattr(kind, "answers", True):
+            view = name if render.has(f"js/answers/{name}.js") else "plain"
+            assert f"answers/{view}.html" in INCLUDED
+        if name != "labels":
+            assert f"inputs/{name}.html" in INCLUDED
+
+
+def test_sheets_are_sent_in_one_and_only_those_that_are_there():
+    address = render.sheet("house", "play", "nowhere", "")
+    assert address == f"/static/{render.stand().hash}/css/house+play.css"
+    sent = render.static_file(*address.removeprefix("/static/").split("/", 1)).body
+    assert sent == render.stand().files["css/house.css"] + render.stand().files["css/play.css"]
+    for path in ("css/house+nowhere.css", "css/house+../js/play.css", "js/play+word.js", "css/+.css", "+", ""):
+        assert render.static_file(render.stand().hash, path).status_code == 404
+
+
+def test_scripts_and_sheets_are_sent_without_what_only_their_readers_need():
+    written = (render.STATIC / "js" / "api.js").read_text().splitlines()
+    sent = render.stand().files["js/api.js"].decode().splitlines()
+    assert len(written) == len(sent)
+    for line, lean in zip(written, sent, strict=True):
+        assert lean == line.lstrip() or not lean and line.lstrip().startswith(("//", "/**", "*"))
+    for path in (render.STATIC / "css").iterdir():
+        written, sent = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S), render.stand().files[f"css/{path.name}"]
+        assert re.sub(r"\s|;(?=\s*})", "", written) == re.sub(r"\s", "", sent.decode())
+        inside = re.compile(r"[\w\])] :\w")  # what lies within another: its space says so
+        assert len(inside.findall(written)) == len(inside.findall(sent.decode()))
+    scripts = [data.decode() for name, data in render.stand().files.items() if name.endswith(".js")]
+    assert all(line.count("`") % 2 == 0 for text in scripts for line in text.splitlines()), "no text of several lines"
 
 
 def test_a_hostile_maker_writes_no_markup():

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
 from teahouse import ids, telemetry
-from teahouse.errors import InputError
+from teahouse.errors import InputError, NotFound
 from teahouse.feedback import collect, erase
 from teahouse.model import shape
-from teahouse.site import accuracy, visitors
+from teahouse.site import accuracy, pictures, security, visitors
 from teahouse.site.accuracy import Accuracy
 from teahouse.site.deps import Deps, Shown, deps_of
 from teahouse.spec.fields import Feedback, field_from_json
 from teahouse.store import feedback as words
-from teahouse.store import inputs, predictions, releases, tallies
+from teahouse.store import inputs, pool, predictions, releases, shares, tallies
 
 log = telemetry.log("site")
 
 HOUR_MS = 3_600_000
+MEHS = 2  # of two visitors, and the pool shows the picture no more
 
 
 class AppOut(BaseModel):
@@ -54,13 +56,15 @@ class PredictionOut(BaseModel):
     latency_ms: float
     word: dict[str, Any] | None = Field(None, description="The latest word on it: kind and value.")
     kept: bool = Field(description="True where the photo is kept.")
+    shared: str | None = Field(None, description="The path of the page that shows it to others.")
 
 
 class WordIn(BaseModel):
-    """A word on an answer: it was right, or what is right."""
+    """A word on an answer: it was right, or what is right; a picture is loved or meh, or the better one of two."""
 
     kind: Literal["agree", "correct", "choose", "rate", "comment"]
-    value: bool | str | dict[str, str]
+    value: bool | float | str | dict[str, str | float]
+    other: str | None = Field(None, description="With choose: the id of the one that was liked less.")
 
 
 class WordOut(BaseModel):
@@ -108,9 +112,15 @@ def prediction(request: Request, id: str) -> PredictionOut:
         row = predictions.get(c, ids.parse(id))
         refuse_gone(request, row)
         word, kept = words.latest(c, row.id), bool(inputs.of_prediction(c, row.id))
+        share = shares.of_prediction(c, row.id)
     said = {"kind": word.kind, "value": word.value} if word is not None else None
-    return PredictionOut(id=id, app=row.app, release=row.release, at=row.at, output=row.output, latency_ms=row.ms,
-                         word=said, kept=kept)  # fmt: skip
+    return PredictionOut(id=id, app=row.app, release=row.release, at=row.at, latency_ms=row.ms, word=said,
+                         output=pictures.plain(row.output), kept=kept, shared=shared_path(share))  # fmt: skip
+
+
+def shared_path(share: Any) -> str | None:
+    """The path of a share's page; None for none."""
+    return f"/shared/{share.token}" if share is not None and share.card is not None else None
 
 
 def refuse_gone(request: Request, row: Any) -> None:
@@ -118,7 +128,17 @@ def refuse_gone(request: Request, row: Any) -> None:
     visitors.refuse_stranger(request, row if row is None or row.given is not None else None, row.id if row else b"")
 
 
-def feedback(request: Request, id: str, said: WordIn) -> WordOut:
+@dataclass(frozen=True)
+class Teller:
+    """Whose word it is. A prediction's own visitor, or of what was made for nobody whoever asks, once; `network` is
+    theirs then (a keyed digest), and `named` is false until they have a cookie."""
+
+    visitor: bytes | None
+    network: bytes | None = None
+    named: bool = True
+
+
+def feedback(request: Request, id: str, said: WordIn, response: Response) -> WordOut:
     """A word on a prediction: on disk before this answers; the same word twice counts once."""
     deps = deps_of(request)
     key = request.headers.get("idempotency-key", "")
@@ -126,29 +146,95 @@ def feedback(request: Request, id: str, said: WordIn) -> WordOut:
         raise InputError("This Idempotency-Key can not be used.", "It has 1 to 200 plain characters.")
     with deps.house.db.read() as c:
         row = predictions.get(c, ids.parse(id))
-        refuse_gone(request, row)
+        refuse_unspoken(request, row)
         manifest = shape.from_json(releases.get(c, row.release).manifest)
+        other = compared(c, request, row, said)
     truth = checked(manifest, said, row.output)
-    at = deps.clock()
-
-    def write(c: Any) -> tuple[bytes, bool]:
-        last = words.latest(c, row.id)
-        if not key and last is not None and (last.kind, last.value) == (said.kind, said.value):
-            return last.id, bool(inputs.of_prediction(c, row.id))
-        idem = key or ids.text(ids.new_id())
-        rules = rules_of(deps, row.app)
-        word = collect.Word(ids.new_id(), row.id, row.visitor, idem, said.kind, said.value, truth, at, rules)
-        first = not any(truth_of(manifest, one, row.output) is not None for one in words.of_prediction(c, row.id))
-        kept, new = collect.say_word(c, word)
-        if new and first and truth is not None:  # one that changes its mind is still one visitor
-            output = row.output if isinstance(row.output, dict) else {}
-            agrees = float(truth == {"label": output.get("label")})
-            tallies.add(c, tallies.Tally(row.app, row.release, row.arm, at // HOUR_MS, "agree", 1, agrees))
-        return kept.id, bool(inputs.of_prediction(c, row.id))
-
-    word, kept = deps.house.db.write(write)
+    teller = teller_of(request, row)
+    word = collect.Word(ids.new_id(), row.id, teller.visitor, idem(teller, key), said.kind, said.value, truth,
+                        deps.clock(), rules_of(deps, row.app), other, teller.network)  # fmt: skip
+    kept, has_input, out = deps.house.db.write(lambda c: write(c, manifest, row, word, bool(key)))
+    if out:
+        deps.stock.out([row.id])
+        erase.drop_unnamed(deps.house, out)
+    if not teller.named:
+        visitors.set_cookie(request, response, teller.visitor)
     log.info("word", app=row.app, prediction=id, kind=said.kind)
-    return WordOut(id=ids.text(word), ask_consent=not kept and truth is not None)
+    ask = not has_input and truth is not None and not pictures.needs_nothing(manifest)
+    return WordOut(id=ids.text(kept), ask_consent=ask)
+
+
+def write(c: Any, manifest: shape.Manifest, row: Any, word: collect.Word, keyed: bool) -> tuple[bytes, bool, list[str]]:
+    """Writes a word down, with its tally; (its id, whether what was given is kept, the blobs of a picture that is out).
+
+    Where it is what the same visitor said last, that is the word."""
+    has_input = bool(inputs.of_prediction(c, row.id))
+    before = of_teller(c, row, word)
+    last = before[-1] if before else None
+    if not keyed and last is not None and (last.kind, last.value) == (word.kind, word.value):
+        if last.other_prediction == word.other:
+            return last.id, has_input, []
+    first = not any(truth_of(manifest, one, row.output) is not None for one in before)
+    kept, new = collect.say_word(c, word)
+    if new and first and word.truth is not None:  # one that changes its mind is still one visitor
+        tally(c, row, word)
+    may_end = row.arm == "pool" and (word.kind, word.value) == ("rate", "meh")
+    mehs = words.rated(c, row.id).count("meh") if may_end else 0
+    return kept.id, has_input, pool.out(c, row.id) if mehs >= MEHS else []
+
+
+def of_teller(c: Any, row: Any, word: collect.Word) -> list[Any]:
+    """What the same visitor said of this prediction before, oldest first."""
+    said = words.of_prediction(c, row.id)
+    return [one for one in said if one.visitor == word.visitor] if row.arm == "pool" else said
+
+
+def tally(c: Any, row: Any, word: collect.Word) -> None:
+    """Counts a word of this hour: how often the answer was right, or its picture loved."""
+    loved = word.kind == "rate"
+    output = row.output if isinstance(row.output, dict) else {}
+    good = word.value == "love" if loved else word.truth == {"label": output.get("label")}
+    what = "rate" if loved else "agree"
+    tallies.add(c, tallies.Tally(row.app, row.release, row.arm, word.at // HOUR_MS, what, 1, float(good)))
+
+
+def refuse_unspoken(request: Request, row: Any, header: str = "x-receipt") -> None:
+    """NotFound unless this request may say a word on the prediction: it is its visitor's, or was made for nobody."""
+    there = row is not None and row.given is not None
+    if not there or not (row.arm == "pool" or visitors.may_open(request, row.id, row.visitor, header)):
+        raise NotFound(visitors.NOTHING, do_next="Check the link.")
+
+
+def compared(c: Any, request: Request, row: Any, said: WordIn) -> bytes | None:
+    """The prediction that was liked less, of a choice between two that belong together; else None."""
+    if said.kind != "choose":
+        return None
+    if said.value is not True or said.other is None:
+        raise InputError('"choose" names the other one.', "", 'Send {"kind": "choose", "value": true, "other": "…"}.')
+    other = predictions.get(c, ids.parse(said.other))
+    refuse_unspoken(request, other, "x-other-receipt")
+    of_seeds = row.seed is not None and other.seed is not None
+    pair = other.shadow_of == row.id or row.shadow_of == other.id or of_seeds
+    if other.app != row.app or other.id == row.id or not pair:
+        raise InputError("These two can not be compared.", "They were not shown side by side.")
+    return other.id
+
+
+def teller_of(request: Request, row: Any) -> Teller:
+    """Whose word this request brings."""
+    if row.arm != "pool":
+        return Teller(row.visitor)
+    deps = deps_of(request)
+    visitor = visitors.visitor_of(request)
+    network = visitors.network_digest(deps, security.client_address(request))
+    return Teller(visitor.id, network, named=not (visitor.fresh and visitor.page))
+
+
+def idem(teller: Teller, key: str) -> str:
+    """What makes saying a word twice harmless: the key as it was sent, or the teller's own where many may speak."""
+    if key and teller.network is not None:
+        return ids.keyed(teller.visitor or b"", key.encode("ascii")).hex()
+    return key or ids.text(ids.new_id())
 
 
 def rules_of(deps: Deps, app: str) -> collect.Rules:
@@ -166,6 +252,8 @@ def checked(manifest: shape.Manifest, said: WordIn, output: Any) -> Any:
         raise InputError(f'An answer of this app takes no "{said.kind}".', f"It takes: {known}.")
     if said.kind == "agree" and not isinstance(said.value, bool):
         raise InputError('"agree" says true or false.', do_next='Send {"kind": "agree", "value": true}.')
+    if said.kind == "rate" and said.value not in pictures.RATES:
+        raise InputError('"rate" says love or meh.', do_next='Send {"kind": "rate", "value": "love"}.')
     return truth_of(manifest, said, output)
 
 

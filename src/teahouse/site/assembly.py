@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route as Page
 
 from teahouse.errors import TeahouseError
-from teahouse.site import docs, health, mine, owner_access, refusals, routes, security
+from teahouse.site import cards, docs, drawn, health, mine, owner_access, refusals, routes, security, shelf
 from teahouse.site.deps import Deps
 from teahouse.site.route import Route
 
@@ -27,6 +27,9 @@ def create_app(deps: Deps) -> FastAPI:
     app.state.visitor_rate = security.Rate(max(1, deps.settings.limits.requests_per_minute // 2))
     app.state.readiness = health.Readiness()
     app.state.exports = mine.Exports()
+    app.state.blanks = drawn.Blanks()
+    app.state.cards = cards.Cards()
+    app.state.board = shelf.Board()
     app.router.routes.extend(site_map().routes)
     app.openapi = functools.partial(docs.openapi_of, app, deps)  # type: ignore[method-assign]
     app.add_exception_handler(TeahouseError, refusals.refused)

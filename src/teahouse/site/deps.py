@@ -14,6 +14,7 @@ from itsdangerous import Signer, TimestampSigner
 
 from teahouse import ids
 from teahouse.errors import NotFound
+from teahouse.site.stock import Stock
 
 if TYPE_CHECKING:
     from teahouse.engine.port import Engine
@@ -54,7 +55,9 @@ class Shown:
 
     @property
     def held(self) -> float:
-        """The share of visitors whose answers are drawn for judging, 0..1."""
+        """The share of visitors whose answers are drawn for judging, 0..1; none of pictures, which choices judge."""
+        if (self.declaration.get("output") or {}).get("kind") == "image":
+            return 0.0
         return float(self.declaration.get("held", 1 / 3))
 
     @property
@@ -115,6 +118,7 @@ class Deps:
     serving: Serving = field(default_factory=Serving)
     ask_for_loop: Callable[[], None] = lambda: None
     clock: Callable[[], int] = ids.now_ms
+    stock: Stock = field(default_factory=Stock)
     _keys: dict[str, bytes] = field(default_factory=dict)
 
     def key(self, purpose: str) -> bytes:

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from teahouse.site import pages, render
 from teahouse.site.deps import Deps, Shown, deps_of
+from teahouse.spec.fields import absent
 
 WORDS = """Every request is answered in JSON; an error is {"error": {code, what, why, do_next}}.
 Limits: a picture has up to 10 MB, 24 megapixels and 8,192 pixels a side, a text 10,000 characters, a form 20 fields,
@@ -38,6 +39,18 @@ ANSWER = {
     "familiar": True, "latency_ms": 12.5, "feedback": [{"kind": "agree", "values": [True]}], "kept": False,
 }  # fmt: skip
 
+PICTURE = {
+    "output": {"picture": "data:image/jpeg;base64,…", "media_type": "image/jpeg", "width": 512, "height": 384},
+    "confidence": None,
+    "feedback": [{"kind": "rate", "values": ["love", "meh"]}],
+}
+AS_BYTES = " With Accept: image/* the answer is the picture itself, its id and receipt in X-Prediction and X-Receipt."
+BESIDE = (
+    "The id of an answer to the same input, with its X-Receipt: another picture comes, to be compared with that one. "
+    "The better one then takes feedback of kind choose, with the other's id in `other` and the other's receipt in "
+    "X-Other-Receipt."
+)
+
 
 def openapi(request: Request) -> Response:
     """The OpenAPI document."""
@@ -57,6 +70,7 @@ def openapi_of(app: FastAPI, deps: Deps) -> dict[str, Any]:
             paths[f"/api/apps/{shown.name}/predictions"] = {"post": predictions_of(shown)}
     paths["/api/predictions/{id}/input"] = {"put": INPUT}
     paths["/api/mine/export"] = {"get": EXPORT}
+    paths["/api/predictions/{id}/share"] = {**paths.get("/api/predictions/{id}/share", {}), "post": SHARE}
     return document
 
 
@@ -65,23 +79,32 @@ def predictions_of(shown: Shown) -> dict[str, Any]:
     live = shown.champion
     assert live is not None
     schemas = {name: field.schema() for name, field in live.fields.items()}
-    whole = {"type": "object", "required": sorted(schemas), "properties": schemas}
+    must = sorted(name for name, one in live.fields.items() if not absent.can_be(one))
+    whole = {"type": "object", "required": must, "properties": schemas}
     content: dict[str, Any] = {"multipart/form-data": {"schema": whole}, "application/json": {"schema": whole}}
-    if len(live.fields) == 1 and next(iter(live.fields.values())).binary:
-        content = {"image/*": {"schema": next(iter(schemas.values()))}, **content}
+    if len(must) == 1 and live.fields[must[0]].binary:
+        content = {"image/*": {"schema": schemas[must[0]]}, **content}
     answers: dict[str, Any] = {status: {"description": words} for status, words in STATUSES.items()}
     answers["201"]["content"] = {"application/json": {"schema": answer_schema(live.output.schema()), "example": ANSWER}}
+    parameters = [
+        header("Idempotency-Key", "The same key and the same input get the same answer again. Take a random one."),
+        header("X-Consent", "keep, train: keep the photo and learn from it, while the visitor's yes stands."),
+    ]
+    if live.output.kind == "image":
+        answers["201"]["content"] = {
+            "application/json": {"schema": answer_schema(live.output.schema()), "example": {**ANSWER, **PICTURE}},
+            "image/*": {"schema": {"type": "string", "format": "binary"}},
+        }
+        parameters.append(header("X-Beside", BESIDE))
     return {
         "tags": ["anyone"],
         "operationId": f"predict-{shown.name}",
         "summary": f"Ask “{shown.title}”.",
         "description": "One file as the raw body, or multipart, or JSON by field name with files in base64. "
-        "With Accept: text/event-stream the place in the queue is told while it lasts.",
-        "parameters": [
-            header("Idempotency-Key", "The same key and the same input get the same answer again. Take a random one."),
-            header("X-Consent", "keep, train: keep the photo and learn from it, while the visitor's yes stands."),
-        ],
-        "requestBody": {"required": True, "content": content},
+        "With Accept: text/event-stream the place in the queue is told while it lasts."
+        + (AS_BYTES if live.output.kind == "image" else ""),
+        "parameters": parameters,
+        "requestBody": {"required": bool(must), "content": content},
         "responses": answers,
     }
 
@@ -103,6 +126,8 @@ def answer_schema(output: dict[str, Any]) -> dict[str, Any]:
             "latency_ms": number,
             "feedback": {"type": "array", "items": {"type": "object"}},
             "kept": {"type": "boolean"},
+            "inputs": {"type": "object", "description": "The inputs that are no files, as they were used."},
+            "seed": {"type": "integer", "description": "The seed that was given or drawn."},
         },
     }
 
@@ -125,10 +150,46 @@ INPUT: dict[str, Any] = {
     ],
     "requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}},
     "responses": {
-        "201": {"description": "It is kept."},
+        "201": {"description": "It is kept; with a private `link` to it for who has no cookie here."},
         "404": {"description": "There is no such prediction, or it is not yours."},
         "409": {"description": "This is not what was predicted."},
         "422": {"description": "X-Consent is missing."},
+    },
+}
+FILE = {"type": "string", "format": "binary"}
+SHARE: dict[str, Any] = {
+    "tags": ["visitor"],
+    "operationId": "share",
+    "summary": "Show an answer to whoever has the link.",
+    "description": "Send what was made again, and the photo if it shall stand beside it (with the answer's `inputs` "
+    "where it has some): their bytes must be the same. Once more: the same link, shown anew.",
+    "parameters": [
+        ID,
+        header("X-Receipt", "The prediction's receipt, or else its visitor's cookie."),
+        header("X-Consent", "show", required=True),
+    ],
+    "requestBody": {
+        "required": False,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"picture": FILE, "photo": FILE, "inputs": {"type": "object"}},
+                }
+            }
+        },
+    },
+    "responses": {
+        "201": {
+            "description": "It is shown.",
+            "content": {
+                "application/json": {"example": {"token": "…", "url": "…/shared/…", "card": "…/card.png", "until": 0}}
+            },
+        },
+        "403": {"description": "The owner of the house has hidden it."},
+        "404": {"description": "There is no such prediction, or it is not yours."},
+        "409": {"description": "These are not the bytes of this answer, or a seed's own page shows it already."},
+        "422": {"description": "X-Consent is missing, or a part is."},
     },
 }
 EXPORT: dict[str, Any] = {
@@ -213,6 +274,11 @@ def curl(method: str, path: str, url: str) -> str:
     elif path.endswith("/feedback"):
         word = json.dumps({"kind": "agree", "value": True})
         line += f""" -H "X-Receipt: $RECEIPT" -H 'Content-Type: application/json' -d '{word}'"""
+    elif path.endswith("/share") and method == "POST":
+        line += """ -H "X-Receipt: $RECEIPT" -H 'X-Consent: show' -F picture=@made.jpg -F photo=@photo.jpg"""
+    elif path == "/api/reports":
+        word = json.dumps({"kind": "other", "share": "TOKEN"})
+        line += f""" -H 'Content-Type: application/json' -H 'Origin: {url}' -d '{word}'"""
     if path.endswith("/input"):
         line += """ -H "X-Receipt: $RECEIPT" -H 'X-Consent: keep, train'"""
     return line

@@ -15,14 +15,16 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from teahouse import ids
 from teahouse.errors import InputError, TeahouseError, TooLarge
+from teahouse.spec.fields import absent
 from teahouse.spec.fields.protocol import Field
+from teahouse.store import consents
 
 MAX_PARTS = 20
 MAX_PART_HEADERS = 4096
 MAX_BOUNDARY = 70
 MAX_DEPTH = 32
 MAX_TEXT = 10_000
-CONSENT = frozenset({"keep", "train"})
+CONSENT, SHOW = frozenset({"keep", "train"}), frozenset({consents.SHOW})
 
 Parts = dict[str, Any]
 
@@ -46,11 +48,24 @@ def parts_of(request: Request, body: bytes, fields: Mapping[str, Field]) -> Part
         parts = from_json(body, fields)
     else:
         parts = from_raw(body, fields)
+    parts = fill(parts, fields, request.headers.get("idempotency-key", ""))
     for name, one in fields.items():
         if name not in parts:
             raise InputError(f'The field "{name}" is missing.', do_next="Send every field; /docs names them.")
         one.check(parts[name])
     return parts
+
+
+def fill(parts: Parts, fields: Mapping[str, Field], key: str = "") -> Parts:
+    """What was given, with the start of a field that was not, and seeds drawn: with an Idempotency-Key (`key`) the same
+    ones for the same key, so that a request that is sent again is the same request."""
+
+    def draw(one: Any) -> int:
+        if not key:
+            return one.draw()
+        return int.from_bytes(ids.keyed(key.encode("utf-8", "replace"), f"seed {one.name}".encode())[:4])
+
+    return absent.filled(parts, fields, draw)
 
 
 async def read_body(request: Request) -> bytes:
@@ -59,11 +74,14 @@ async def read_body(request: Request) -> bytes:
 
 
 def from_raw(body: bytes, fields: Mapping[str, Field]) -> Parts:
-    """The body itself as the one binary field."""
-    if len(fields) != 1 or not next(iter(fields.values())).binary:
+    """The body itself as the one binary field; where an app has none, no body: all is drawn or has a start."""
+    binary = [name for name, one in fields.items() if one.binary]
+    if not binary and not body:
+        return {}
+    if len(binary) != 1:
         raise InputError("This app takes several fields, or none that is a file.",
                          "The body must then be JSON or multipart.", "See /docs for an example.")  # fmt: skip
-    return {next(iter(fields)): body}
+    return {binary[0]: body}
 
 
 def from_json(body: bytes, fields: Mapping[str, Field]) -> Parts:
@@ -93,7 +111,7 @@ def unbase64(name: str, value: Any) -> bytes:
         raise InputError(f'The field "{name}" is not base64.', do_next="Or send the file as the raw body.") from None
 
 
-def refuse_unknown(names: Mapping[str, Any], fields: Mapping[str, Field]) -> None:
+def refuse_unknown(names: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
     """InputError for a field that the app does not have."""
     for name in names:
         if name not in fields:
@@ -176,6 +194,13 @@ class PartReader:
 
 def from_multipart(body: bytes, content_type: str, fields: Mapping[str, Field]) -> Parts:
     """The parts of a form by field name: bytes for a binary field, JSON or else plain text for the others."""
+    form = form_of(body, content_type, fields)
+    return {name: part_value(data, fields[name]) for name, data in form.items()}
+
+
+def form_of(body: bytes, content_type: str, names: Mapping[str, Any]) -> dict[str, bytes]:
+    """The bytes of a form's parts by name; InputError for a name that is none of these, and for one that is there
+    twice."""
     _, options = parse_options_header(content_type)
     boundary = options.get(b"boundary", b"")
     if not boundary or len(boundary) > MAX_BOUNDARY:
@@ -191,13 +216,26 @@ def from_multipart(body: bytes, content_type: str, fields: Mapping[str, Field]) 
         raise
     except (FormParserError, ValueError, IndexError) as error:
         raise InputError("This form can not be read.", "It is not complete or not well formed.") from error
-    parts: Parts = {}
+    parts: dict[str, bytes] = {}
     for part in reader.parts:
-        refuse_unknown({part.name: None}, fields)
+        refuse_unknown({part.name: None}, names)
         if part.name in parts:
             raise InputError(f'The field "{part.name}" is there twice.')
-        parts[part.name] = bytes(part.data) if fields[part.name].binary else plain_value(bytes(part.data))
+        parts[part.name] = bytes(part.data)
     return parts
+
+
+def part_value(data: bytes, one: Field) -> Any:
+    """A part's value: the bytes of a file, else JSON; of a field that takes text, the text as a form sends it."""
+    if one.binary:
+        return data
+    if one.schema().get("type") != "string":
+        return plain_value(data)
+    if len(data) > MAX_TEXT * 4:
+        raise TooLarge("A text is too long.", f"The limit is {MAX_TEXT:,} characters.")
+    text = data.decode("utf-8", "replace").replace("\r\n", "\n")
+    refuse_deep(text)
+    return text
 
 
 def plain_value(data: bytes) -> Any:
@@ -233,14 +271,14 @@ def as_bytes(value: Any) -> bytes:
         raise InputError("A number is out of range.", "JSON numbers go up to 2^53 here.") from error
 
 
-def purposes(request: Request) -> list[str]:
-    """The purposes that X-Consent names, without doubles; InputError for one that this site does not have.
+def purposes(request: Request, known: frozenset[str] = CONSENT) -> list[str]:
+    """The purposes that X-Consent names, without doubles; InputError for one that is none of the `known`.
 
     A photo is kept to be learnt from, so that "keep" alone is no purpose."""
     named = [word.strip().lower() for word in request.headers.get("x-consent", "").split(",") if word.strip()]
     for word in named:
-        if word not in CONSENT:
-            raise InputError("X-Consent names an unknown purpose.", f"The purposes are: {', '.join(sorted(CONSENT))}.")
+        if word not in known:
+            raise InputError("X-Consent names an unknown purpose.", f"The purposes are: {', '.join(sorted(known))}.")
     if "keep" in named and "train" not in named:
         raise InputError("Photos are kept here to train from.", 'X-Consent says "keep" alone.', 'Send "keep, train".')
     return sorted(set(named))

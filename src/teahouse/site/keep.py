@@ -121,7 +121,18 @@ async def put_input(request: Request) -> Response:
 
     await run_in_threadpool(store, deps, cleaned, keep)
     log.info("photo-kept", app=row.app, prediction=ids.text(id_))
-    return JSONResponse({"id": ids.text(id_), "kept": True, "purposes": purposes}, 201)
+    link = await run_in_threadpool(link_of, deps, request, row)
+    return JSONResponse({"id": ids.text(id_), "kept": True, "purposes": purposes, **link}, 201)
+
+
+def link_of(deps: Deps, request: Request, row: Any) -> dict[str, str]:
+    """Where who has no cookie here, as in a frame of another site, sees what is kept and takes it back later: the
+    private link of a visitor who has this one prediction, so that it opens no more than its receipt does."""
+    if row.visitor is None or visitors.cookie_visitor(request) is not None:
+        return {}
+    with deps.house.db.read() as c:
+        alone = len(predictions.of_visitor(c, row.visitor, 2)) == 1
+    return {"link": f"/mine/{visitors.sealed(deps.signers.link, row.visitor)}"} if alone else {}
 
 
 def look(deps: Deps, request: Request, id_: bytes) -> tuple[Any, dict[str, Field]]:

@@ -5,27 +5,33 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import time
 from typing import Any
 
 from fastapi import Request
 from itsdangerous import BadSignature
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from teahouse import ids
 from teahouse.errors import NotFound
 from teahouse.model import bundle
-from teahouse.site import render
+from teahouse.site import health, pictures, render
 from teahouse.site.deps import Deps, Live, deps_of
+from teahouse.spec.fields import Field, Picture
 from teahouse.spec.fields.image import media_type
-from teahouse.store import inputs
+from teahouse.store import inputs, pool, shares
 
-AGE_S = {"example": 12 * 3600, "kept": 3600}
+AGE_S = {"example": 12 * 3600, "output": 12 * 3600, "chip": 12 * 3600, "kept": 3600, "pool": 366 * 86_400,
+         "shared": 3600}  # fmt: skip
+EXAMPLE_S = 30.0
 HEADERS = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "private, max-age=600",
 }
+BRIEFLY = {**HEADERS, "Cache-Control": "private, max-age=30"}  # what may be hidden at any time
 GONE = "This picture is not here any more."
 
 
@@ -34,9 +40,31 @@ def example_address(deps: Deps, live: Live, index: int) -> str:
     return _signed(deps, ["example", live.release, index]) if example_path(live.manifest, index) else ""
 
 
+def example_output_address(deps: Deps, live: Live, index: int) -> str:
+    """The address of the picture that a release makes of its example, for half a day; '' where it makes none."""
+    there = live.output.kind == "image" and 0 <= index < len(live.manifest.examples)
+    return _signed(deps, ["output", live.release, index]) if there else ""
+
+
+def chip_address(deps: Deps, live: Live, choice: Field, word: str) -> str:
+    """The address of the small picture of a word that can be chosen, for half a day; '' where it has none."""
+    path = choice.picture(word)  # type: ignore[attr-defined]
+    return _signed(deps, ["chip", live.release, path]) if path in live.manifest.files else ""
+
+
+def pool_address(deps: Deps, prediction: bytes) -> str:
+    """The address of a picture in the pool, while it is there. It is nobody's."""
+    return _signed(deps, ["pool", ids.text(prediction)])
+
+
 def kept_address(deps: Deps, prediction: bytes) -> str:
     """The address of the photo that a visitor let us keep with a prediction, for an hour. Hand it only to them."""
     return _signed(deps, ["kept", ids.text(prediction)])
+
+
+def shared_address(deps: Deps, token: str, which: str, owner: bool = False) -> str:
+    """The address of what a share shows (picture or photo), for an hour; for the owner also while it is hidden."""
+    return _signed(deps, ["shared", token, which, owner])
 
 
 def example_path(manifest: Any, index: int) -> str:
@@ -65,15 +93,54 @@ def _opened(deps: Deps, token: str) -> tuple[str, list[Any]]:
     return kind, rest
 
 
-def show(request: Request) -> Response:
+async def show(request: Request) -> Response:
     """A picture: JPEG, PNG or WebP by its first bytes, and nothing else whatever it holds."""
     deps = deps_of(request)
     kind, rest = _opened(deps, request.path_params["token"])
-    data = _example(deps, *rest) if kind == "example" else _kept(deps, *rest)
+    if kind == "output":
+        data = (await _example_output(deps, *rest)).data
+    elif kind == "pool" and (piece := deps.stock.find(ids.parse(rest[0]))) is not None:
+        data = piece.picture.data
+    else:
+        data = await run_in_threadpool(KINDS[kind], deps, *rest)
     type_ = media_type(data)
     if type_ is None:
         raise NotFound(GONE)
-    return Response(data, media_type=type_, headers=HEADERS)
+    return Response(data, media_type=type_, headers=BRIEFLY if kind == "shared" else HEADERS)
+
+
+async def example_output(deps: Deps, live: Live, index: int, lane: str = "free") -> Picture:
+    """What a release makes of one of its own examples, asked of the engine once; NotFound where that is no picture."""
+    key = (live.release, index)
+    if key not in deps.stock.examples:
+        parts = await run_in_threadpool(health.example_parts, deps, live, index)
+        until = time.monotonic() + max(EXAMPLE_S, live.manifest.deadline_s)
+        picture = pictures.of(await deps.engine.predict(live.release, parts, until, lane)) if parts else None
+        if picture is None:
+            raise NotFound(GONE)
+        deps.stock.examples[key] = picture
+    return deps.stock.examples[key]
+
+
+async def _example_output(deps: Deps, release: str, index: int) -> Picture:
+    shown = deps.serving.apps.values()
+    live = next((one.champion for one in shown if one.champion and one.champion.release == release), None)
+    if live is None:
+        raise NotFound(GONE, do_next="Load the page again.")
+    return await example_output(deps, live, index)
+
+
+def _pooled(deps: Deps, prediction: str) -> bytes:
+    with deps.house.db.read() as c:
+        row = pool.of_prediction(c, ids.parse(prediction))
+    if row is None:
+        raise NotFound(GONE, do_next="Load the page again.")
+    return deps.house.blobs.get(row.blob)
+
+
+def example_photo(deps: Deps, live: Live, index: int) -> bytes | None:
+    """The picture of a release's example, or None where the example has none. Runs in a thread."""
+    return _example(deps, live.release, index) if example_path(live.manifest, index) else None
 
 
 def _example(deps: Deps, release: str, index: int) -> bytes:
@@ -86,6 +153,13 @@ def _example(deps: Deps, release: str, index: int) -> bytes:
     return (folder / path).read_bytes()
 
 
+def _chip(deps: Deps, release: str, path: str) -> bytes:
+    folder = deps.house.releases / release
+    if not ids.is_digest(release) or not folder.is_dir() or path not in bundle.read(folder).files:
+        raise NotFound(GONE, do_next="Load the page again.")
+    return (folder / path).read_bytes()
+
+
 def _kept(deps: Deps, prediction: str) -> bytes:
     with deps.house.db.read() as c:
         rows = inputs.of_prediction(c, ids.parse(prediction))
@@ -93,6 +167,18 @@ def _kept(deps: Deps, prediction: str) -> bytes:
     if row is None:
         raise NotFound(GONE)
     return deps.house.blobs.get(row.blob)
+
+
+def _shared(deps: Deps, token: str, which: str, owner: bool) -> bytes:
+    with deps.house.db.read() as c:
+        row = shares.get(c, token) if owner else shares.shown(c, token)
+    blob = getattr(row, which) if row is not None and which in ("picture", "photo") else None
+    if blob is None:
+        raise NotFound(GONE)
+    return deps.house.blobs.get(blob)
+
+
+KINDS = {"example": _example, "chip": _chip, "kept": _kept, "pool": _pooled, "shared": _shared}
 
 
 def static(request: Request) -> Response:

@@ -8,7 +8,7 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import Request
 from pydantic import BaseModel
@@ -17,10 +17,10 @@ from starlette.responses import RedirectResponse, Response
 from teahouse import ids, telemetry
 from teahouse.errors import NotFound, TeahouseError, TooMany
 from teahouse.feedback import erase
-from teahouse.site import api, keep, media, pages, predict, render, visitors
+from teahouse.site import api, keep, media, origin, pages, pictures, predict, render, visitors
 from teahouse.site.deps import Deps, deps_of
 from teahouse.spec.fields.image import media_type
-from teahouse.store import consents, inputs, predictions
+from teahouse.store import consents, inputs, predictions, shares
 from teahouse.store import feedback as words
 
 log = telemetry.log("site")
@@ -29,6 +29,21 @@ MOST = 500
 EXPORT_MOST, EXPORTS_MOST = 100_000_000, 2  # bytes of one, and how many at once
 ATTACHED = {"Content-Disposition": 'attachment; filename="my-data.zip"'}
 ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+
+
+class Held(NamedTuple):
+    """One prediction, the rows of its kept inputs, and its share or None."""
+
+    out: api.PredictionOut
+    kept: list[Any]
+    share: Any
+
+
+class Shown(NamedTuple):
+    """A blob that a share shows, as a file of the zip."""
+
+    field: str
+    blob: str
 
 
 class MineOut(BaseModel):
@@ -44,20 +59,22 @@ def listing(request: Request) -> MineOut:
     visitor = visitors.mine_of(request)
     if visitor is None:
         return MineOut(standing=False, predictions=[])
-    found = [out for out, _ in held(deps, visitor)]
+    found = [one.out for one in held(deps, visitor)]
     return MineOut(standing=keep.standing(deps, visitor) is not None, predictions=found)
 
 
-def held(deps: Deps, visitor: bytes) -> list[tuple[api.PredictionOut, Any]]:
-    """The visitor's last 500 predictions, newest first, each with the rows of its kept inputs."""
-    found: list[tuple[api.PredictionOut, Any]] = []
+def held(deps: Deps, visitor: bytes) -> list[Held]:
+    """The visitor's last 500 predictions, newest first."""
+    found: list[Held] = []
     with deps.house.db.read() as c:
         for row in predictions.of_visitor(c, visitor, MOST):
             word, kept = words.latest(c, row.id), inputs.of_prediction(c, row.id)
+            share = shares.of_prediction(c, row.id)
             said = {"kind": word.kind, "value": word.value} if word is not None else None
-            out = api.PredictionOut(id=ids.text(row.id), app=row.app, release=row.release, at=row.at, output=row.output,
-                                    latency_ms=row.ms, word=said, kept=bool(kept))  # fmt: skip
-            found.append((out, kept))
+            out = api.PredictionOut(id=ids.text(row.id), app=row.app, release=row.release, at=row.at,
+                                    output=pictures.plain(row.output), latency_ms=row.ms, word=said,
+                                    kept=bool(kept), shared=api.shared_path(share))  # fmt: skip
+            found.append(Held(out, kept, share if out.shared else None))
     return found
 
 
@@ -65,8 +82,8 @@ def page(request: Request) -> Response:
     """The visitor's own page."""
     deps = deps_of(request)
     visitor = visitors.mine_of(request)
-    lines = tuple(line(deps, out) for out, _ in held(deps, visitor)) if visitor else ()
-    site = (deps.settings.site.url or str(request.base_url)).rstrip("/")
+    lines = tuple(line(deps, one.out, one.share) for one in held(deps, visitor)) if visitor else ()
+    site = origin.address_of(request.scope, request.headers, deps.settings)
     shown = pages.Mine(
         shell=pages.Shell(title=deps.settings.site.title or "Teahouse", many=len(deps.serving.apps) > 1),
         lines=lines,
@@ -77,7 +94,7 @@ def page(request: Request) -> Response:
     return render.render(shown, request.state.nonce)
 
 
-def line(deps: Deps, out: api.PredictionOut) -> pages.MineLine:
+def line(deps: Deps, out: api.PredictionOut, share: Any = None) -> pages.MineLine:
     """One prediction on the page."""
     shown = deps.serving.apps.get(out.app)
     output = out.output if isinstance(out.output, dict) else {}
@@ -85,17 +102,27 @@ def line(deps: Deps, out: api.PredictionOut) -> pages.MineLine:
     if out.word:
         value = out.word["value"]
         told = value.get("label", "") if isinstance(value, dict) else value
-        word = "yes" if value is True else str(told) if out.word["kind"] == "correct" else ""
+        word = "yes" if value is True else str(told) if out.word["kind"] in ("correct", "rate") else ""
     return pages.MineLine(
         id=out.id,
         at=out.at,
         app_title=shown.title if shown else out.app,
-        label=str(output.get("label", "an answer")),
-        confidence=predict.confidence(output) or 0.0,
+        label=str(output.get("label", "a picture" if "media_type" in output else "an answer")),
+        confidence=predict.confidence(output),
         word=word,
         kept=out.kept,
-        photo=media.kept_address(deps, ids.parse(out.id)) if out.kept else "",
+        photo=shown_of(deps, out, share),
+        shared=out.shared or "",
+        hidden=share is not None and share.hidden is not None,
     )
+
+
+def shown_of(deps: Deps, out: api.PredictionOut, share: Any) -> str:
+    """The address of what the house has of it to show: the photo that is kept, else what is shared."""
+    if out.kept or share is None:
+        return media.kept_address(deps, ids.parse(out.id)) if out.kept else ""
+    which = "picture" if share.picture else "photo" if share.photo else ""
+    return media.shared_address(deps, share.token, which, owner=True) if which else ""
 
 
 def page_by_link(request: Request) -> Response:
@@ -168,15 +195,21 @@ def zipped(deps: Deps, visitor: bytes | None) -> bytes:
     told: list[dict[str, Any]] = []
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        for out, kept in held(deps, visitor) if visitor else []:
+        for out, kept, share in held(deps, visitor) if visitor else []:
             entry = out.model_dump()
+            for which in ("picture", "photo") if share is not None else ():
+                if blob := getattr(share, which):
+                    row = Shown(f"shared-{which}", blob)
+                    entry.setdefault("shows", []).append(photo_into(archive, deps, out.id, row, packed.tell()))
             for row in kept:
                 if row.blob:
                     entry |= photo_into(archive, deps, out.id, row, packed.tell())
                 else:
                     entry.setdefault("inputs", {})[row.field] = row.value
             told.append(entry)
-        data = {"predictions": told, "consents": yeses(deps, visitor) if visitor else []}
+        data = {"predictions": told, "consents": [], "words": []}
+        if visitor:
+            data |= {"consents": yeses(deps, visitor), "words": spoken(deps, visitor)}
         archive.writestr("data.json", json.dumps(data, ensure_ascii=False, indent=1))
     return packed.getvalue()
 
@@ -193,6 +226,14 @@ def photo_into(archive: zipfile.ZipFile, deps: Deps, id_: str, row: Any, size: i
     name = f"photos/{id_}-{row.field}.{ENDINGS.get(media_type(photo) or '', 'bin')}"
     archive.writestr(name, photo)
     return {"photo": name}
+
+
+def spoken(deps: Deps, visitor: bytes) -> list[dict[str, Any]]:
+    """Every word of the visitor, oldest first: on which prediction, also on those that were made for nobody."""
+    with deps.house.db.read() as c:
+        rows = words.of_visitor(c, visitor)
+    return [{"at": row.at, "prediction": ids.text(row.prediction), "kind": row.kind, "value": row.value,
+             "other": ids.text(row.other_prediction) if row.other_prediction else None} for row in rows]  # fmt: skip
 
 
 def yeses(deps: Deps, visitor: bytes) -> list[dict[str, Any]]:

@@ -113,6 +113,11 @@ def same_origin(scope: Scope, headers: Headers, settings: Settings) -> bool:
     return normal_origin(origins[0]) in own
 
 
+def address_of(scope: Scope, headers: Headers, settings: Settings) -> str:
+    """The site's address for who is elsewhere, without a slash at its end: as it is set, else as this request came."""
+    return settings.site.url.rstrip("/") or f"{scope['scheme']}://{headers.get('host', '')}"
+
+
 def is_https(scope: Scope, headers: Headers, settings: Settings) -> bool:
     """True where the visitor's side of the connection is https, also behind a proxy that ends TLS."""
     if scope["scheme"] == "https":

@@ -14,10 +14,10 @@ from starlette.responses import Response, StreamingResponse
 
 from teahouse import ids, telemetry
 from teahouse.errors import TeahouseError
-from teahouse.feedback import judges
+from teahouse.feedback import judges, tastes
 from teahouse.monitor import today as monitor
 from teahouse.release.verdict import ROWS
-from teahouse.site import owner_access
+from teahouse.site import owner_access, pictures
 from teahouse.site.deps import Deps, deps_of
 from teahouse.site.owner_reviews import app_of, needed_of, next_page, photo_address
 from teahouse.site.owner_shapes import PredictionOut, PredictionsOut, Seq, TodayOut
@@ -94,6 +94,7 @@ def today(request: Request, app: str | None = None) -> TodayOut:
         shown = app_of(c, app)
         seen = monitor.read(c, shown.name, deps.clock())
         counts, gold = labels.counts(c, shown.name), judges.live(c, shown.name)
+        new = tastes.waiting(c, shown.name)
         champion = rollouts.champion(c, shown.name)
         number = releases.number(c, champion.release) if champion is not None else None
     return TodayOut(
@@ -103,10 +104,12 @@ def today(request: Request, app: str | None = None) -> TodayOut:
         unfamiliar=seen.sum.unfamiliar,
         words=seen.sum.words,
         agreed=seen.sum.agreed,
+        rated=seen.sum.rated,
+        loved=seen.sum.loved,
         mean_ms=seen.mean_ms,
         by_hour=[hour.answers for hour in seen.hours],
         waiting=counts["waiting"],
-        new=counts["new"],
+        new=new,
         needed=needed_of(deps, shown.declaration),
         gold=gold,
         gold_needed=ROWS,
@@ -133,7 +136,7 @@ def answer_out(c: Any, row: Any) -> PredictionOut:
         app=row.app,
         release=row.release,
         arm=row.arm,
-        output=row.output,
+        output=pictures.plain(row.output),
         held=bool(row.held),
         ms=row.ms,
         word={"kind": word.kind, "value": word.value} if word is not None else None,

@@ -17,6 +17,7 @@ class Desk:
     apps: tuple[tuple[str, str], ...] = ()
     waiting: int = 0
     running: str = ""
+    reports: int = 0  # that wait for the owner
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Circle:
     champion_accuracy: Accuracy | None = None
     candidate: str = ""  # in words: "release 4 waits for 12 more judging photos", or ""
     candidate_since: int | None = None  # where the words are about a moment
+    unit: str = "label"  # what a training waits for: label | photo | word
+    judged_by: str = "photos"  # what judges: photos | choices | "" while visitors compare nothing
     learning: str = ""  # how the training that waits or runs stands, in words
     learning_href: str = ""
 
@@ -101,8 +104,46 @@ class Predictions:
 
 
 @dataclass(frozen=True)
+class ShareLine:
+    """Something that a visitor shows to others: its token, its page, a picture of it or "", and since when it is
+    hidden."""
+
+    token: str
+    at: int
+    href: str
+    photo: str = ""
+    hidden: int | None = None
+
+
+@dataclass(frozen=True)
+class ReportLine:
+    """A report; `share` is what it is about while that is there, `gone` where it was taken back."""
+
+    id: str
+    at: int
+    kind: str
+    words: str = ""
+    open: bool = True
+    share: ShareLine | None = None
+    gone: bool = False
+    prediction: str = ""
+
+
+@dataclass(frozen=True)
+class Reports:
+    """`/owner/reports`: what was reported, and all that is shared; newest first."""
+
+    template: ClassVar[str] = "owner/reports.html"
+    shell: Shell
+    desk: Desk
+    lines: tuple[ReportLine, ...] = ()
+    shared: tuple[ShareLine, ...] = ()
+
+
+@dataclass(frozen=True)
 class Review:
-    """`/owner/review`; the queue comes from GET /api/owner/reviews?app=. `left` at opening, `done` today."""
+    """`/owner/review`; the queue comes from GET /api/owner/reviews?app=. `left` at opening, `done` today. `learns`:
+    from labels, photos (whose result was rated) or words (then nothing waits here)."""
 
     template: ClassVar[str] = "owner/review.html"
     shell: Shell
@@ -110,6 +151,7 @@ class Review:
     choices: tuple[str, ...]
     left: int = 0
     done: int = 0
+    learns: str = "labels"
 
 
 @dataclass(frozen=True)
@@ -149,6 +191,7 @@ class RunLine:
     version: str = ""
     seconds: float | None = None
     release: int | None = None
+    learnt: str = ""  # what visitors said that it learns from, or ""
 
 
 @dataclass(frozen=True)
@@ -184,11 +227,13 @@ class Said:
 
 @dataclass(frozen=True)
 class Bar:
-    """An interval drawn as a bar: what was measured, with what came before (the champion's value) or None."""
+    """An interval drawn as a bar: what was measured (on so many of `unit`), with what came before (the champion's
+    value) or None."""
 
     name: str
     measured: Accuracy
     before: float | None = None
+    unit: str = "photo"
 
 
 @dataclass(frozen=True)
@@ -215,6 +260,8 @@ class ReleaseLine:
     why: str = ""
     pinned: bool = False
     rolled_back: int | None = None  # when, where the owner did and has not put it on since
+    beside: bool = False  # visitors see its pictures beside the champion's
+    liked: str = ""  # what they chose: "31 of 44 preferred it to release 6", or ""
 
 
 @dataclass(frozen=True)
@@ -231,6 +278,8 @@ class Report:
     facts: tuple[tuple[str, str], ...] = ()  # form, size, version, run, digest …
     can_promote: bool = False
     can_roll_back: bool = False
+    can_take_away: bool = False
+    measures: str = "How often it is right"  # what the bars tell
 
 
 @dataclass(frozen=True)
@@ -244,4 +293,4 @@ class Releases:
     opened: Report | None = None
 
 
-PAGES = (Today, Predictions, Review, Versions, Runs, Releases)
+PAGES = (Today, Predictions, Review, Reports, Versions, Runs, Releases)

@@ -11,7 +11,18 @@ from starlette.responses import RedirectResponse, Response
 from teahouse import ids
 from teahouse.errors import Refused
 from teahouse.monitor import today as monitor
-from teahouse.site import owner_access, owner_loop, owner_media, owner_releases, owner_views, pages, render, security
+from teahouse.site import (
+    owner_access,
+    owner_loop,
+    owner_media,
+    owner_pictures,
+    owner_releases,
+    owner_views,
+    pages,
+    render,
+    reports,
+    security,
+)
 from teahouse.site import owner_page_shapes as shapes
 from teahouse.site.deps import Deps, deps_of
 from teahouse.site.owner_reviews import app_of, choices_of, next_page
@@ -94,8 +105,10 @@ def today(request: Request) -> Response:
         page = shapes.Today(
             shell=shell(deps),
             desk=owner_views.desk(c, shown),
-            figures=owner_views.figures(monitor.read(c, shown.name, deps.clock()), counts),
-            circle=owner_views.circle(c, deps, shown, counts),
+            figures=owner_views.figures(
+                monitor.read(c, shown.name, deps.clock()), counts, owner_pictures.learns_from(shown.declaration)
+            ),
+            circle=owner_views.circle(c, deps, shown),
             happenings=owner_views.happenings(c, shown.name),
             healthy=healthy,
             sick=sick,
@@ -131,6 +144,7 @@ def review(request: Request) -> Response:
             desk=owner_views.desk(c, shown),
             choices=tuple(choices_of(shown.declaration)),
             left=reviews.left(c, shown.name),
+            learns=owner_pictures.learns_from(shown.declaration),
         )
     return show(request, page)
 
@@ -238,6 +252,7 @@ ROUTES: list[Route] = [
     Route("GET", "/owner/", "owner", today, "owner-page-today"),
     Route("GET", "/owner/predictions", "owner", prediction_list, "owner-page-predictions"),
     Route("GET", "/owner/review", "owner", review, "owner-page-review"),
+    Route("GET", "/owner/reports", "owner", reports.page, "owner-page-reports"),
     Route("GET", "/owner/versions", "owner", version_list, "owner-page-versions"),
     Route("GET", "/owner/runs", "owner", run_list, "owner-page-runs"),
     Route("GET", "/owner/runs/{id}", "owner", run_page, "owner-page-run"),

@@ -10,7 +10,7 @@ from fastapi import Request
 
 from teahouse import ids, telemetry
 from teahouse.errors import Conflict, NotFound, NothingToDo
-from teahouse.site import accuracy
+from teahouse.site import accuracy, owner_pictures
 from teahouse.site.deps import Deps, Serving, deps_of
 from teahouse.site.owner_reviews import app_of, next_page
 from teahouse.site.owner_shapes import (
@@ -89,6 +89,7 @@ def release_out(c: Any, row: Any, stands: Standing) -> ReleaseOut:
         pinned=bool(step.pinned) if step is not None else False,
         rolled_back=step.at if rollouts.is_taken_off(step) else None,
         accuracy=accuracy_of(row, verdict),
+        choices=owner_pictures.choices_of(c, row, step, stands.champion, verdict),
         verdict=verdict_out(verdict),
         run=ids.text(row.run) if row.run else None,
     )

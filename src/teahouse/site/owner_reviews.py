@@ -10,7 +10,7 @@ from fastapi import Request
 from teahouse import ids, telemetry
 from teahouse.errors import InputError, NotFound, NothingToDo, likely
 from teahouse.feedback import collect, judges
-from teahouse.site import owner_access
+from teahouse.site import owner_access, pictures
 from teahouse.site.deps import Deps, deps_of
 from teahouse.site.owner_shapes import (
     DecisionGiven,
@@ -43,12 +43,12 @@ def queue(request: Request, app: str | None = None, after: str | None = None, li
 
 def item(row: Any, choices: list[str]) -> QueueItem:
     """A row of the queue. One drawn by lot is shown bare: its label must be the owner's alone, for it will judge."""
-    word = None if row.held or not isinstance(row.word, Mapping) else row.word.get("label")
+    word = None if row.held or not isinstance(row.word, Mapping) else word_of(row.word)
     return QueueItem(
         label=ids.text(row.label),
         photo=photo_address(row.label, row.inputs),
         held=row.held,
-        guess=None if row.held else row.guess,
+        guess=None if row.held or pictures.is_picture(row.guess) else row.guess,
         word=word,
         choices=choices,
     )
@@ -88,14 +88,20 @@ def checked(given: DecisionGiven, row: Any, declaration: Mapping[str, Any]) -> A
             )
         return None
     choices = choices_of(declaration)
-    word = given.truth.get("label") if isinstance(given.truth, Mapping) else given.truth
+    word = word_of(given.truth) if isinstance(given.truth, Mapping) else given.truth
     if choices and word not in choices:
         raise InputError(
             f'"{word}" is no label of this app.', f"Known: {', '.join(choices)}.", likely(str(word), choices).strip()
         )
     if not choices:
         return given.truth
-    return field_from_json(declaration["output"]).truth(Feedback("correct", word), {})
+    kind = "rate" if declaration["output"]["kind"] == "image" else "correct"
+    return field_from_json(declaration["output"]).truth(Feedback(kind, word), {})
+
+
+def word_of(truth: Mapping[str, Any]) -> Any:
+    """What a truth comes down to: its label, what its visitor said of a picture, or its one value."""
+    return truth.get("label", truth.get("rate", next(iter(truth.values()), None) if len(truth) == 1 else None))
 
 
 def retrain_if_due(c: Any, deps: Deps, shown: Any, at: int) -> bytes | None:
@@ -160,7 +166,9 @@ def app_of(c: Any, name: str | None) -> Any:
 
 
 def choices_of(declaration: Mapping[str, Any]) -> list[str]:
-    """The labels that a truth may be; none where the output is of another kind."""
+    """The words that a truth may be: labels, of a picture love or meh; none where the output is of another kind."""
+    if declaration["output"]["kind"] == "image":
+        return list(pictures.RATES)
     words = getattr(field_from_json(declaration["output"]), "words", None)
     return list(words()) if words else []
 

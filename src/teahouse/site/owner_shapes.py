@@ -44,7 +44,8 @@ class SessionOut(BaseModel):
 
 
 class QueueItem(BaseModel):
-    """A photo that waits for the owner's word. Of one drawn by lot neither the guess nor the visitor's word is told."""
+    """A photo that waits for the owner's word. Of one drawn by lot neither the guess nor the visitor's word is told.
+    Where the answer was a picture there is no guess: the word is what its visitor said of it, love or meh."""
 
     label: str
     photo: str
@@ -179,6 +180,18 @@ class VerdictOut(BaseModel):
     champion: str | None
 
 
+class ChoicesOut(BaseModel):
+    """How many of those who saw a picture of this release and one of release `against` liked this one's better, with
+    the 95 % interval of the share. `missing`: choices until there is a verdict, or another look; 0 where none waits."""
+
+    n: int
+    preferred: int
+    low: float
+    high: float
+    against: int | None
+    missing: int = 0
+
+
 class ReleaseOut(BaseModel):
     """A release. `state`: full, canary, shadow, loaded, earlier, refused or quarantined."""
 
@@ -193,6 +206,7 @@ class ReleaseOut(BaseModel):
     pinned: bool
     rolled_back: int | None = Field(None, description="When the owner rolled it back, where it has not been on since.")
     accuracy: Accuracy | None
+    choices: ChoicesOut | None = Field(None, description="Of a release that makes pictures: what visitors chose.")
     verdict: VerdictOut | None
     run: str | None
 
@@ -318,10 +332,12 @@ class TodayOut(BaseModel):
     unfamiliar: int
     words: int
     agreed: int
+    rated: int = Field(description="Pictures that somebody spoke of; `loved` of them were loved.")
+    loved: int
     mean_ms: float | None
     by_hour: list[int] = Field(description="Answers in each of the last 24 hours, oldest first.")
     waiting: int
-    new: int
+    new: int = Field(description="New labels, or words where the app learns from these; `needed` ask for a training.")
     needed: int
     gold: int = Field(description="Visitors' photos that may judge: of near copies one, and few of one visitor.")
     gold_needed: int

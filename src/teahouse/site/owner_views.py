@@ -9,15 +9,15 @@ from urllib.parse import quote
 
 from teahouse import ids
 from teahouse.errors import NotFound
-from teahouse.feedback import judges
+from teahouse.feedback import judges, tastes
 from teahouse.monitor.today import Today as Numbers
 from teahouse.release.verdict import ROWS
-from teahouse.site import accuracy, owner_live, owner_loop, owner_releases, pages
+from teahouse.site import accuracy, owner_live, owner_loop, owner_pictures, owner_releases, pages, pictures
 from teahouse.site import owner_page_shapes as shapes
 from teahouse.site.deps import Deps
 from teahouse.site.owner_reviews import needed_of, photo_address
 from teahouse.site.owner_shapes import PredictionOut, ReleaseOut, RunEvent, RunOut, VerdictOut
-from teahouse.store import apps, jobs, labels, lineage, releases, reviews, rollouts
+from teahouse.store import apps, jobs, labels, lineage, releases, reports, reviews, rollouts
 
 TONES = {"promote": "good", "reject": "bad"}
 OUTCOMES = {
@@ -43,7 +43,8 @@ JOBS = {
 }
 STATES = {"queued": "waits", "running": "runs", "step": "runs", "done": "ended", "refused": "was refused"}
 SIDES = ("train", "validation", "gold", "test")
-BESIDE = {"visitors": "from visitors", "waiting_for_caps": "wait for room"}
+BESIDE = {"visitors": "from visitors", "words": "visitors' words", "waiting_for_caps": "wait for room"}
+UNITS = {"labels": "label", "photos": "photo", "words": "word"}
 
 
 def desk(c: Any, shown: Any) -> shapes.Desk:
@@ -55,14 +56,17 @@ def desk(c: Any, shown: Any) -> shapes.Desk:
         apps=tuple((row.name, row.title) for row in apps.all_latest(c)),
         waiting=reviews.left(c, shown.name),
         running=owner_loop.job_words(busy) if busy is not None else "",
+        reports=reports.waiting(c),
     )
 
 
 # ---- today ---------------------------------------------------------------------------------------------------------
 
 
-def figures(seen: Numbers, counts: Mapping[str, int]) -> tuple[shapes.Figure, ...]:
-    """The numbers of the last 24 hours."""
+def figures(seen: Numbers, counts: Mapping[str, int], learns: str = "labels") -> tuple[shapes.Figure, ...]:
+    """The numbers of the last 24 hours, of an app that learns from labels, photos (whose result was rated) or words."""
+    if learns != "labels":
+        return owner_pictures.figures(seen, counts["waiting"], learns == "words")
     agreed, errors = seen.agreement, seen.sum.errors
     by_hour = tuple(float(hour.answers) for hour in seen.hours)
     words = f"{seen.sum.agreed:,} of {seen.sum.words:,} words" if seen.sum.words else "no words yet"
@@ -76,18 +80,27 @@ def figures(seen: Numbers, counts: Mapping[str, int]) -> tuple[shapes.Figure, ..
     )
 
 
-def circle(c: Any, deps: Deps, shown: Any, counts: Mapping[str, int]) -> shapes.Circle:
+def circle(c: Any, deps: Deps, shown: Any) -> shapes.Circle:
     """Where the loop of an app stands."""
     champion = rollouts.champion(c, shown.name)
     row = releases.get(c, champion.release) if champion is not None else None
     measured = owner_releases.accuracy_of(row, lineage.verdict_on(c, row.id)) if row is not None else None
-    waits, since = candidate(c, shown.name, champion.release if champion is not None else None)
+    on = champion.release if champion is not None else None
+    waits, since = candidate(c, shown.name, on)
     words, href = learning(c, shown.name)
+    judged_by, judging, needed = "photos", 0, ROWS
+    if owner_pictures.are_made(shown.declaration):
+        compared, judging, needed = owner_pictures.compared(c, shown.name, on)
+        judged_by, waits = ("choices", compared) if compared else ("", waits)
+    else:
+        judging = judges.live(c, shown.name)
     return shapes.Circle(
-        new=counts["new"],
+        new=tastes.waiting(c, shown.name),
         needed=needed_of(deps, shown.declaration),
-        judging=judges.live(c, shown.name),
-        judging_needed=ROWS,
+        judging=judging,
+        judging_needed=needed,
+        unit=UNITS[owner_pictures.learns_from(shown.declaration)],
+        judged_by=judged_by,
         champion=row.number if row is not None else None,
         champion_accuracy=accuracy.of_page(measured),
         candidate=waits,
@@ -108,6 +121,8 @@ def candidate(c: Any, app: str, champion: str | None) -> tuple[str, int | None]:
     if verdict.outcome == "promote":
         waits = verdict.champion == champion  # else somebody has put another one on since
         return (f"release {number} is better: promote it on its page" if waits else ""), None
+    if missing and (verdict.numbers or {}).get("measured_on") == "choices":
+        return "", None  # told where visitors compare it; nowhere else it waits for anything
     if missing:
         return f"release {number} waits for {missing} more judging photo{'s' * (missing != 1)}", None
     return f"release {number} waits for your look", None
@@ -144,6 +159,8 @@ def verdict_happening(c: Any, row: Any) -> shapes.Happening:
 def rollout_happening(c: Any, row: Any) -> shapes.Happening:
     """A step of a rollout as a line."""
     words = {"full": "answers everybody", "rolled_back": "was rolled back"}.get(row.state, f"is in {row.state}")
+    if row.by == "loop":  # it puts nothing in the shadow but pictures to choose from
+        words = {"shadow": "is shown beside the champion", "rolled_back": "was taken away"}.get(row.state, words)
     by = "by you" if row.by == "owner" else f"by the {row.by}"
     number = releases.number(c, row.release)
     return shapes.Happening(row.at, f"Release {number}", f"{words}, {by}", f"/owner/releases/{row.release}")
@@ -183,7 +200,7 @@ def prediction_line(told: PredictionOut, number: int) -> shapes.PredictionLine:
     return shapes.PredictionLine(
         id=told.id,
         at=told.at,
-        label=str(output.get("label", "–")),
+        label=answered(output),
         confidence=max(scores.values(), default=0.0),
         familiar=output.get("familiar"),
         release=number,
@@ -194,13 +211,22 @@ def prediction_line(told: PredictionOut, number: int) -> shapes.PredictionLine:
     )
 
 
+def answered(output: Mapping[str, Any]) -> str:
+    """An answer in a word: its label, the size of its picture, or its one value."""
+    if pictures.is_picture(output) or {"width", "height"} <= output.keys():
+        return f"a picture, {output['width']} × {output['height']}"
+    return str(output.get("label", next(iter(output.values()), "–") if len(output) == 1 else "–"))[:80]
+
+
 def said(word: Mapping[str, Any] | None) -> str:
-    """A visitor's word as it is shown: "yes", "no", or the right label."""
+    """A visitor's word as it is shown: "yes", "no", "love", "meh", or the right label."""
     if word is None:
         return ""
     value = word["value"]
     if word["kind"] == "agree":
         return "yes" if value else "no"
+    if word["kind"] == "choose":
+        return "the better of two"
     return str(value.get("label", "")) if isinstance(value, Mapping) else str(value or "")
 
 
@@ -239,6 +265,7 @@ def run_line(c: Any, told: RunOut) -> shapes.RunLine:
         version=version.digest[:8] if version is not None else "",
         seconds=told.seconds,
         release=releases.number(c, told.release) if told.release else None,
+        learnt=owner_pictures.learnt(version.counts) if version is not None else "",
     )
 
 
@@ -286,6 +313,8 @@ def release_line(told: ReleaseOut) -> shapes.ReleaseLine:
         why=why.words if why else "",
         pinned=told.pinned,
         rolled_back=told.rolled_back,
+        beside=told.state == "shadow" and told.choices is not None,
+        liked=owner_pictures.in_words(told.choices),
     )
 
 
@@ -312,14 +341,17 @@ def report(c: Any, told: ReleaseOut, row: Any) -> shapes.Report:
     return shapes.Report(
         line=line,
         outcome=line.outcome,
-        summary=said_[0].words if said_ else UNJUDGED if told.accuracy is None else OWN_REPORT,
+        summary=owner_pictures.summary(told)
+        or (said_[0].words if said_ else UNJUDGED if told.accuracy is None else OWN_REPORT),
         reasons=said_[1:],
-        bars=bars(told, numbers, measured),
+        bars=owner_pictures.bar(told) or bars(told, numbers, measured),
+        **({"measures": owner_pictures.LIKED} if told.choices is not None else {}),
         worst=worst(measured),
         mistakes=mistakes(c, measured),
         facts=facts(told, row, verdict),
         can_promote=not serves and row.state == "ready",
         can_roll_back=serves and bool(rollouts.previous_champion(c, told.app)),
+        can_take_away=told.state in ("shadow", "canary"),
     )
 
 

@@ -19,7 +19,20 @@ PURPOSE = (
     "The photo is shrunk, stripped of place and time, and kept here to teach the next release. "
     "Nobody but the owner sees it, and you can take it back at any time."
 )
-PURPOSE_VERSION = "2025-11"  # stored with each consent (`text_version`): change it whenever PURPOSE changes
+PURPOSE_OF_WORDS = (
+    "What you gave is kept here to teach the next release. "
+    "Nobody but the owner sees it, and you can take it back at any time."
+)
+PURPOSE_VERSION = "2025-11"  # stored with each consent (`text_version`): change it whenever one of the two changes
+
+REPORTS = (
+    ("private", "It shows me, or somebody who did not agree"),
+    ("illegal", "It is against the law"),
+    ("hurtful", "It hurts or insults"),
+    ("other", "Something else"),
+)
+"""What can be wrong with a page that a visitor shows to others: the word of the API, and how a person says it."""
+SHOW_VERSION = "2025-12"  # the same for what js/sharing.js asks before an answer is shown to others
 
 
 def sureness(confidence: float) -> str:
@@ -32,11 +45,24 @@ def sureness(confidence: float) -> str:
 
 @dataclass(frozen=True)
 class Shell:
-    """What surrounds every page. `nonce` is put in by `render`; `many` is true where the house holds several apps."""
+    """What surrounds every page. `nonce` is put in by `render`; `many` is true where the house holds several apps,
+    `framed` where the page lies in a frame of another site's page."""
 
     title: str
     many: bool = False
     owner: bool = False
+    framed: bool = False
+
+
+@dataclass(frozen=True)
+class Social:
+    """What other sites show where somebody links to the page: title, a line, and the whole addresses of the page and of
+    its card (1200 x 630)."""
+
+    title: str
+    words: str
+    address: str
+    card: str
 
 
 @dataclass(frozen=True)
@@ -66,6 +92,24 @@ class Labelled:
 
 
 @dataclass(frozen=True)
+class Pictured:
+    """One answer that is a picture: its address, and its size in pixels, so that its place is kept before it comes."""
+
+    picture: str
+    width: int
+    height: int
+    familiar: bool | None = True
+
+
+@dataclass(frozen=True)
+class Written:
+    """One answer in words: a text, or a number as it is read."""
+
+    text: str
+    familiar: bool | None = True
+
+
+@dataclass(frozen=True)
 class Sample:
     """A photo of the maker that one tap answers: the address of its bytes and words for who can not see it."""
 
@@ -75,10 +119,35 @@ class Sample:
 
 @dataclass(frozen=True)
 class Opening:
-    """The sample that stands answered when the page opens."""
+    """The sample that stands as the page opens, and its answer; None: the page asks for it by itself."""
 
     sample: Sample
-    answer: Labelled
+    answer: Labelled | Pictured | Written | None
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One word of a choice, with the address of its small picture, or ""."""
+
+    word: str
+    picture: str = ""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input as the page asks for it: the template inputs/{kind}.html and the module js/inputs/{kind}.js.
+
+    `start` stands as the page opens. `low`, `high`, `step` are a number's, `chips` a choice's, `most` a text's."""
+
+    kind: str
+    name: str = "input"
+    label: str = ""
+    start: float | str | None = None
+    low: float = 0.0
+    high: float = 1.0
+    step: float | None = None
+    most: int = 200
+    chips: tuple[Chip, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,7 +161,10 @@ class PhotoLimits:
 
 @dataclass(frozen=True)
 class AppCard:
-    """An app on the shelf: name (its path), title, one line, a picture's address or "", open or not."""
+    """An app on the shelf: name (its path), title, one line, open or not, and what it does in a picture: `photo` with
+    the `answer` to it, one made of the other where the answer is a picture; an answer alone where nothing is given.
+
+    `played`: how often visitors played with it; `learned`: words of visitors that it learned from in the last week."""
 
     name: str
     title: str
@@ -100,6 +172,10 @@ class AppCard:
     photo: str = ""
     accuracy: Accuracy | None = None
     open: bool = True
+    answer: Labelled | Pictured | Written | None = None
+    release: int | None = None
+    played: int = 0
+    learned: int = 0
 
 
 # ---- the visitor's pages -------------------------------------------------------------------------------------------
@@ -107,7 +183,10 @@ class AppCard:
 
 @dataclass(frozen=True)
 class Play:
-    """`/` with one app, else `/{app}`: a photo, its answer, the visitor's word."""
+    """`/` with one app, else `/{app}`: what the visitor gives, its answer, the visitor's word.
+
+    Where nothing is given but a seed, `seed`, `picture` and `prediction` are the picture that the page opens with, and
+    `pool` says how many the pool made and how many of them it shows."""
 
     template: ClassVar[str] = "play.html"
     shell: Shell
@@ -122,7 +201,35 @@ class Play:
     accuracy: Accuracy | None = None
     standing: bool = False
     limits: PhotoLimits = field(default_factory=PhotoLimits)
+    inputs: tuple[Input, ...] = (Input("image"),)
     output_kind: str = "labels"  # the template answers/{output_kind}.html and the module js/answers/{output_kind}.js
+    fit: str = "keep"  # how a photo lies under the picture made of it: crop, pad or keep
+    size: tuple[int, int] = (1, 1)  # the proportions of a picture that is made
+    seed: int | None = None
+    picture: str = ""
+    prediction: str = ""
+    pool: tuple[int, int] = (0, 0)
+    social: Social | None = None
+
+
+@dataclass(frozen=True)
+class Shared:
+    """`/shared/{token}`: an answer that its visitor shows to others. `words` is an answer that is no picture; `make` is
+    where to make one's own, `picture` and `photo` are addresses or ""."""
+
+    template: ClassVar[str] = "shared.html"
+    shell: Shell
+    token: str
+    title: str
+    make: str
+    at: int
+    words: str = ""
+    description: str = ""
+    picture: str = ""
+    photo: str = ""
+    size: tuple[int, int] = (1, 1)
+    social: Social | None = None
+    kinds: tuple[tuple[str, str], ...] = REPORTS
 
 
 @dataclass(frozen=True)
@@ -132,6 +239,45 @@ class Shelf:
     template: ClassVar[str] = "shelf.html"
     shell: Shell
     apps: tuple[AppCard, ...] = ()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the ship log: what came out at a moment, of which app, and what there is to say of it, or ""."""
+
+    at: int
+    app: str
+    title: str
+    release: int
+    kind: str = "release"  # opened | release | back
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Month:
+    """A month of the ship log: its name, its lines (newest first), and how many releases and new apps they are."""
+
+    name: str
+    entries: tuple[Entry, ...]
+    releases: int = 0
+    opened: int = 0
+
+
+@dataclass(frozen=True)
+class Log:
+    """`/log`: the maker's ship log, newest month first."""
+
+    template: ClassVar[str] = "log.html"
+    shell: Shell
+    months: tuple[Month, ...] = ()
+
+
+@dataclass(frozen=True)
+class Offline:
+    """`/offline`: what an installed site shows without a connection."""
+
+    template: ClassVar[str] = "offline.html"
+    shell: Shell
 
 
 @dataclass(frozen=True)
@@ -153,10 +299,12 @@ class MineLine:
     at: int
     app_title: str
     label: str
-    confidence: float
+    confidence: float | None
     word: str = ""
     kept: bool = False
     photo: str = ""
+    shared: str = ""  # the path of the page that shows it to others
+    hidden: bool = False  # the owner hides that page
 
 
 @dataclass(frozen=True)
@@ -256,4 +404,4 @@ class LogIn:
     then: str = "/owner/"
 
 
-PAGES = (Play, Shelf, Closed, Mine, Trouble, Docs, Claim, LogIn)
+PAGES = (Play, Shared, Shelf, Log, Offline, Closed, Mine, Trouble, Docs, Claim, LogIn)

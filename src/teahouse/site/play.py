@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request
 from starlette.responses import Response
 
 from teahouse.errors import NotFound
-from teahouse.site import accuracy, keep, media, render, visitors
+from teahouse.site import accuracy, keep, media, origin, pool, render, shelf, visitors
 from teahouse.site.deps import Deps, Live, Shown, deps_of
-from teahouse.site.pages import AppCard, Closed, Labelled, Opening, Play, Sample, Shelf, Shell
+from teahouse.site.pages import Chip, Closed, Input, Opening, Play, Sample, Shell, Social
+from teahouse.spec.fields import Field
 
 SAMPLES = 6
 
@@ -21,9 +23,7 @@ def home(request: Request) -> Response:
     shown = list(deps.serving.apps.values())
     if len(shown) == 1:
         return play(request, deps, shown[0])
-    title = deps.settings.site.title or "Teahouse"
-    cards = tuple(card(deps, one) for one in shown)
-    return show(request, Shelf(shell=Shell(title=title, many=True), apps=cards))
+    return shelf.page(request, deps)
 
 
 def app_page(request: Request) -> Response:
@@ -40,22 +40,10 @@ def show(request: Request, page: Any, status: int = 200) -> Response:
     return render.render(page, request.state.nonce, status)
 
 
-def card(deps: Deps, shown: Shown) -> AppCard:
-    """An app on the shelf."""
-    live = shown.champion
-    return AppCard(
-        name=shown.name,
-        title=shown.title,
-        description=str(shown.declaration.get("description") or ""),
-        photo=media.example_address(deps, live, 0) if live else "",
-        accuracy=accuracy.of_page(accuracy.of(deps, live)) if live else None,
-        open=live is not None and live.ready,
-    )
-
-
 def play(request: Request, deps: Deps, shown: Shown) -> Response:
     """The play page, or the honest page of an app that is not open."""
-    shell = Shell(title=deps.settings.site.title or "Teahouse", many=len(deps.serving.apps) > 1)
+    framed = bool(getattr(request.state, "framed", False))
+    shell = Shell(title=deps.settings.site.title or "Teahouse", many=len(deps.serving.apps) > 1, framed=framed)
     live = shown.champion
     if live is None:
         return show(request, Closed(shell=shell, title=shown.title))
@@ -70,6 +58,8 @@ def play(request: Request, deps: Deps, shown: Shown) -> Response:
         response.headers["Retry-After"] = "5"
         return response
     visitor = visitors.cookie_visitor(request)
+    first = live.manifest.examples[0] if live.manifest.examples else {}
+    made = first.get("expected") or {}
     page = Play(
         shell=shell,
         name=shown.name,
@@ -81,10 +71,25 @@ def play(request: Request, deps: Deps, shown: Shown) -> Response:
         samples=samples(deps, live),
         opening=opening(deps, live),
         accuracy=accuracy.of_page(accuracy.of(deps, live)),
-        standing=visitor is not None and keep.standing(deps, visitor) is not None,
+        standing=visitor is not None and not framed and keep.standing(deps, visitor) is not None,
+        inputs=tuple(asked(deps, live, one, first.get("inputs", {})) for one in live.fields.values()),
         output_kind=live.output.kind,
+        fit=next((one.fit for one in live.fields.values() if one.kind == "image"), "keep"),
+        size=(made.get("width", 1), made.get("height", 1)),
+        social=social(request, deps, shown, live),
+        **pool.shown_on(request, deps, live),
     )
     return show(request, page)
+
+
+def social(request: Request, deps: Deps, shown: Shown, live: Live) -> Social:
+    """How the page is told of elsewhere; with a seed in its address, how that picture is."""
+    here = f"{origin.address_of(request.scope, request.headers, deps.settings)}/{shown.name}"
+    piece = getattr(request.state, "piece", None)
+    if piece is not None and "seed" in request.path_params:
+        here = f"{here}/seeds/{piece.seed}"
+        return Social(shown.title, f"Number {piece.seed}.", here, f"{here}/card.png")
+    return Social(shown.title, live.manifest.description, here, f"{here}/card.png")
 
 
 def words(live: Live) -> list[str]:
@@ -99,16 +104,27 @@ def samples(deps: Deps, live: Live) -> tuple[Sample, ...]:
     return tuple(Sample(photo=address, alt=f"Sample photo {at + 1}") for at, address in enumerate(addresses) if address)
 
 
+def asked(deps: Deps, live: Live, one: Field, given: Mapping[str, Any]) -> Input:
+    """An input as the page asks for it. It stands where the example stands that the page opens with, else at its
+    start."""
+    declared = one.json()
+    start = declared.get("start")
+    if not one.binary and "image" in [other.kind for other in live.fields.values()]:
+        start = given.get(one.name, start)
+    if one.kind == "number":
+        middle = (declared["low"] + declared["high"]) / 2
+        bounds = {"low": declared["low"], "high": declared["high"], "step": declared["step"]}
+        return Input(one.kind, one.name, one.label, middle if start is None else start, **bounds)
+    if one.kind == "choice":
+        chips = tuple(Chip(word, media.chip_address(deps, live, one, word)) for word in declared["words"])
+        return Input(one.kind, one.name, one.label, start, chips=chips)
+    return Input(one.kind, one.name, one.label, start, most=declared.get("most", 200))
+
+
 def opening(deps: Deps, live: Live) -> Opening | None:
     """The first example, answered as the page opens: its worker gave this answer before it took traffic."""
-    if not live.manifest.examples:
-        return None
-    expected = live.manifest.examples[0].get("expected")
     photo = media.example_address(deps, live, 0)
-    if not photo or not isinstance(expected, dict) or not expected.get("scores"):
+    if not photo:
         return None
-    scores = {str(label): float(score) for label, score in expected["scores"].items()}
-    return Opening(
-        sample=Sample(photo=photo, alt="Sample photo 1"),
-        answer=Labelled(label=expected["label"], scores=scores, confidence=max(scores.values())),
-    )
+    sample = Sample(photo=photo, alt="Sample photo 1")
+    return Opening(sample, shelf.answered(deps, live))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import functools
 import sys
 import time
@@ -21,9 +20,10 @@ from teahouse import ids, telemetry
 from teahouse.engine.port import Answer
 from teahouse.errors import Conflict, DiskFull, InputError, NotReady, QueueFull, TeahouseError
 from teahouse.feedback import collect
-from teahouse.site import given, keep, refusals, security, visitors
+from teahouse.site import given, keep, pictures, refusals, security, visitors
 from teahouse.site.deps import Deps, Live, Shown, deps_of
 from teahouse.site.visitors import Visitor
+from teahouse.spec.fields import Picture
 from teahouse.store import inputs, predictions, rows, tables, tallies
 
 log = telemetry.log("site")
@@ -49,13 +49,22 @@ class Asked:
     network: bytes
     key: str | None = None
     standing: Any = None
+    shadow_of: bytes | None = None
     began: float = field(default_factory=time.monotonic)
+
+
+Outcome = tuple[Any, Answer, bool]
+"""The answer's row, the engine's answer, and whether what was given is kept."""
 
 
 async def create(request: Request) -> Response:
     """POST /api/apps/{app}/predictions: 201 with the answer, or a stream of events that ends with it."""
     deps = deps_of(request)
-    asked = await read(request, deps)
+    return await respond(request, deps, await read(request, deps))
+
+
+async def respond(request: Request, deps: Deps, asked: Asked) -> Response:
+    """The answer as it was asked for: JSON, a stream of events, or the picture itself."""
     if "text/event-stream" in request.headers.get("accept", ""):
         work = asyncio.create_task(answer(deps, asked))
         await asyncio.wait({work}, timeout=SOON_S)
@@ -63,10 +72,25 @@ async def create(request: Request) -> Response:
             work.result()  # what fails at once is a plain refusal, with its status
         response: Response = StreamingResponse(events(deps, asked, work), media_type="text/event-stream")
     else:
-        response = json_response(await answer(deps, asked), 201)
+        row, told, kept = await answer(deps, asked)
+        response = answered(request, body(deps, asked, row, told, kept), pictures.of(told))
     if asked.visitor.page:  # also the one that is there: its half year begins anew
         visitors.set_cookie(request, response, asked.visitor.id)
     return response
+
+
+def answered(request: Request, body: dict[str, Any], picture: Picture | None) -> Response:
+    """201 with the body, or with the picture alone where that is asked for."""
+    if picture is not None and pictures.wants_bytes(request.headers.get("accept", "")):
+        return pictures.as_bytes(body, picture)
+    return json_response(with_picture(body, picture), 201)
+
+
+def with_picture(body: dict[str, Any], picture: Picture | None) -> dict[str, Any]:
+    """The body with its picture in it."""
+    if picture is None:
+        return body
+    return {**body, "output": {"picture": pictures.data_url(picture), **body["output"]}}
 
 
 def json_response(body: Any, status: int) -> Response:
@@ -123,8 +147,8 @@ def idempotency_key(request: Request) -> str | None:
     return key
 
 
-async def answer(deps: Deps, asked: Asked) -> dict[str, Any]:
-    """The body of the answer, after it is on disk. A photo under a standing yes is cleaned meanwhile."""
+async def answer(deps: Deps, asked: Asked) -> Outcome:
+    """The answer, after it is on disk. A photo under a standing yes is cleaned meanwhile."""
     until = asked.began + asked.shown.deadline_s
     cleaning = asyncio.create_task(keep.clean_or_none(deps, asked.live.fields, asked.parts)) if asked.standing else None
     try:
@@ -140,7 +164,7 @@ async def answer(deps: Deps, asked: Asked) -> dict[str, Any]:
     row, kept = await written(deps, asked, told, ms, cleaned)
     log.info("answered", app=asked.shown.name, release=row.release[:12], id=ids.text(row.id), arm=row.arm,
              ms=round(ms, 1), batch=told.batch, kept=kept)  # fmt: skip
-    return body(deps, asked, row, told, kept)
+    return row, told, kept
 
 
 async def written(
@@ -176,7 +200,9 @@ def write(
         "network": asked.network,
         "key": asked.key,
         "given": asked.given,
-        "output": kept_output(told),
+        "shadow_of": asked.shadow_of,
+        "seed": pictures.seed_of(asked.live.fields, asked.parts),
+        "output": pictures.kept_output(deps, told),
         "held": asked.held,
         "cached": False,
         "ms": ms,
@@ -208,25 +234,16 @@ async def failed(deps: Deps, asked: Asked, error: TeahouseError) -> None:
     log.warning("not-answered", app=asked.shown.name, release=asked.live.release[:12], code=error.code, what=error.what)
 
 
-def kept_output(told: Answer) -> Any:
-    """What the row keeps of an output: a picture's type alone, for what a model made of a photo is the visitor's."""
-    if told.parts and isinstance(told.output, dict) and "picture" in told.output:
-        return {"picture": told.output.get("media_type")}
-    return told.output
-
-
-def shown_output(told: Answer) -> Any:
-    """What the visitor gets of an output: a picture as a data URL."""
-    if told.parts and isinstance(told.output, dict) and "picture" in told.output:
-        picture = told.parts[int(told.output["picture"])]
-        return {"picture": f"data:{picture.media_type};base64,{base64.b64encode(picture.data).decode()}"}
-    return told.output
-
-
 def body(deps: Deps, asked: Asked, row: Any, told: Answer, kept: bool) -> dict[str, Any]:
-    """The answer as the API gives it; of a repeated request the first answer."""
-    again = row.id != asked.id
-    output = row.output if again and not told.parts else shown_output(told)
+    """The answer as the API gives it, a picture without its bytes; of a repeated request the first answer."""
+    again, picture = row.id != asked.id, pictures.of(told)
+    if picture is not None:
+        if row.release != asked.live.release:
+            raise Conflict("This key made a picture that is not kept.", do_next="Take a new key.")
+        output = pictures.told(picture)
+    else:
+        output = row.output if again else told.output
+    values = {name: asked.parts[name] for name, one in asked.live.fields.items() if not one.binary}
     return {
         "id": ids.text(row.id),
         "receipt": visitors.receipt(deps, row.id),
@@ -236,8 +253,10 @@ def body(deps: Deps, asked: Asked, row: Any, told: Answer, kept: bool) -> dict[s
         "confidence": confidence(output),
         "familiar": told.familiar,
         "latency_ms": round(row.ms, 2),
-        "feedback": feedback_choices(asked.live),
+        "feedback": feedback_choices(asked.live, asked.shown),
         "kept": kept,
+        **({"inputs": values} if values else {}),
+        **({"seed": row.seed} if row.seed is not None else {}),
     }
 
 
@@ -247,9 +266,9 @@ def confidence(output: Any) -> float | None:
     return max(scores.values()) if scores else None
 
 
-def feedback_choices(live: Live) -> list[dict[str, Any]]:
+def feedback_choices(live: Live, shown: Shown | None = None) -> list[dict[str, Any]]:
     """What may be said of an answer of this release: kinds, with the values of each."""
-    choices: list[dict[str, Any]] = []
+    choices = pictures.choices(live, shown)
     if "agree" in live.output.feedback:
         choices.append({"kind": "agree", "values": [True]})
     if "correct" in live.output.feedback:
@@ -258,7 +277,7 @@ def feedback_choices(live: Live) -> list[dict[str, Any]]:
     return choices
 
 
-async def events(deps: Deps, asked: Asked, work: asyncio.Task[dict[str, Any]]) -> AsyncIterator[bytes]:
+async def events(deps: Deps, asked: Asked, work: asyncio.Task[Outcome]) -> AsyncIterator[bytes]:
     """The place in the queue while it lasts, then the answer or the error. Who is let in before tells no one's place
     upwards."""
     place, wait = sys.maxsize, float("inf")
@@ -269,7 +288,8 @@ async def events(deps: Deps, asked: Asked, work: asyncio.Task[dict[str, Any]]) -
                 place, wait = min(place, stands[0]), min(wait, stands[1])
                 yield event("queued", {"place": place, "wait_s": round(wait, 1)})
             await asyncio.wait({work}, timeout=BEAT_S)
-        yield event("answer", work.result())
+        row, told, kept = work.result()
+        yield event("answer", with_picture(body(deps, asked, row, told, kept), pictures.of(told)))
     except TeahouseError as error:
         yield event("error", {"error": error.as_dict()})
     except Exception as error:  # edge: the stream has begun, so the error goes into it

@@ -10,6 +10,8 @@ import dataclasses
 import hashlib
 import json
 import mimetypes
+import posixpath
+import re
 from datetime import UTC, datetime
 from functools import cache
 from math import ceil
@@ -25,6 +27,8 @@ from . import drawing, pages
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
+COMMENT_LINES = re.compile(rb"^[ \t]*(?://[^\n]*|/\*\*.*?\*/[ \t]*)$", re.M | re.S)
+COMMENTS = re.compile(rb"/\*.*?\*/", re.S)
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
 
@@ -51,17 +55,21 @@ def environment() -> jinja2.Environment:
     )
     env.globals.update(
         static=static,
+        has=has,
+        sheet=sheet,
+        scripts=scripts,
         sureness=pages.sureness,
         SURENESS=json.dumps(pages.SURENESS),
         PURPOSE=pages.PURPOSE,
+        PURPOSE_OF_WORDS=pages.PURPOSE_OF_WORDS,
         sparkline=drawing.sparkline,
         chart=drawing.chart,
         interval=drawing.interval,
         floor_of=drawing.floor_of,
         ring=drawing.ring,
     )
-    env.filters.update(when=when, percent=percent, in_words=in_words, spoken=spoken, took=took, count=count)
-    env.filters.update(sentence=sentence, coded=coded)
+    env.filters.update(when=when, day=day, percent=percent, in_words=in_words, spoken=spoken, took=took, count=count)
+    env.filters.update(sentence=sentence, coded=coded, number=number)
     return env
 
 
@@ -75,6 +83,12 @@ def when(ms: int) -> Markup:
     return Markup('<time datetime="{}" data-when="{}">{}</time>').format(
         moment.isoformat(timespec="seconds"), ms, shown
     )
+
+
+def day(ms: int) -> Markup:
+    """The day of the month of a moment as <time>; UTC."""
+    moment = datetime.fromtimestamp(ms / 1000, UTC)
+    return Markup('<time datetime="{}">{}</time>').format(f"{moment:%Y-%m-%d}", moment.day)
 
 
 def percent(share: float) -> str:
@@ -118,6 +132,11 @@ def coded(words: str) -> Markup:
     return Markup("").join(shown)
 
 
+def number(value: float) -> str:
+    """A number as it is written: 0.5, 12, never 12.0 and never 1e-05."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")
+
+
 def took(seconds: float | None) -> str:
     """Seconds as "41 s" or "2 min 5 s"; "" for None."""
     if seconds is None:
@@ -146,11 +165,23 @@ class Stand:
 def stand() -> Stand:
     """Read once; the folder is part of the package and does not change while the site stands."""
     names = sorted(p.relative_to(STATIC).as_posix() for p in STATIC.rglob("*") if p.is_file())
-    files = {name: (STATIC / name).read_bytes() for name in names}
+    files = {name: lean(name, (STATIC / name).read_bytes()) for name in names}
     digest = hashlib.sha256()
     for name, data in files.items():
         digest.update(f"{name}\0{len(data)}\0".encode() + data)
     return Stand(digest.hexdigest()[:12], files)
+
+
+def lean(name: str, data: bytes) -> bytes:
+    """Scripts and style sheets as they are sent: a script without comments that fill whole lines and without
+    indentation, each line with its number; a sheet without comments and needless space."""
+    if name.endswith(".js"):
+        data = COMMENT_LINES.sub(lambda found: b"\n" * found[0].count(b"\n"), data)
+        return re.sub(rb"^[ \t]+", b"", data, flags=re.M)
+    if name.endswith(".css"):
+        data = re.sub(rb"\s*([{};,])\s*|(:)\s+", rb"\1\2", COMMENTS.sub(b"", data).strip())
+        return data.replace(b";}", b"}")
+    return data
 
 
 def static(path: str) -> str:
@@ -161,9 +192,50 @@ def static(path: str) -> str:
     return f"/static/{all_files.hash}/{path}"
 
 
+def sheet(*names: str) -> str:
+    """The address of several style sheets in one, of those that there are: one request in place of many."""
+    there = [name for name in names if has(f"css/{name}.css")]
+    return f"/static/{stand().hash}/css/{'+'.join(there)}.css"
+
+
+def joined(path: str) -> bytes | None:
+    """The style sheets that an address names with "+" between them, one after the other; None unless all are there."""
+    folder, _, names = path.rpartition("/")
+    parts = [stand().files.get(f"{folder}/{name.removesuffix('.css')}.css") for name in names.split("+")]
+    return b"".join(part for part in parts if part) if folder == "css" and all(parts) else None
+
+
+def has(path: str) -> bool:
+    """Whether there is such a static file."""
+    return path in stand().files
+
+
+def scripts(*names: str) -> list[str]:
+    """The modules that a page is usable with, so that the browser asks for all of them at once: those that are named
+    ("" for none) and what they import."""
+    found: dict[str, None] = {}
+
+    def add(path: str) -> None:
+        if path not in found:
+            found[path] = None
+            for other in imports(path):
+                add(other)
+
+    for name in filter(None, names):
+        add(f"js/{name}.js")
+    return list(found)
+
+
+@cache
+def imports(path: str) -> list[str]:
+    """The modules that a module imports at once; what it imports on demand is not among them."""
+    names = re.findall(r'^import [^"]*"(\.[^"]+)"', stand().files[path].decode(), re.M)
+    return [posixpath.normpath(posixpath.join(posixpath.dirname(path), name)) for name in names]
+
+
 def static_file(hash: str, path: str) -> Response:
     """The file, kept by browsers for ever; one of an older hash is answered with today's, unkept; 404 for others."""
-    data = stand().files.get(path)
+    data = stand().files.get(path) or joined(path)
     if data is None:
         return Response(status_code=404)
     kind = "text/javascript" if path.endswith(".js") else mimetypes.guess_type(path)[0] or "application/octet-stream"

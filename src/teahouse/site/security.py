@@ -31,7 +31,7 @@ BODY = 1_000_000
 PHOTO_BODY = 10_000_000 + 256_000  # the photo itself, and the frame that multipart puts around it
 UNCOUNTED, UNCOUNTED_BELOW = frozenset({"/healthz", "/readyz", "/metrics"}), ("/static/", "/media/")
 BODIES = 200_000_000  # bytes of bodies in memory at once, in this process
-ANY_ORIGIN_HEADERS = "Content-Type, Accept, Idempotency-Key, X-Consent, X-Receipt"
+ANY_ORIGIN_HEADERS = "Content-Type, Accept, Idempotency-Key, X-Consent, X-Receipt, X-Beside, X-Other-Receipt"
 
 POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; style-src 'self' 'nonce-{nonce}'; "
@@ -48,6 +48,9 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Cache-Control": "no-store",
 }
+# What differs where `request.state.framed` says that any page may hold this one in a frame.
+FRAMED = {"X-Frame-Options": "", "Cross-Origin-Resource-Policy": "cross-origin"}
+ANYWHERE = ("frame-ancestors 'none'", "frame-ancestors *")
 
 
 class Guard:
@@ -115,14 +118,17 @@ class Guard:
 
         def on(message: Message) -> None:
             out = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
-                out.setdefault(name, value)
-            out.setdefault("Content-Security-Policy", POLICY.format(nonce=nonce))
+            framed = bool(scope["state"].get("framed"))
+            for name, value in (HEADERS | FRAMED if framed else HEADERS).items():
+                if value:
+                    out.setdefault(name, value)
+            policy = POLICY.format(nonce=nonce)
+            out.setdefault("Content-Security-Policy", policy.replace(*ANYWHERE) if framed else policy)
             if origin.is_https(scope, headers, self.deps.settings):
                 out.setdefault("Strict-Transport-Security", "max-age=63072000")
             if scope["method"] in open_to and "set-cookie" not in out:
                 out.setdefault("Access-Control-Allow-Origin", "*")
-                out.setdefault("Access-Control-Expose-Headers", "Retry-After")
+                out.setdefault("Access-Control-Expose-Headers", "Retry-After, X-Prediction, X-Receipt, X-Seed")
 
         return on
 
@@ -196,7 +202,9 @@ def too_large(limit: int) -> TooLarge:
 
 
 def body_limit(scope: Scope) -> int:
-    """Bytes that a body to this path may have."""
+    """Bytes that a body to this path may have; who shares sends a photo and what was made of it."""
+    if scope["path"].endswith("/share"):
+        return 2 * PHOTO_BODY
     return PHOTO_BODY if scope["path"].endswith(("/predictions", "/input")) else BODY
 
 

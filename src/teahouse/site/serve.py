@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from teahouse import child, settings, telemetry
 from teahouse.engine.front import LocalEngine
 from teahouse.errors import TeahouseError
+from teahouse.site import pool
 from teahouse.site.assembly import create_app
 from teahouse.site.deps import Deps, make_deps
 from teahouse.site.protocol import PatientProtocol
@@ -86,6 +87,7 @@ async def serve(listener: socket.socket, notify_fd: int, project: Path | None) -
             server = uvicorn.Server(config(app))
             beside = [
                 asyncio.create_task(announce(server, reconciler, notify_fd)),
+                asyncio.create_task(pool.Filler(deps).run()),
                 asyncio.create_task(watch(server, house, notify_fd, app.state.closing)),
             ]
             await server.serve(sockets=[listener])

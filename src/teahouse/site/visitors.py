@@ -110,13 +110,13 @@ def receipt(deps: Deps, prediction: bytes) -> str:
     return sealed(deps.signers.receipt, prediction)
 
 
-def may_open(request: Request, prediction: bytes, visitor: bytes | None) -> bool:
-    """True for the receipt of this prediction, or for the cookie of its visitor.
+def may_open(request: Request, prediction: bytes, visitor: bytes | None, header: str = "x-receipt") -> bool:
+    """True for the receipt of this prediction (in this header), or for the cookie of its visitor.
 
     A request that changes something shows its cookie only where one of our own pages sent it.
     """
     deps = deps_of(request)
-    given = opened(deps.signers.receipt, request.headers.get("x-receipt", ""))
+    given = opened(deps.signers.receipt, request.headers.get(header, ""))
     if given is not None and secrets.compare_digest(given, prediction):
         return True
     if request.method != "GET" and not origin.same_origin(request.scope, request.headers, deps.settings):

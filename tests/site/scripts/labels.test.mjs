@@ -4,15 +4,26 @@ import { chips, percent, spoken, sure } from "../js/answers/labels.js";
 
 const scores = { bee: 0.6, wasp: 0.2, ant: 0.1, moth: 0.05, fly: 0.03, beetle: 0.015, spider: 0.005 };
 
-test("two labels are two taps, yes first", () => {
-  const said = chips({ output: { label: "green", scores: { green: 0.9, oolong: 0.1 } } }, { labels: ["green", "oolong"] });
-  assert.deepEqual(said, { first: [{ words: "Yes", kind: "agree", value: true }, { words: "It was oolong", kind: "correct", value: "oolong" }], more: [] });
+const said = (chips) => chips.filter((chip) => chip.said).map((chip) => chip.said.value);
+
+test("two labels are two taps, yes first", async () => {
+  const answer = { receipt: "r", output: { label: "green", scores: { green: 0.9, oolong: 0.1 } } };
+  assert.deepEqual(await chips(answer, { labels: ["green", "oolong"] }), [
+    { words: "Yes", said: { kind: "agree", value: true } },
+    { words: "It was oolong", said: { kind: "correct", value: "oolong" } },
+  ]);
 });
 
-test("of many labels the likeliest are chips and the rest a list; none is lost", () => {
-  const said = chips({ output: { label: "bee", scores } }, { labels: Object.keys(scores) });
-  assert.deepEqual(said.first.map((c) => c.value), [true, "wasp", "ant", "moth", "fly", "beetle"]);
-  assert.deepEqual(said.more.map((c) => c.value), ["spider"]);
+test("of many labels the likeliest are chips and the rest a list", async () => {
+  const all = await chips({ receipt: "r", output: { label: "bee", scores } }, { labels: Object.keys(scores) });
+  assert.deepEqual(said(all), [true, "wasp", "ant", "moth", "fly", "beetle"]);
+  assert.equal(typeof all.at(-1), "function");
+  const six = await chips({ receipt: "r", output: { label: "bee", scores } }, { labels: Object.keys(scores).slice(0, 5) });
+  assert.deepEqual(said(six), [true, "wasp", "ant", "moth", "fly"]);
+});
+
+test("of an answer without a receipt nothing can be said", async () => {
+  assert.equal(await chips({ output: { label: "bee", scores } }, { labels: Object.keys(scores) }), null);
 });
 
 test("confidence in words and figures is never rounded to certainty", () => {

@@ -13,14 +13,19 @@ export class Refusal extends Error {
 const OFFLINE = { code: "offline", what: "I can not reach the house.", do_next: "Look to your connection, then try again." };
 const TOO_LONG = { code: "too-long", what: "No answer came.", do_next: "The house may be busy. Try again in a moment." };
 
-/** The JSON of the answer, or null where it has none; throws Refusal. `on(event, data)` hears a stream's steps. */
-export async function call(path, { method = "GET", body, headers = {}, on, patience = 60000 } = {}) {
-  const plain = body !== undefined && !(body instanceof Blob);
+/** In a frame of another site's page nobody has a cookie, so that all browsers do the same: receipts open what is one's own. */
+export const framed = globalThis.document?.body.hasAttribute("data-framed") ?? false;
+const credentials = framed ? "omit" : "same-origin";
+
+/** The JSON of the answer, or null where it has none; throws Refusal. `body` is a file, a form, or what becomes JSON.
+ * `on(event, data)` hears a stream's steps; `stop` is an AbortController of the caller's. */
+export async function call(path, { method = "GET", body, headers = {}, on, patience = 60000, stop = new AbortController() } = {}) {
+  const file = body instanceof Blob, plain = body !== undefined && !file && !(body instanceof FormData);
   const all = { Accept: on ? "text/event-stream, application/json;q=0.9" : "application/json", ...headers };
-  if (plain) all["Content-Type"] = "application/json";
-  let response;
+  if (plain || file) all["Content-Type"] ??= plain ? "application/json" : body.type || "image/jpeg";
+  const late = setTimeout(() => stop.abort(new DOMException("", "TimeoutError")), patience);
   try {
-    response = await fetch(path, { method, headers: all, body: plain ? JSON.stringify(body) : body, signal: AbortSignal.timeout(patience) });
+    const response = await fetch(path, { method, headers: all, body: plain ? JSON.stringify(body) : body, signal: stop.signal, credentials });
     if (!response.ok) throw new Refusal(await errorOf(response));
     if (response.headers.get("Content-Type")?.startsWith("text/event-stream")) return await listen(response.body, on);
     if (response.status === 204) return null;
@@ -28,6 +33,8 @@ export async function call(path, { method = "GET", body, headers = {}, on, patie
   } catch (error) {
     if (error instanceof Refusal) throw error;
     throw new Refusal(error.name === "TimeoutError" ? TOO_LONG : OFFLINE);
+  } finally {
+    clearTimeout(late);
   }
 }
 

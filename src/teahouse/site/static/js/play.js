@@ -1,127 +1,176 @@
-// The play page: a photo goes in, its answer comes out, in place.
+// The play page: what the visitor gives goes in, its answer comes out, in place.
 
 import { call, freshKey } from "./api.js";
-import { open } from "./intake.js";
-import { ready } from "./photo.js";
+import { visit } from "./visit.js";
 import { panel, standing } from "./word.js";
 
 const root = document.getElementById("play");
-const { app, kind, side, bytes } = root.dataset;
-const about = { labels: JSON.parse(root.dataset.labels), sureness: JSON.parse(root.dataset.sureness) };
+const { app, view, now, seed, prediction } = root.dataset;
+const about = { app, labels: JSON.parse(root.dataset.labels), sureness: JSON.parse(root.dataset.sureness) };
 const find = (name) => root.querySelector(`[data-${name}]`);
-const drawn = import(`./answers/${kind}.js`).catch(() => import("./answers/plain.js")); // not awaited here: a tap counts before it is there
+const shown = import(`./answers/${view}.js`); // not awaited here: a tap counts before it is there
+const inputs = {}; // by name: ready() and value(), and what else a kind has: own(), heard(answer)
+const CALM = { offline: "offline", "queue-full": "full" }; // refusals that pass by themselves
+const PATIENT_S = [3, 6, 12, 24, 48];
+const photos = () => Object.values(inputs).filter((input) => input.photo);
 
-const play = { answer: null, blob: null, sample: true, standing: Boolean(root.dataset.standing), turn: 0 };
+/** `given`: what may be kept of the visitor's own, as it was sent; `photo`: the picture file that was sent. */
+const play = { answer: null, given: null, photo: null, sample: false, standing: Boolean(root.dataset.standing), turn: 0 };
 const word = panel(play, find("word"));
 const state = (name) => (find("answer").dataset.state = name);
+let stop = new AbortController(), later, tries = 0, pair, stands = /told|strange/.test(find("answer").dataset.state);
 
-function show(address, words) {
-  find("bare").hidden = true;
-  for (const name of ["wash", "photo"]) {
-    find(name).hidden = false;
-    find(name).src = address;
-  }
-  find("photo").alt = words;
+function wait(fresh) {
+  state(fresh ? "waiting" : "again");
+  find("trouble").hidden = true;
+  if (find("steam")) find("steam").hidden = false;
+  if (!fresh) return;
+  find("waiting").hidden = false;
+  find("waiting").textContent = "Looking …";
+  word.close();
 }
 
-function wait(words) {
-  state("waiting");
-  find("trouble").hidden = true;
-  find("waiting").hidden = false;
-  find("waiting").textContent = words;
-  find("steam").hidden = false;
-  word.close();
+function still() {
+  if (find("steam")) find("steam").hidden = true;
+  find("waiting").hidden = true;
 }
 
 function place(event, { place, wait_s }) {
   if (event !== "queued" || !place) return;
   const seconds = Math.max(1, Math.round(wait_s ?? 1));
+  find("waiting").hidden = false;
   find("waiting").textContent = place === 1 ? "You are next …" : `${place - 1} before you; about ${seconds} s …`;
 }
 
-function tell(answer, view) {
-  play.answer = answer;
-  find("steam").hidden = true;
-  find("waiting").hidden = true;
-  view.draw(find("answer"), answer, about);
-  state(answer.familiar === false ? "strange" : "told");
-  word.open(answer.receipt ? view.chips(answer, about) : { first: [], more: [] });
-}
-
-function refuse(error, again) {
-  state("trouble");
-  find("steam").hidden = true;
-  find("waiting").hidden = true;
-  find("what").textContent = error.what ?? "That did not work.";
-  find("next").textContent = error.do_next ?? "";
+function refuse(error, how) {
+  const calm = CALM[error.code] ?? (navigator.onLine ? undefined : "offline");
+  state(calm ?? "trouble");
+  still();
+  const seconds = calm === "full" ? Math.max(error.retry_after ?? 5, PATIENT_S[tries]) : PATIENT_S[tries];
+  find("what").textContent = calm === "offline" ? "You are offline." : (error.what ?? "That did not work.");
+  find("next").textContent = !calm || !seconds ? (error.do_next ?? "")
+    : calm === "full" ? `I ask again by myself in ${seconds} s.` : "What you gave stays here. I try again by myself once you are back.";
   find("trouble").hidden = false;
   find("retry").hidden = Boolean(error.final);
-  find("retry").textContent = error.old ? "Reload the page" : "Try again";
-  find("another").hidden = !error.final;
-  find("retry").onclick = () => (error.old ? location.reload() : (find("answer").focus(), again()));
+  find("retry").textContent = error.old ? "Reload the page" : calm ? "Try now" : "Try again";
+  find("another").hidden = !error.final || !photos().length;
+  find("retry").onclick = () => (error.old ? location.reload() : (find("answer").focus(), ask(how)));
+  if (!calm || !seconds) return;
+  tries += 1;
+  later = setTimeout(() => send(how), seconds * 1000);
+  if (calm === "offline") addEventListener("online", () => ask(how), { once: true, signal: stop.signal });
 }
 
-/** A photo of the house. Its address is good for some hours only: a page that stood open longer has to be loaded anew. */
-async function sample(address) {
-  const response = await fetch(address);
-  const old = response.status === 404;
-  if (old) throw { what: "This photo is not here any more.", do_next: "The page stood open for long. Reload it, then tap again.", old };
-  if (!response.ok) throw { what: "The house could not show this photo.", do_next: "Try again in a moment." };
-  return response.blob();
+/** What the inputs hold, as it is sent: a file alone as itself, a file among others as a form, the rest as JSON. */
+async function pack() {
+  const parts = await Promise.all(Object.entries(inputs).map(async ([name, input]) => [name, await input.value()]));
+  const given = parts.filter(([, value]) => value !== undefined);
+  play.photo = given.find(([, value]) => value instanceof Blob)?.[1] ?? null;
+  if (!play.photo) return Object.fromEntries(given);
+  if (parts.length === 1) return play.photo;
+  const form = new FormData();
+  for (const [name, value] of given) form.append(name, value);
+  return form;
 }
 
-/** One photo's way: `prepare()` gives the Blob to send. A retry sends under the same key, so nothing counts twice. */
-async function send(prepare, ours, key = freshKey()) {
-  const turn = ++play.turn;
-  const current = () => turn === play.turn;
-  Object.assign(play, { answer: null, blob: null, sample: ours });
-  wait("Looking …");
-  const late = setTimeout(() => current() && (find("waiting").textContent = "Still looking …"), 2500);
+/** One question's way. A retry sends under the same key, so nothing counts twice; the latest question wins. */
+async function send(how) {
+  const turn = ++play.turn, current = () => turn === play.turn;
+  const fresh = how.fresh || !stands;
+  stands = !fresh;
+  how.key ??= freshKey();
+  clearTimeout(later);
+  stop.abort();
+  stop = new AbortController();
+  pair?.close();
+  Object.assign(play, { answer: null, given: null });
+  wait(fresh);
+  const slow = setTimeout(() => current() && fresh && (find("waiting").textContent = "Still looking …"), 2500);
   try {
-    const blob = await prepare();
-    const answer = await call(`/api/apps/${app}/predictions`, {
-      method: "POST",
-      body: blob,
-      headers: { "Content-Type": blob.type || "image/jpeg", "Idempotency-Key": key, ...(ours ? {} : standing(play)) },
-      on: (event, data) => current() && (clearTimeout(late), place(event, data)),
+    await opened;
+    const own = (photos().length ? photos() : Object.values(inputs)).some((input) => input.own());
+    play.sample = photos().length > 0 && !own;
+    const post = async (headers, key) => call(`/api/apps/${app}/predictions`, {
+      method: "POST", body: await pack(), stop,
+      headers: { "Idempotency-Key": key, ...(own ? standing(play) : {}), ...headers },
+      on: (event, data) => current() && (clearTimeout(slow), place(event, data)),
     });
-    const view = await drawn;
+    const answer = how.answer ?? (await post({}, how.key));
     if (!current()) return;
-    play.blob = blob;
-    tell(answer, view);
+    tries = 0;
+    for (const input of Object.values(inputs)) input.heard?.(answer);
+    if (own) play.given = await pack(); // with the seed that was drawn, where there is one
+    await tell(answer, current, how.fresh && post);
   } catch (error) {
-    if (current()) refuse(error, () => send(prepare, ours, key));
+    if (current()) refuse(error, how);
   } finally {
-    clearTimeout(late);
+    clearTimeout(slow);
   }
 }
 
-function press(cup) {
-  for (const other of root.querySelectorAll("[data-sample]")) other.setAttribute("aria-pressed", String(other === cup));
+/** Shows an answer, or now and then two of them to choose from; `post` asks for the other one. */
+async function tell(answer, current, post) {
+  const show = await shown;
+  if (post && due(answer)) {
+    pair ??= await import("./pair.js");
+    const chosen = await pair.offer(answer, post, current);
+    if (!current()) return;
+    answer = chosen.answer;
+    for (const input of Object.values(inputs)) input.heard?.(answer);
+    await draw(answer, show, current);
+    if (chosen.said) return word.thank("chosen");
+  } else {
+    await draw(answer, show, current);
+  }
+  const chips = await show.chips(answer, about);
+  if (current()) word.open(chips);
 }
+
+async function draw(answer, show, current) {
+  await show.draw(root, answer, about, current);
+  if (!current()) return;
+  play.answer = answer;
+  stands = true;
+  still();
+  state(answer.familiar === false ? "strange" : "told");
+}
+
+/** Two to choose from: after two answers, never twice in a row, three times a visit. */
+function due({ feedback = [] }) {
+  const [seen, offered, last] = visit("pairs") ?? [0, 0, 0];
+  const now = feedback.some((f) => f.kind === "choose") && seen - last >= 2 && offered < 3;
+  visit("pairs", [seen + 1, offered + now, now ? seen + 1 : last]);
+  return now;
+}
+
+/** Asks about what now stands in the inputs. `fresh`: it is another thing, not the same one done differently. `after`:
+ * milliseconds to wait for more. `answer`: the house has it ready. */
+function ask(how = {}) {
+  clearTimeout(later);
+  tries = 0;
+  if (how.after) later = setTimeout(() => send(how), how.after);
+  else if (Object.values(inputs).every((input) => input.ready())) send(how);
+  else if (photos().every((input) => input.ready())) {
+    const missing = Object.values(inputs).find((input) => !input.ready());
+    state("empty");
+    find("waiting").hidden = false;
+    find("waiting").textContent = `One thing more: ${missing.words}.`;
+  }
+}
+
+const opened = Promise.all([...root.querySelectorAll("[data-input]")].map(async (place) => {
+  const { open } = await import(`./inputs/${place.dataset.module}.js`);
+  inputs[place.dataset.input] = open(place, { root, ask, app });
+}));
 
 find("another").onclick = () => [...root.querySelectorAll("[data-give]")].at(-1).click();
-
-let address;
-open(root, (file) => {
-  if (address) URL.revokeObjectURL(address);
-  address = URL.createObjectURL(file);
-  press(null);
-  show(address, "Your photo");
-  if (root.getBoundingClientRect().top < -200) root.scrollIntoView();
-  send(() => ready(file, Number(side), Number(bytes)), false);
+document.querySelector("[data-embed]")?.addEventListener("click", async () => (await import("./snippet.js")).open(app));
+find("share")?.addEventListener("click", async ({ currentTarget: from }) => {
+  const { open } = await import("./sharing.js");
+  open(play, { app, from, alone: Object.keys(inputs).length === 1 });
 });
-
-for (const cup of root.querySelectorAll("[data-sample]")) {
-  cup.addEventListener("click", () => {
-    press(cup);
-    show(cup.dataset.sample, cup.firstElementChild.alt);
-    send(() => sample(cup.dataset.sample), true);
-  });
+if (prediction) {
+  play.answer = { id: prediction, seed: Number(seed), feedback: [{ kind: "rate" }, { kind: "choose" }] };
+  due({});
 }
-
-// A photo the browser can not paint (HEIC on most) is still sent or refused in words; its frame stays calm.
-find("photo").addEventListener("error", () => {
-  for (const name of ["wash", "photo"]) find(name).hidden = true;
-  find("bare").hidden = false;
-});
+if (now) opened.then(() => ask({ fresh: true }));

@@ -42,13 +42,13 @@ function show() {
   find("photo").src = item.photo;
   for (const next of queue.slice(1, 4)) new Image().src = next.photo;
   // Who judges a row that will judge releases sees neither the visitor's word nor the release's guess.
-  const guess = item.held ? null : item.guess;
+  const guess = item.held || !item.guess?.label ? null : item.guess;
   find("held").hidden = !item.held;
   find("guess").hidden = find("word").hidden = item.held;
   const share = guess?.scores?.[guess.label];
   find("guess").textContent = guess ? `It said ${guess.label.replaceAll("_", " ")}${share ? `, ${percent(share)}` : ""}` : "";
-  find("word").textContent = item.held ? "" : item.word ? `The visitor said ${item.word.replaceAll("_", " ")}.` : "The visitor said nothing.";
-  for (const button of root.querySelectorAll("[data-choice]")) button.classList.toggle("guessed", button.dataset.choice === guess?.label);
+  find("word").textContent = item.held ? "" : item.word ? `The visitor said ${String(item.word).replaceAll("_", " ")}.` : "The visitor said nothing.";
+  for (const button of root.querySelectorAll("[data-choice]")) button.classList.toggle("guessed", !item.held && button.dataset.choice === (guess?.label ?? item.word));
 }
 
 function decide(decision, label) {
@@ -131,9 +131,12 @@ function retry(error) {
   });
 }
 
+/** Enter: the guess, else what the visitor said. */
 function guessed() {
   const item = queue[0];
-  if (item && !item.held && item.guess) decide("accept", item.guess.label);
+  if (!item || item.held) return;
+  if (item.guess?.label) decide("accept", item.guess.label);
+  else if (item.word) decide("accept", choices.includes(item.word) ? item.word : null);
 }
 
 find("photo").addEventListener("error", () => {
@@ -143,6 +146,7 @@ find("photo").addEventListener("error", () => {
   });
 });
 for (const button of root.querySelectorAll("[data-choice]")) button.addEventListener("click", () => decide("accept", button.dataset.choice));
+find("take")?.addEventListener("click", () => decide("accept"));
 find("aside").addEventListener("click", () => decide("set_aside"));
 find("undo").addEventListener("click", undo);
 addEventListener("keydown", (event) => {

@@ -1,6 +1,6 @@
 // The visitor's word on an answer: one tap to say it, one question about the photo, thanks that say what happens next.
 
-import { call, freshKey } from "./api.js";
+import { call, framed, freshKey } from "./api.js";
 
 const PURPOSES = { "X-Consent": "keep, train" };
 const SETTLES_MS = 600;
@@ -9,12 +9,17 @@ const THANKS = {
   keeping: ["Keeping it …", "It is on its way to the house."],
   kept: ["Thank you. It is kept.", LEARNS],
   noted: ["Thank you.", "Your word counts in how well this release does."],
-  forgotten: ["It is forgotten.", "Nothing of your photo stays here. Your word still counts in how well this release does."],
+  loved: ["Noted: you love it.", "What people love teaches the next release."],
+  passed: ["Noted: not this one.", "What people pass by teaches the next release too."],
+  chosen: ["Thank you.", "Choices like this one decide which release stays."],
+  forgotten: ["It is forgotten.", "Nothing of it stays here. Your word still counts in how well this release does."],
   sample: ["Thank you.", "That was one of the house's own photos. Now one of yours?"],
   stopped: ["Done.", "Your next photos are not kept."],
 };
 
-/** The panel under the answer. `play.answer` and `play.blob` are the ones on the page; `play.standing` may be set here.
+export const button = (words, more) => Object.assign(document.createElement("button"), { className: "button", type: "button", textContent: words, ...more });
+
+/** The panel under the answer. `play.answer` and `play.given` are the ones on the page; `play.standing` may be set here.
  * What is said of an answer goes with that answer, and what comes of it is shown while that answer stands. */
 export function panel(play, root) {
   const part = (name) => root.querySelector(`[data-${name}]`);
@@ -23,7 +28,7 @@ export function panel(play, root) {
   let settling;
 
   function show(name) {
-    for (const p of parts) part(p).hidden = p !== name;
+    for (const p of parts) part(p).hidden = p !== name || (p === "own" && !document.querySelector("[data-give]"));
     for (const below of [pill, root]) if (name === "consent" || name === "thanks") below.scrollIntoView({ block: "nearest" });
   }
 
@@ -38,27 +43,27 @@ export function panel(play, root) {
   function failed(error, again) {
     part("thanks-head").textContent = error.what;
     part("thanks-words").textContent = `${error.do_next ?? ""} `;
-    const retry = Object.assign(document.createElement("button"), { className: "button", type: "button", textContent: "Try again" });
+    const retry = button("Try again");
     retry.addEventListener("click", again, { once: true });
     if (!error.final) part("thanks-words").append(document.createElement("br"), retry);
     show("thanks");
     part("thanks-head").focus({ preventScroll: true });
   }
 
-  async function say({ kind, value }, { answer, blob, sample } = play, key = freshKey()) {
+  async function say({ kind, value }, { answer, given, sample } = play, key = freshKey()) {
     if (!answer || play.answer !== answer) return;
-    for (const chip of part("chips").querySelectorAll("button, select")) chip.disabled = true;
+    for (const each of part("ask").querySelectorAll("button, select, input")) each.disabled = true;
     try {
       const said = await call(`/api/predictions/${answer.id}/feedback`, {
-        method: "POST", body: { kind, value }, headers: { "X-Receipt": answer.receipt, "Idempotency-Key": key },
+        method: "POST", body: { kind, value }, headers: { ...opens(answer), "Idempotency-Key": key },
       });
       if (play.answer !== answer) return;
       if (sample) thank("sample");
       else if (answer.kept) thank("kept");
-      else if (said?.ask_consent !== false && blob) ask();
-      else thank("noted");
+      else if (said?.ask_consent !== false && given) ask();
+      else thank(kind === "rate" ? (value === "love" ? "loved" : "passed") : "noted");
     } catch (error) {
-      if (play.answer === answer) failed(error, () => say({ kind, value }, { answer, blob, sample }, key));
+      if (play.answer === answer) failed(error, () => say({ kind, value }, { answer, given, sample }, key));
     }
   }
 
@@ -74,17 +79,18 @@ export function panel(play, root) {
   /** Keys are never a second tap by mistake: only a pointer has to wait. */
   const meant = (run) => (event) => (event.detail && event.currentTarget.getAttribute("aria-disabled") ? null : run());
 
-  async function keep({ answer, blob } = play) {
-    if (!answer || !blob || play.answer !== answer) return;
+  async function keep({ answer, given } = play) {
+    if (!answer || !given || play.answer !== answer) return;
     thank("keeping");
     try {
-      await call(`/api/predictions/${answer.id}/input`, {
-        method: "PUT", body: blob, headers: { "X-Receipt": answer.receipt, "Content-Type": blob.type, ...PURPOSES },
-      });
-      stand(true);
-      if (play.answer === answer) thank("kept");
+      const { link } = await call(`/api/predictions/${answer.id}/input`, { method: "PUT", body: given, headers: { ...opens(answer), ...PURPOSES } });
+      if (!framed) stand(true);
+      else if (kept.push(answer)) dispatchEvent(new Event("kept"));
+      if (play.answer !== answer) return;
+      thank("kept");
+      if (framed && link) part("thanks-words").append(" ", Object.assign(document.createElement("a"), { href: link, textContent: "See it, or take it back" }));
     } catch (error) {
-      if (play.answer === answer) failed(error, () => keep({ answer, blob }));
+      if (play.answer === answer) failed(error, () => keep({ answer, given }));
     }
   }
 
@@ -105,34 +111,31 @@ export function panel(play, root) {
 
   part("keep").addEventListener("click", meant(() => keep()));
   part("forget").addEventListener("click", meant(() => {
-    play.blob = null;
+    play.given = null;
     thank("forgotten");
   }));
   document.querySelector("[data-stop]").addEventListener("click", stop);
+  for (const rate of root.querySelectorAll("[data-rate]")) {
+    rate.addEventListener("click", () => say({ kind: "rate", value: rate.dataset.rate }));
+  }
+
   return {
-    /** Asks about the answer that now stands: one chip a word, the rest in a list. */
-    open({ first, more }) {
-      const chips = first.map((word) => {
-        const chip = Object.assign(document.createElement("button"), { className: "button", type: "button", textContent: word.words });
-        chip.addEventListener("click", () => say(word));
-        return chip;
-      });
-      if (more.length) {
-        const list = document.createElement("select");
-        list.setAttribute("aria-label", "It was something else");
-        list.append(new Option("Something else …", ""), ...more.map((word, i) => new Option(word.words, i)));
-        const button = Object.assign(document.createElement("button"), { className: "button", type: "button", textContent: "Say it", disabled: true });
-        list.addEventListener("change", () => (button.disabled = !list.value));
-        button.addEventListener("click", () => say(more[list.value]));
-        const pick = Object.assign(document.createElement("span"), { className: "pick" });
-        pick.append(list, button);
-        chips.push(pick);
-      }
-      part("chips").replaceChildren(...chips);
-      show(chips.length ? "ask" : "own");
+    /** Asks about the answer that now stands. `chips`: what one tap can say, {words, said}, or what makes something
+     * larger, given `say`; an empty list where the page has its buttons; null where nothing can be said. */
+    open(chips) {
+      const places = (chips ?? []).map((chip) => (chip.said ? button(chip.words, { onclick: () => say(chip.said) }) : chip(say)));
+      part("chips")?.replaceChildren(...places);
+      for (const rate of root.querySelectorAll("[data-rate]")) rate.disabled = false;
+      show(chips ? "ask" : "own");
     },
     close: () => show(null),
+    thank,
   };
 }
 
+/** In a frame: the answers whose photo is kept. Nothing but this page knows whose they are. */
+export const kept = [];
+
+/** What shows that an answer is one's own; one of the pool is anyone's. */
+export const opens = ({ receipt }) => (receipt ? { "X-Receipt": receipt } : {});
 export const standing = (play) => (play.standing ? PURPOSES : {});

@@ -27,11 +27,13 @@ export function draw(root, { output, confidence }, { labels, sureness }) {
   });
 }
 
-/** What one tap can say: {words, kind, value}, the likeliest first; past six the rest as `more`. */
-export function chips({ output }, { labels }) {
+/** What one tap can say, the likeliest first; past six words the rest in a list. */
+export async function chips({ output, receipt }, { labels }) {
+  if (!receipt) return null;
   const others = labels.length <= 5 ? labels : ranked(output.scores);
-  const wrong = others.filter((l) => l !== output.label).map((l) => ({ words: `It was ${l.replaceAll("_", " ")}`, kind: "correct", value: l }));
-  return { first: [{ words: "Yes", kind: "agree", value: true }, ...wrong.slice(0, 5)], more: wrong.slice(5) };
+  const wrong = others.filter((l) => l !== output.label).map((l) => ({ words: `It was ${l.replaceAll("_", " ")}`, said: { kind: "correct", value: l } }));
+  const more = wrong.splice(5);
+  return [{ words: "Yes", said: { kind: "agree", value: true } }, ...wrong, ...(more.length ? [(await import("./chips.js")).list(more)] : [])];
 }
 
 const ranked = (scores) => Object.keys(scores).sort((a, b) => scores[b] - scores[a]);

@@ -1,14 +1,17 @@
-// Any other output: words or a picture, and yes or no to it.
+// Any other output in words, and what can be said of it: that it was right, or what is right.
+
+import { mend } from "./chips.js";
+
+const read = (output) => (typeof output === "object" && output ? (output.text ?? output.number ?? JSON.stringify(output)) : output);
 
 export function draw(root, { output }) {
-  const picture = typeof output === "string" && /^(data:image\/|\/media\/)/.test(output) ? output : output?.picture;
-  const made = root.querySelector("[data-made]");
-  made.hidden = !picture;
-  if (picture) made.src = picture;
-  root.querySelector("[data-text]").textContent = picture ? "" : typeof output === "string" ? output : JSON.stringify(output);
+  const value = read(output);
+  root.querySelector("[data-text]").textContent = typeof value === "number" ? String(Number(value.toPrecision(4))) : value;
 }
 
-export function chips({ feedback = [] }) {
-  const agree = feedback.find((f) => f.kind === "agree");
-  return { first: agree ? [{ words: "Yes", kind: "agree", value: true }] : [], more: [] };
+export function chips({ output, receipt, feedback = [] }) {
+  const said = (kind) => receipt && feedback.some((each) => each.kind === kind);
+  const value = read(output);
+  if (said("correct") && value !== undefined) return [{ words: "Yes", said: { kind: "correct", value } }, mend(value)];
+  return said("agree") ? [{ words: "Yes", said: { kind: "agree", value: true } }] : null;
 }

@@ -1,0 +1,117 @@
+// A photo: chosen, taken, dropped, pasted, or one of the house's own that a tap answers.
+
+let shrinks;
+
+/** What makes a photo fit to send. It comes once the page is usable, before a hand can be there with a photo. */
+const shrink = () => (shrinks ??= import("../photo.js").catch((error) => {
+  shrinks = null;
+  throw error;
+}));
+
+/** A photo of the house. Its address is good for some hours only: a page that stood open longer has to be loaded anew. */
+async function sample(address) {
+  const response = await fetch(address);
+  const old = response.status === 404;
+  if (old) throw { what: "This photo is not here any more.", do_next: "The page stood open for long. Reload it, then tap again.", old };
+  if (!response.ok) throw { what: "The house could not show this photo.", do_next: "Try again in a moment." };
+  return response.blob();
+}
+
+const addressOf = (cup) => cup?.firstElementChild.getAttribute("src");
+
+export function open(place, { root, ask }) {
+  const { side, bytes } = root.dataset;
+  const thumb = place.querySelector("[data-thumb]"); // a second photo has a small place of its own
+  const find = (name) => root.querySelector(`[data-${name}]`);
+  const stage = find("stage"), photo = find("photo"), cups = thumb ? [] : [...root.querySelectorAll("[data-sample]")];
+  let file = null, house = addressOf(cups.find((cup) => cup.ariaPressed === "true")), address, made;
+
+  function show(url, words) {
+    if (thumb) return Object.assign(thumb, { src: url, hidden: false, alt: words });
+    stage.classList.remove("both");
+    find("bare").hidden = true;
+    for (const image of [find("wash"), photo]) Object.assign(image, { src: url, hidden: false });
+    photo.alt = words;
+    find("frame").scrollIntoView({ block: "nearest" });
+  }
+
+  function press(cup) {
+    for (const other of cups) other.ariaPressed = String(other === cup);
+  }
+
+  function take(given) {
+    if (address) URL.revokeObjectURL(address);
+    address = URL.createObjectURL(given);
+    [file, house, made] = [given, null, null];
+    press(null);
+    show(address, "Your photo");
+    ask({ fresh: true });
+  }
+
+  for (const cup of cups) {
+    cup.addEventListener("click", () => {
+      [file, house, made] = [null, addressOf(cup), null];
+      press(cup);
+      show(house, cup.firstElementChild.alt);
+      ask({ fresh: true });
+    });
+  }
+  for (const input of place.querySelectorAll("[data-give]")) {
+    input.addEventListener("change", () => {
+      if (input.files[0]) take(input.files[0]);
+      input.value = "";
+    });
+  }
+  if (!thumb) dropped(root, take);
+  (window.requestIdleCallback ?? setTimeout)(() => shrink().catch(() => {}));
+
+  const camera = place.querySelector("[data-camera]");
+  const closed = document.featurePolicy?.allowsFeature("camera") === false; // a page that holds this one in a frame says so
+  if (camera && !closed && isSecureContext && navigator.mediaDevices?.getUserMedia) {
+    camera.hidden = false;
+    place.classList.add("live");
+    camera.addEventListener("click", async () => (await import("../camera.js")).open(take));
+  }
+
+  if (!thumb) {
+    // A photo the browser can not paint (HEIC on most) is still sent or refused in words; its frame stays calm.
+    photo.addEventListener("error", () => {
+      for (const image of [find("wash"), photo]) image.hidden = true;
+      find("bare").hidden = false;
+    });
+    photo.addEventListener("load", () => {
+      if (!stage.classList.contains("both")) stage.style.setProperty("--ratio", photo.naturalWidth / photo.naturalHeight);
+    });
+  }
+
+  return {
+    photo: true,
+    ready: () => Boolean(file || house),
+    own: () => Boolean(file),
+    value: () => {
+      made ??= (file ? shrink().then(({ ready }) => ready(file, Number(side), Number(bytes))) : sample(house)).catch((error) => {
+        made = null;
+        throw error;
+      });
+      return made;
+    },
+  };
+}
+
+/** What is dropped anywhere on the page, or pasted; `root` gets the class "dragging" while one hovers. */
+function dropped(root, take) {
+  const holds = (event) => event.dataTransfer?.types.includes("Files");
+  const over = (on) => root.classList.toggle("dragging", on);
+  addEventListener("dragover", (event) => holds(event) && (event.preventDefault(), over(true)));
+  addEventListener("dragleave", (event) => event.relatedTarget || over(false));
+  addEventListener("drop", (event) => {
+    if (!holds(event)) return;
+    event.preventDefault();
+    over(false);
+    if (event.dataTransfer.files[0]) take(event.dataTransfer.files[0]);
+  });
+  addEventListener("paste", (event) => {
+    const file = event.clipboardData?.files[0];
+    if (file) take(file);
+  });
+}

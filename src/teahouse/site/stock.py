@@ -1,0 +1,154 @@
+"""The pool in memory: what each release made while the house was idle, drawn like cards from a shuffled deck."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from teahouse.spec.fields import Picture
+
+PASSING = 64
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A picture that nobody owns: its prediction, the seed it came of, the picture and its address on this site."""
+
+    prediction: bytes
+    id: str
+    seed: int
+    picture: Picture = field(repr=False)
+    address: str
+    score: float | None = None
+
+
+@dataclass
+class Shows:
+    """How often a piece was shown, and when first (seconds of a monotonic clock)."""
+
+    times: int = 0
+    first: float = 0.0
+
+
+class Deck:
+    """One release's pieces. Whoever draws gets the next of a shuffled order, so that all are shown about as often and
+    two draws in a row are two pieces. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pieces: dict[bytes, Piece] = {}
+        self._by_seed: dict[int, Piece] = {}
+        self._shows: dict[bytes, Shows] = {}
+        self._order: list[Piece] = []
+
+    def __len__(self) -> int:
+        return len(self._pieces)
+
+    def put(self, pieces: Iterable[Piece]) -> None:
+        """Add these."""
+        with self._lock:
+            for piece in pieces:
+                self._pieces[piece.prediction] = self._by_seed[piece.seed] = piece
+                self._shows.setdefault(piece.prediction, Shows())
+                self._order.insert(random.randrange(len(self._order) + 1), piece)
+
+    def take(self, predictions: Iterable[bytes]) -> None:
+        """Take these out; absent ones are fine."""
+        with self._lock:
+            for prediction in predictions:
+                piece = self._pieces.pop(prediction, None)
+                if piece is not None:
+                    self._shows.pop(prediction)
+                    if self._by_seed.get(piece.seed) is piece:
+                        del self._by_seed[piece.seed]
+
+    def draw(self, now: float, but: bytes | None = None) -> Piece | None:
+        """The next one that is another than `but`; None where there is none."""
+        with self._lock:
+            for _ in range(2):
+                while self._order:
+                    piece = self._order.pop()
+                    if piece.prediction in self._pieces and piece.prediction != but:
+                        return self._shown(piece, now)
+                self._order = random.sample(list(self._pieces.values()), len(self._pieces))
+        return None
+
+    def numbers(self, make: int) -> tuple[int, int]:
+        """How many were made for those that are here, and how many are; (0, 0) where the app likes all alike."""
+        scored = sum(piece.score is not None for piece in list(self._pieces.values()))
+        return (make * scored, scored) if scored else (0, 0)
+
+    def get(self, prediction: bytes) -> Piece | None:
+        """The piece of this prediction, or None."""
+        return self._pieces.get(prediction)
+
+    def of_seed(self, seed: int) -> Piece | None:
+        """The piece that came of this seed, or None."""
+        return self._by_seed.get(seed)
+
+    def due(self, times: int, since: float) -> list[Piece]:
+        """Those that were shown so often, or for the first time before `since`; the most shown first."""
+        with self._lock:
+            shown = [(self._shows[key], piece) for key, piece in self._pieces.items() if self._shows[key].times]
+        old = [(each, piece) for each, piece in shown if each.times >= times or each.first < since]
+        return [piece for _, piece in sorted(old, key=lambda pair: -pair[0].times)]
+
+    def _shown(self, piece: Piece, now: float) -> Piece:
+        shows = self._shows[piece.prediction]
+        shows.first = shows.first if shows.times else now
+        shows.times += 1
+        return piece
+
+
+class Stock:
+    """All decks by release, and the last few pictures that were made for a link and are in no deck.
+
+    `making`: what is being made for a link right now; `examples`: what a release makes of its own examples."""
+
+    def __init__(self) -> None:
+        self._decks: dict[str, Deck] = {}
+        self._passing: OrderedDict[tuple[str, int], Piece] = OrderedDict()
+        self.making: dict[tuple[str, int], asyncio.Task[Piece]] = {}
+        self.examples: dict[tuple[str, int], Picture] = {}
+        self.opened: Counter[tuple[str, str]] = Counter()  # (app, release): pages opened with one
+
+    def deck(self, release: str) -> Deck:
+        """The release's deck; an empty one where it has none yet."""
+        return self._decks.setdefault(release, Deck())
+
+    def find(self, prediction: bytes) -> Piece | None:
+        """The piece of this prediction, wherever it is."""
+        for deck in list(self._decks.values()):
+            if (piece := deck.get(prediction)) is not None:
+                return piece
+        return next((piece for piece in list(self._passing.values()) if piece.prediction == prediction), None)
+
+    def of_seed(self, release: str, seed: int) -> Piece | None:
+        """What this release made of this seed, if it is here."""
+        return self.deck(release).of_seed(seed) or self._passing.get((release, seed))
+
+    def seed_in_making(self, release: str) -> int | None:
+        """A seed that this release is at work on: who just wants a picture need not ask for another one."""
+        return next((seed for made_by, seed in self.making if made_by == release), None)
+
+    def pass_by(self, release: str, piece: Piece) -> None:
+        """Remember a picture that was made for a link, until 64 others were."""
+        self._passing[release, piece.seed] = piece
+        while len(self._passing) > PASSING:
+            self._passing.popitem(last=False)
+
+    def out(self, predictions: Iterable[bytes]) -> None:
+        """Take these out of every deck."""
+        for deck in list(self._decks.values()):
+            deck.take(predictions)
+
+    def keep_only(self, releases: set[str]) -> None:
+        """Forget the decks of all other releases."""
+        for release in self._decks.keys() - releases:
+            del self._decks[release]
+        for key in [key for key in self.examples if key[0] not in releases]:
+            del self.examples[key]
