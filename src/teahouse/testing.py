@@ -8,6 +8,9 @@
 
 The tiny release looks at the mean colour of a photo: more red than blue is "warm", more blue is "cold", and the
 score is softmax(8 (red - blue), 8 (blue - red)) with red and blue between 0 and 1. No PyTorch, no training.
+
+`whole_house(folder, kind="picture")` stands on a release that mirrors a photo of any size, `kind="seed"` on one that
+draws 32 x 32 pixels of one colour from a seed and likes them the better the bluer they are.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,12 +36,35 @@ if TYPE_CHECKING:
 APP = "warmth"
 LABELS = ("warm", "cold")
 SIDE = 16
+NAMES = {"labels": APP, "picture": "mirror", "seed": "colour"}
 COLOURS = {"warm": (220, 60, 40), "cold": (40, 60, 220), "neither": (128, 128, 128)}
 # ReduceMean over the picture, then a 3 x 2 matrix; opset 18, [n, 3, 16, 16] -> [n, 2]. Written once by onnx.helper.
 MEAN_COLOUR = (
     "CAk65gEKMAoFaW5wdXQKBGF4ZXMSBG1lYW4iClJlZHVjZU1lYW4qDwoIa2VlcGRpbXMYAKABAgofCgRtZWFuCgd3ZWlnaHRzEgZvdXRwdXQiBk1hdE11"
     "bBILbWVhbi1jb2xvdXIqHAgCEAdCBGF4ZXNKEAIAAAAAAAAAAwAAAAAAAAAqKQgDCAIQAUIHd2VpZ2h0c0oYAAAAQQAAAMEAAAAAAAAAAAAAAMEAAABB"
     "WiAKBWlucHV0EhcKFQgBEhEKAxIBbgoCCAMKAggQCgIIEGIZCgZvdXRwdXQSDwoNCAESCQoDEgFuCgIIAkIECgAQEg=="
+)
+
+
+# Slice with step -1 along the width; opset 18, [n, 3, h, w] -> [n, 3, h, w].
+MIRROR = (
+    "CAkSADrZAQouCgVpbnB1dAoFYmVnaW4KA2VuZAoEYXhpcwoEc3RlcBIGb3V0cHV0IgVTbGljZRIGbWlycm9yKhUIARAHQgViZWdpbkoI////////"
+    "//8qEwgBEAdCA2VuZEoIAAAAgP////8qFAgBEAdCBGF4aXNKCAMAAAAAAAAAKhQIARAHQgRzdGVwSgj//////////1oiCgVpbnB1dBIZChcIARIT"
+    "CgMSAW4KAggDCgMSAWgKAxIBd2IjCgZvdXRwdXQSGQoXCAESEwoDEgFuCgIIAwoDEgFoCgMSAXdCBAoAEBI="
+)
+# sigmoid of the first three numbers is the colour, times 0.5..1 to the right and 1..0.5 downwards; its blue less the
+# mean of red and green is the score; opset 18, [n, 8] -> [n, 3, 32, 32] and [n].
+COLOUR = (
+    "CAk6gQYKJwoFaW5wdXQKBWJlZ2luCgNlbmQKBGF4aXMSBWZpcnN0IgVTbGljZQoYCgVmaXJzdBIGY29sb3VyIgdTaWdtb2lkCh0KBmNvbG91cgoF"
+    "c2lkZXMSA2RvdCIHUmVzaGFwZQoXCgNkb3QKBmFjcm9zcxIDcm93IgNNdWwKGAoDcm93CgRkb3duEgZvdXRwdXQiA011bAoeCgZjb2xvdXIKBGJs"
+    "dWUSBmNvbHVtbiIGTWF0TXVsCh4KBmNvbHVtbgoEZmxhdBIFc2NvcmUiB1Jlc2hhcGUSBmNvbG91cioVCAEQB0IFYmVnaW5KCAAAAAAAAAAAKhMI"
+    "ARAHQgNlbmRKCAMAAAAAAAAAKhQIARAHQgRheGlzSggBAAAAAAAAACotCAQQB0IFc2lkZXNKIP//////////AwAAAAAAAAABAAAAAAAAAAEAAAAA"
+    "AAAAKhQIARAHQgRmbGF0Sgj//////////yqVAQgBCAEIAQggEAFCBmFjcm9zc0qAAQAAAD8IIQQ/EUIIPxljDD8hhBA/KaUUPzLGGD865xw/Qggh"
+    "P0opJT9TSik/W2stP2OMMT9rrTU/dM45P3zvPT+EEEI/jDFGP5VSSj+dc04/pZRSP621Vj+21lo/vvdeP8YYYz/OOWc/11prP997bz/nnHM/7713"
+    "P/jeez8AAIA/KpMBCAEIAQggCAEQAUIEZG93bkqAAQAAgD/43ns/7713P+eccz/fe28/11prP845Zz/GGGM/vvdeP7bWWj+ttVY/pZRSP51zTj+V"
+    "Uko/jDFGP4QQQj987z0/dM45P2utNT9jjDE/W2stP1NKKT9KKSU/QgghPzrnHD8yxhg/KaUUPyGEED8ZYww/EUIIPwghBD8AAAA/KhoIAwgBEAFC"
+    "BGJsdWVKDAAAAL8AAAC/AACAP1oYCgVpbnB1dBIPCg0IARIJCgMSAW4KAggIYiEKBm91dHB1dBIXChUIARIRCgMSAW4KAggDCgIIIAoCCCBiFAoF"
+    "c2NvcmUSCwoJCAESBQoDEgFuQgQKABAS"
 )
 
 
@@ -57,48 +83,112 @@ def photo(kind: str | tuple[int, int, int] = "warm", seed: int = 0, side: int = 
     return out.getvalue()
 
 
-def tiny_declaration(name: str = APP, **changes: Any) -> dict[str, Any]:
-    """The declaration of the tiny release's app, as `App.declaration()` gives it."""
-    return {**tiny_app(name).declaration(), **changes}
+def tiny_declaration(name: str = "", kind: str = "labels", **changes: Any) -> dict[str, Any]:
+    """The declaration of a tiny release's app, as `App.declaration()` gives it."""
+    return {**tiny_app(name, kind).declaration(), **changes}
 
 
-def tiny_app(name: str = APP) -> Any:
-    """The tiny release's app, as a maker would write it."""
-    from teahouse import App, Image, Labels
+def tiny_app(name: str = "", kind: str = "labels") -> Any:
+    """A tiny release's app, as a maker would write it. kind: labels, picture (photo in, picture out) or seed."""
+    from teahouse import App, Image, Labels, Seed
 
+    name = name or NAMES[kind]
+    if kind == "picture":
+        return App(title="What does the mirror see?", name=name, input=Image(size=512, fit="keep"), output=Image())
+    if kind == "seed":
+        return App(title="This colour does not exist", name=name, input=Seed(8), output=Image(size=32))
     return App(title="Warm or cold?", name=name, input=Image(size=SIDE), output=Labels(*LABELS))
 
 
-def tiny_release(folder: Path, name: str = APP, note: str = "") -> str:
+def tiny_release(folder: Path, name: str = "", note: str = "") -> str:
     """Build and seal the tiny release in `folder` (made here); its id. Another `note`, another release."""
-    from teahouse.model import bundle
-    from teahouse.model.shape import Manifest
-
-    app = tiny_app(name)
     (folder / "examples").mkdir(parents=True)
-    (folder / "model.onnx").write_bytes(base64.b64decode(MEAN_COLOUR))
     examples = []
     for number, label in enumerate(LABELS):
         given = photo(label, seed=number, form="PNG")
         (folder / "examples" / f"{number}.png").write_bytes(given)
-        examples.append(
-            {
-                "file": f"examples/{number}.png",
-                "inputs": {"input": f"examples/{number}.png"},
-                "expected": expected(given),
-            }
-        )
+        path = f"examples/{number}.png"
+        examples.append({"file": path, "inputs": {"input": path}, "expected": expected(given)})
+    return _sealed(folder, tiny_app(name), MEAN_COLOUR, examples, note)
+
+
+def picture_release(folder: Path, name: str = "", note: str = "") -> str:
+    """Build and seal a release that mirrors a photo of any size; its id."""
+    from teahouse.spec import media
+
+    (folder / "examples").mkdir(parents=True)
+    app, examples = tiny_app(name, "picture"), []
+    for number, colour in enumerate(COLOURS):
+        given = photo(colour, seed=number, side=64, form="PNG")
+        (folder / "examples" / f"{number}.png").write_bytes(given)
+        path, made = f"examples/{number}.png", media.encode(app.fields["input"].tensor(given)[:, :, ::-1])
+        examples.append({"file": path, "inputs": {"input": path}, "expected": _after(folder, number, made)})
+    return _sealed(folder, app, MIRROR, examples, note)
+
+
+def seed_release(folder: Path, name: str = "", note: str = "") -> str:
+    """Build and seal a release that draws a colour from a seed and likes blue; its id."""
+    (folder / "examples").mkdir(parents=True)
+    examples = [
+        {"file": "", "inputs": {"input": seed}, "expected": _after(folder, seed, colour_of(seed))} for seed in range(4)
+    ]
+    return _sealed(folder, tiny_app(name, "seed"), COLOUR, examples, note)
+
+
+def colour_of(seed: int) -> Any:
+    """What the seed release draws for a seed, worked out without it: a Picture."""
+    import numpy
+
+    from teahouse.spec import media
+
+    ramp = numpy.linspace(0.5, 1, 32, dtype=numpy.float32)
+    return media.encode(_rgb(seed)[:, None, None] * ramp * ramp[::-1, None])
+
+
+def blueness(seed: int) -> float:
+    """The seed release's score for a seed: its blue less the mean of red and green, -1..1."""
+    red, green, blue = (float(part) for part in _rgb(seed))
+    return blue - (red + green) / 2
+
+
+def _rgb(seed: int) -> Any:
+    import numpy
+
+    return 1 / (1 + numpy.exp(-tiny_app(kind="seed").fields["input"].tensor(seed)[:3]))
+
+
+def _after(folder: Path, number: int, made: Any) -> dict[str, Any]:
+    """Write down the picture of an answer beside its example; what the manifest says of it."""
+    from teahouse.spec import media
+
+    path = f"examples/{number}-after.png"
+    (folder / path).write_bytes(made.data)
+    return {"picture": path, "width": made.width, "height": made.height, "mean": media.mean_colour(made.data)}
+
+
+def _sealed(folder: Path, app: Any, onnx: str, examples: list[dict[str, Any]], note: str) -> str:
+    from teahouse.model import bundle
+    from teahouse.model.shape import Manifest
+
+    (folder / "model.onnx").write_bytes(base64.b64decode(onnx))
     manifest = Manifest(
-        app=name,
+        app=app.name,
         title=app.title,
         note=note,
         fields=[each.json() for each in app.fields.values()],
         output=app.output.json(),
-        parity={"max_abs": 0.0, "rows": len(LABELS)},
+        parity={"max_abs": 0.0, "rows": len(examples)},
         examples=examples,
         made="2026-01-01T00:00:00Z",
     )
     return bundle.seal(folder, manifest)
+
+
+RELEASES: dict[str, Callable[..., str]] = {
+    "labels": tiny_release,
+    "picture": picture_release,
+    "seed": seed_release,
+}
 
 
 def expected(given: bytes) -> dict[str, Any]:
@@ -163,6 +253,12 @@ class InProcessEngine:
 
         return await asyncio.to_thread(media.clean, data)
 
+    async def card(self, texts: Mapping[str, str], pictures: Sequence[bytes] = ()) -> bytes:
+        """The card of a page."""
+        from teahouse.engine import card
+
+        return await asyncio.to_thread(card.draw, texts, pictures)
+
     def state(self) -> EngineState:
         """What is loaded; nothing ever waits here."""
         from teahouse.engine.port import EngineState, Ready
@@ -186,12 +282,20 @@ class WholeHouse:
     app: FastAPI
     client: TestClient
     release: str
+    kind: str = "labels"
 
-    def ask(self, kind: str = "warm", seed: int = 0, **headers: str) -> Any:
-        """Post a photo as a visitor; the response."""
-        return self.client.post(
-            f"/api/apps/{APP}/predictions", content=photo(kind, seed), headers={"Content-Type": "image/jpeg", **headers}
-        )
+    @property
+    def name(self) -> str:
+        """The app's name."""
+        return NAMES[self.kind]
+
+    def ask(self, kind: str = "warm", seed: int | None = 0, **headers: str) -> Any:
+        """Post a photo as a visitor, or to an app of seeds the seed (None: let it be drawn); the response."""
+        address = f"/api/apps/{self.name}/predictions"
+        if self.kind == "seed":
+            return self.client.post(address, json={} if seed is None else {"input": seed}, headers=headers)
+        given = {"Content-Type": "image/jpeg", **headers}
+        return self.client.post(address, content=photo(kind, seed or 0), headers=given)
 
     def visitor(self, address: str = "127.0.0.1") -> TestClient:
         """Another visitor: a client with a cookie jar of its own."""
@@ -205,9 +309,8 @@ def client_of(app: FastAPI, address: str = "127.0.0.1") -> TestClient:
     return TestClient(app, base_url="http://127.0.0.1:8360", client=(address, 50_000), follow_redirects=False)
 
 
-def install_tiny(house: House, note: str = "", state: str = "full") -> str:
-    """Install the tiny release in an open house, declare its app and put it on (nowhere, where `state` is ""); its
-    id."""
+def install_tiny(house: House, note: str = "", state: str = "full", kind: str = "labels") -> str:
+    """Install a tiny release in an open house, declare its app and put it on (nowhere, where `state` is ""); its id."""
     import tempfile
 
     from teahouse import ids
@@ -215,15 +318,16 @@ def install_tiny(house: House, note: str = "", state: str = "full") -> str:
     from teahouse.store import apps, releases, rollouts
 
     with tempfile.TemporaryDirectory() as scratch:
-        tiny_release(Path(scratch) / "release", note=note)
+        RELEASES[kind](Path(scratch) / "release", note=note)
         release = bundle.install(Path(scratch) / "release", house.releases)
     manifest, at = shape.to_json(bundle.read(house.releases / release)), ids.now_ms()
+    name = NAMES[kind]
 
     def put(c: Any) -> None:
-        apps.declare(c, APP, manifest["title"], tiny_declaration(), "", at)
-        releases.add(c, release, APP, None, manifest, at=at)
+        apps.declare(c, name, manifest["title"], tiny_declaration(kind=kind), "", at)
+        releases.add(c, release, name, None, manifest, at=at)
         if state:
-            rollouts.append(c, APP, release, state, by="owner", why="a test", at=at)
+            rollouts.append(c, name, release, state, by="owner", why="a test", at=at)
 
     house.db.write(put)
     return release
@@ -242,18 +346,18 @@ def open_house(folder: Path) -> Iterator[House]:
 
 
 @contextmanager
-def whole_house(folder: Path, settings: Any = None) -> Iterator[WholeHouse]:
-    """A site with the tiny release on it, over the real store and the in-process engine."""
+def whole_house(folder: Path, settings: Any = None, kind: str = "labels") -> Iterator[WholeHouse]:
+    """A site with a tiny release on it (labels, picture or seed), over the real store and the in-process engine."""
     from teahouse import settings as page
     from teahouse.site import reconcile
     from teahouse.site.assembly import create_app
     from teahouse.site.deps import make_deps
 
     with open_house(folder / ".teahouse") as house:
-        release = install_tiny(house)
+        release = install_tiny(house, kind=kind)
         engine = InProcessEngine(house.releases)
         deps = make_deps(house, engine, settings or page.Settings(project=folder))
         asyncio.run(reconcile.once(deps))
         app = create_app(deps)
         with client_of(app) as client:
-            yield WholeHouse(house, engine, deps, app, client, release)
+            yield WholeHouse(house, engine, deps, app, client, release, kind)

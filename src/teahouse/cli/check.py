@@ -89,6 +89,10 @@ def check_data(place: Project, name: str, app: Any, tell: Any) -> None:
     if app.folder is None:
         tell(True, "data comes from @app.data" if "data" in app.hooks else "has no data of its own")
         return
+    if app.output.kind != "labels":
+        found = sum(1 for _ in app.folder.photos(place.app_folders()[name]))
+        tell(found > 0, f"photos: {found or 'none'}", "" if found else f"Put some in {app.folder.path}.")
+        return
     counts: dict[str, int] = {}
     for _, label, _ in app.folder.read(place.app_folders()[name]):
         counts[label] = counts.get(label, 0) + 1
@@ -120,12 +124,13 @@ def check_champion(place: Project, name: str, app: Any, tell: Any) -> None:
             f"the champion {folder.name[:12]} loads and answers its own examples ({time.monotonic() - began:.1f} s)",
         )
         sample = next(iter(sorted((place.app_folders()[name] / app.samples).glob("*.*"))), None)
-        if sample is not None and len(app.fields) == 1:
-            began = time.monotonic()
-            answer = bench.answer({next(iter(app.fields)): sample.read_bytes()})
-            tell(
-                True, f"answers {sample.name} with {short(answer.output)} ({1000 * (time.monotonic() - began):.0f} ms)"
-            )
+        photos = [key for key, field in app.fields.items() if field.binary]
+        if not photos or (sample is not None and len(photos) == 1):
+            from teahouse.training.tries import with_values
+
+            began, what = time.monotonic(), sample.name if photos else "what is given to try"
+            answer = bench.answer(with_values(app, {photos[0]: sample.read_bytes()} if photos else {}, 0))
+            tell(True, f"answers {what} with {short(answer.output)} ({1000 * (time.monotonic() - began):.0f} ms)")
     if app.checks:
         from teahouse.training.candidate import Predict
 
@@ -149,19 +154,30 @@ def examples(place: Project, name: str, app: Any, folder: Path) -> list[Any]:
     from teahouse.model import bundle
     from teahouse.store import labels
     from teahouse.training.candidate import Example
+    from teahouse.training.tries import with_values
 
     with place.house() as house:
         with house.db.read() as c:
             kept = [row for row in labels.maker_rows(c, name) if row.split != "train"][:ROWS]
-        given = [({key: house.blobs.get(one["blob"]) for key, one in row.inputs.items()}, row.answer) for row in kept]
+        given = [({key: _kept(house, one) for key, one in row.inputs.items()}, row.answer) for row in kept]
     if not given:
         for one in bundle.read(folder).examples:
-            given.append(({key: (folder / file).read_bytes() for key, file in one["inputs"].items()}, one["expected"]))
+            inputs = {
+                key: (folder / value).read_bytes() if app.fields[key].binary else value
+                for key, value in one["inputs"].items()
+            }
+            given.append((inputs, one["expected"]))
     made = []
-    for inputs, truth in given:
+    for number, (inputs, truth) in enumerate(given):
+        inputs = with_values(app, inputs, number)
         arrays = {key: app.fields[key].tensor(data) for key, data in inputs.items()}
         made.append(Example(inputs, arrays, truth))
     return made
+
+
+def _kept(house: Any, value: Any) -> Any:
+    """What a row was given: a photo's bytes, or the value."""
+    return house.blobs.get(value["blob"]) if isinstance(value, dict) and "blob" in value else value
 
 
 def champion_folder(place: Project, name: str) -> Path | None:
@@ -179,4 +195,6 @@ def short(output: Any) -> str:
     """An answer in a few words."""
     if isinstance(output, dict) and "label" in output:
         return f"{output['label']} ({100 * output['scores'][output['label']]:.0f} %)"
-    return type(output).__name__
+    if isinstance(output, dict) and "width" in output:
+        return f"a picture of {output['width']} by {output['height']}"
+    return str(output)[:80]

@@ -82,7 +82,7 @@ def export_there(site: str, app: str | None, target: Path, as_json: bool) -> Non
     with Site(site) as there:
         app = there.one_app(app)
         job = there.post("/api/owner/jobs", {"kind": "export", "app": app, "args": {}})["job"]
-        if wait_there(there, job) != "done":
+        if wait_there(there, job)[0] != "done":
             raise say.CheckFailed("The site could not export.", do_next=f"Look at job {job} on its page.")
         target.mkdir(parents=True, exist_ok=True)
         packed = target / "export.zip"

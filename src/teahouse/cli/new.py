@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+STARTERS = ("tea", "toon", "style", "teapot")
+
 
 @click.command("new", short_help="Start a project, or add an app to the one you are in.")
 @click.argument("name")
 @click.option(
-    "--starter", type=click.Choice(["tea"]), help="Begin with a starter: an app, its data and a trained release."
+    "--starter", type=click.Choice(STARTERS), help="Begin with a starter: an app, its data and a trained release."
 )
 @click.option(
     "--from-folder",
@@ -33,6 +35,9 @@ def new_verb(name: str, starter: str | None, folder: Path | None, weights: Path 
 
     \b
     teahouse new shop --starter tea                 green tea or oolong, with a trained release
+    teahouse new draw --starter toon                a photo becomes a cartoon
+    teahouse new oils --starter style               a photo becomes a painting, as strongly as you like
+    teahouse new pots --starter teapot              this teapot does not exist: another at every refresh
     teahouse new ants --from-folder ~/photos/ants   one sub-folder a label
     teahouse new hats                               a bare app.py to fill in
     """

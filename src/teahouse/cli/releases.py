@@ -14,7 +14,8 @@ from teahouse.cli.where import Project, owner_options
 @click.argument("app", required=False)
 @owner_options
 def releases_verb(app: str | None, site: str | None, as_json: bool) -> None:
-    """List APP's releases, newest first: the champion, how often each is right, what the verdict said."""
+    """List APP's releases, newest first: the champion, how often each is right (of one that makes pictures how many
+    visitors preferred it), what the verdict said."""
     from teahouse.cli import say
     from teahouse.cli.where import project
 
@@ -39,11 +40,13 @@ def releases_verb(app: str | None, site: str | None, as_json: bool) -> None:
 
 
 def accuracy_of(row: dict[str, Any]) -> str:
-    """A release's accuracy with its interval, in one cell."""
+    """A release's accuracy with its interval, or what visitors chose of its pictures, in one cell."""
     from teahouse.cli import say
 
-    found = row.get("accuracy")
-    return f"{say.share(found['value'], found['low'], found['high'])} of {found['n']}" if found else "–"
+    found, chosen = row.get("accuracy"), row.get("choices")
+    if found:
+        return f"{say.share(found['value'], found['low'], found['high'])} of {found['n']}"
+    return f"{chosen['preferred']} of {chosen['n']} preferred it" if chosen and chosen["n"] else "–"
 
 
 def listed_here(place: Project, app: str | None) -> list[dict[str, Any]]:
@@ -54,6 +57,7 @@ def listed_here(place: Project, app: str | None) -> list[dict[str, Any]]:
     with place.house(create=False) as house, house.db.read() as c:
         champion = rollouts.champion(c, app)
         said = {row.candidate: row.outcome for row in reversed(list(lineage.verdicts(c, app, limit=200)))}
+        on, steps = champion.release if champion else None, rollouts.standing(c, app)
         return [
             {
                 "release": row.id,
@@ -61,10 +65,20 @@ def listed_here(place: Project, app: str | None) -> list[dict[str, Any]]:
                 "at": row.at,
                 "champion": bool(champion and champion.release == row.id),
                 "accuracy": measured(c, row),
+                "choices": chosen(c, row, steps.get(row.id), on),
                 "outcome": said.get(row.id),
             }
             for row in releases.of_app(c, app)
         ]
+
+
+def chosen(c: Any, release: Any, step: Any, champion: str | None) -> dict[str, Any] | None:
+    """What visitors chose between a release and the champion, as the site tells it, or None."""
+    from teahouse.site import owner_pictures
+    from teahouse.store import lineage
+
+    found = owner_pictures.choices_of(c, release, step, champion, lineage.verdict_on(c, release.id))
+    return found.model_dump() if found else None
 
 
 def measured(c: Any, release: Any) -> dict[str, Any] | None:

@@ -124,11 +124,12 @@ def share(value: float, low: float | None = None, high: float | None = None) -> 
 
 
 def verdict(outcome: str, reasons: Iterable[Mapping[str, Any]], number: int | None = None) -> None:
-    """A verdict in words: promote, hold or reject, and every reason for it."""
+    """A verdict in words: promote, hold (beside: and shown beside the champion) or reject, and every reason for it."""
     from rich.markup import escape
 
-    colour = {"promote": "green", "hold": "yellow", "reject": "red"}.get(outcome, "white")
-    name = {"promote": "Promoted", "hold": "Held back", "reject": "Refused"}.get(outcome, outcome)
+    colour = {"promote": "green", "beside": "green", "hold": "yellow", "reject": "red"}.get(outcome, "white")
+    names = {"promote": "Promoted", "beside": "Shown beside the champion", "hold": "Held back", "reject": "Refused"}
+    name = names.get(outcome, outcome)
     line(f"[bold {colour}]{name}[/]" + (f": release {number}" if number is not None else ""))
     for reason in reasons:
         line(f"  · {escape(str(reason.get('words', reason)))}")

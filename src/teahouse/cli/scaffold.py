@@ -169,7 +169,12 @@ def add_starter(project: Project, name: str, starter: str) -> Path:
     """apps/NAME as a copy of the starter, and its shipped release as the app's champion."""
     source = Path(str(packaged("teahouse") / "starters" / starter))
     app = project.root / "apps" / name
-    leave = shutil.ignore_patterns("release", "__pycache__", "*.pyc", "__init__.py")
+
+    def leave(folder: str, names: list[str]) -> set[str]:
+        """What belongs to the package: its release, and the file that makes the starter a part of it."""
+        own = {"release", "__init__.py"} if Path(folder) == source else set()
+        return {each for each in names if each in own or each == "__pycache__" or each.endswith(".pyc")}
+
     shutil.copytree(source, app, ignore=leave)
     written = (app / "app.py").read_text("utf-8")
     (app / "app.py").write_text(written.replace(f'name="{starter}"', f'name="{name}"'), "utf-8")

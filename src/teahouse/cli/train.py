@@ -17,8 +17,8 @@ def train_verb(app: str | None, no_wait: bool, site: str | None, as_json: bool) 
     """Train APP (the only app of the project, where not named) from its data and what visitors said.
 
     The candidate is judged against the champion on photos that neither was trained on, and takes over only when it is
-    better. Ends with status 1 when the verdict holds or refuses it. Needs PyTorch:
-    pip install 'teahouse[train]'
+    better. One that makes pictures is shown beside the champion until visitors have chosen. Ends with status 1 when the
+    verdict refuses it, or holds it back for want of rows. Needs PyTorch: pip install 'teahouse[train]'
     """
     from teahouse.cli.where import project
 
@@ -102,19 +102,21 @@ def tell(house: Any, app: str, ending: Any, as_json: bool) -> None:
         say.as_json({"app": app, "state": ending.state, "steps": ending.steps, **report})
     else:
         say.line()
-        say.verdict(report["outcome"], report["reasons"], report["number"])
+        say.verdict("beside" if report["beside"] else report["outcome"], report["reasons"], report["number"])
         if accuracy := report["accuracy"]:
             words = say.share(accuracy["value"], accuracy["low"], accuracy["high"])
             say.line(f"  right on {words} of {accuracy['n']} photos it never saw")
         if report["outcome"] == "promote" and not report["promoted"]:
             say.line(f"  {report['why']}  [bold]→[/] teahouse promote {report['number']}")
-        say.line("\n  Next: teahouse serve" if report["promoted"] else "\n  Next: teahouse releases")
-    if report["outcome"] != "promote":
+        served = report["promoted"] or report["beside"]
+        say.line("\n  Next: teahouse serve" if served else "\n  Next: teahouse releases")
+    if report["outcome"] != "promote" and not report["beside"]:
         raise click.exceptions.Exit(1)
 
 
 def report_of(house: Any, ending: Any) -> dict[str, Any]:
-    """What a retrain came to: outcome, reasons, release, number, accuracy. Raises what stopped the job."""
+    """What a retrain came to: outcome, reasons, release, number, accuracy, and whether visitors see it beside the
+    champion now. Raises what stopped the job."""
     from teahouse.cli.releases import measured
     from teahouse.errors import NothingToDo, TrainingFailed
     from teahouse.store import releases
@@ -131,6 +133,7 @@ def report_of(house: Any, ending: Any) -> dict[str, Any]:
         "number": row.number if row else None,
         "outcome": detail["outcome"],
         "promoted": bool(detail.get("promoted")),
+        "beside": bool(detail.get("beside")),
         "why": detail.get("why", ""),
         "reasons": [reason if isinstance(reason, dict) else {"words": reason} for reason in detail["reasons"]],
         "accuracy": accuracy,
@@ -148,22 +151,23 @@ def train_there(site: str, app: str | None, no_wait: bool, as_json: bool) -> Non
         if no_wait:
             say.step(f"Asked. It is job {job}.")
             return
-        state = wait_there(there, job)
+        state, beside = wait_there(there, job)
         found = there.get("/api/owner/releases", app=app)["releases"]
         verdict = next((row["verdict"] for row in found if row.get("verdict")), None) or {
             "outcome": "hold",
             "reasons": [],
         }
         if as_json:
-            say.as_json({"state": state, "job": job, **verdict})
+            say.as_json({"state": state, "job": job, "beside": beside, **verdict})
         else:
-            say.verdict(verdict["outcome"], verdict["reasons"])
-    if state != "done" or verdict["outcome"] != "promote":
+            say.verdict("beside" if beside else verdict["outcome"], verdict["reasons"])
+    if state != "done" or not (beside or verdict["outcome"] == "promote"):
         raise click.exceptions.Exit(1)
 
 
-def wait_there(there: Any, job: str) -> str:
-    """Poll the job with a spinner until it has ended; its last state."""
+def wait_there(there: Any, job: str) -> tuple[str, bool]:
+    """Poll the job with a spinner until it has ended; its last state, and whether its release is shown beside the
+    champion."""
     import time
 
     from teahouse.cli import say
@@ -175,5 +179,5 @@ def wait_there(there: Any, job: str) -> str:
             state = told.get("state") or (told.get("events") or [{}])[-1].get("state", "queued")
             bar.update(bar.first, description=state.capitalize())
             if state in ENDED:
-                return state
+                return state, bool((told.get("detail") or {}).get("beside"))
             time.sleep(1)
