@@ -29,14 +29,44 @@ def test_its_answers_are_known(tmp_path, kind):
     assert said["scores"]["warm"] == pytest.approx(known["scores"]["warm"], abs=1e-4)
 
 
-def test_it_answers_its_own_examples(tmp_path):
-    testing.tiny_release(tmp_path / "release")
+@pytest.mark.parametrize("kind", testing.RELEASES)
+def test_it_answers_its_own_examples(tmp_path, kind):
+    release = testing.RELEASES[kind](tmp_path / "release")
+    assert bundle.verify(tmp_path / "release", release).app == testing.NAMES[kind]
     Answerer(tmp_path / "release").try_examples()
 
 
-def test_another_note_is_another_release(tmp_path):
-    assert testing.tiny_release(tmp_path / "a") == testing.tiny_release(tmp_path / "b")
-    assert testing.tiny_release(tmp_path / "c", note="new") != testing.tiny_release(tmp_path / "d")
+@pytest.mark.parametrize("kind", testing.RELEASES)
+def test_another_note_is_another_release(tmp_path, kind):
+    made = testing.RELEASES[kind]
+    assert made(tmp_path / "a") == made(tmp_path / "b")
+    assert made(tmp_path / "c", note="new") != made(tmp_path / "d")
+
+
+@pytest.mark.parametrize("side", [64, 300])
+def test_the_picture_release_mirrors(tmp_path, side):
+    testing.picture_release(tmp_path / "release")
+    answerer, given = Answerer(tmp_path / "release"), testing.photo("warm", seed=5, side=side)
+    answer = answerer.answer({"input": given})
+    field = answerer.fields["input"]
+    assert abs(field.tensor(answer.parts[0].data)[:, :, ::-1] - field.tensor(given)).mean() < 0.02
+    assert answer.output == {
+        "picture": 0, "media_type": f"image/{'png' if side < 256 else 'jpeg'}",
+        "width": side // 4 * 4, "height": side // 4 * 4,
+    }  # fmt: skip
+
+
+def test_the_seed_release_likes_blue(tmp_path):
+    testing.seed_release(tmp_path / "release")
+    answerer = Answerer(tmp_path / "release")
+    answers = [answerer.answer({"input": seed}) for seed in range(20)]
+    assert [answer.score for answer in answers] == pytest.approx(
+        [testing.blueness(seed) for seed in range(20)], abs=1e-5
+    )
+    for seed, answer in enumerate(answers):
+        assert media.mean_colour(answer.parts[0].data) == pytest.approx(
+            media.mean_colour(testing.colour_of(seed).data), abs=0.01
+        )
 
 
 def test_photos_of_different_seeds_are_no_near_duplicates():
@@ -71,6 +101,13 @@ def test_a_whole_house_answers_and_remembers(tmp_path):
         with site.house.db.read() as c:
             assert predictions.get(c, ids.parse(answer.json()["id"])).output["label"] == "cold"
         assert site.client.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("kind", testing.RELEASES)
+def test_a_house_of_each_kind_opens_its_pages(tmp_path, kind):
+    with testing.whole_house(tmp_path, kind=kind) as site:
+        assert site.ask().status_code == 201
+        assert site.client.get(f"/{site.name}").status_code == 200
 
 
 def test_two_houses_live_in_one_process(tmp_path):

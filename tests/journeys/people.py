@@ -86,6 +86,11 @@ class Guest:
         if text is not None:
             expect(target).to_have_text(text, timeout=PATIENCE_MS)
 
+    def gets(self, state: str = "told") -> str:
+        """Waits for a picture as the answer; its address."""
+        self.page.wait_for_selector(f"[data-answer][data-state={state}]", state="attached", timeout=PATIENCE_MS)
+        return self.page.locator("[data-made]").get_attribute("src")
+
     def hears(self, label: str) -> None:
         """Waits for an answer of this label."""
         self.sees(self.page.locator("[data-answer][data-state=told] [data-label]"), label)
@@ -94,7 +99,8 @@ class Guest:
 @contextmanager
 def guest(browser: Browser, origin: str, device: dict[str, Any]) -> Iterator[Guest]:
     """A new visitor with a device of this kind; at the end what the browser did is checked."""
-    with browser.new_context(**device, base_url=origin, reduced_motion="reduce", accept_downloads=True) as context:
+    calm = {"reduced_motion": "reduce", **device}
+    with browser.new_context(**calm, base_url=origin, accept_downloads=True) as context:
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.add_init_script(TELL_VIOLATIONS)
@@ -120,7 +126,7 @@ def look(page: Page, *devices: dict[str, Any]) -> None:
         page.set_viewport_size(device["viewport"])
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            page.wait_for_function("document.getAnimations().every((a) => a.playState !== 'running')")
+            page.wait_for_function("() => document.getAnimations().every((a) => a.playState !== 'running')")
             found = faults(page)
             where = f"{page.url}, {device['viewport']['width']} px, {scheme}"
             assert found.violations_count == 0, f"{where}\n{found.generate_report()}"

@@ -48,6 +48,17 @@ def play(client: Any, seed: int) -> dict[str, Any]:
     return told
 
 
+def show(client: Any, told: dict[str, Any]) -> dict[str, str]:
+    """A visitor shows an answer to others, and reports it too: the token of the one, the receipt of the other."""
+    headers = {"X-Receipt": told["receipt"], "X-Consent": "show"}
+    shared = client.post(f"/api/predictions/{told['id']}/share", headers=headers)
+    assert shared.status_code == 201, shared.text
+    share = shared.json()["token"]
+    report = client.post("/api/reports", json={"kind": "other", "share": share})
+    assert report.status_code == 202, report.text
+    return {"share": share, "report": report.json()["receipt"]}
+
+
 def fill(site: WholeHouse) -> dict[str, str]:
     """A version, a run and a job, so that every route has something to show."""
     version, run, job = ids.new_id(), ids.new_id(), ids.new_id()
@@ -89,11 +100,18 @@ def peopled(folder: Path) -> Iterator[People]:
             if role == "revoked":
                 site.house.db.write(lambda c, i=id_: keys.revoke(c, i, ids.now_ms()))
             clients[role].headers["Authorization"] = f"Bearer {secret}"
+        shown = show(clients["A"], told)
         link = re.search(r"/media/[^\"' ]+", clients["A"].get("/mine").text)
         yield People(
             site,
             clients,
-            {**fill(site), "id": told["id"], "receipt": told["receipt"], "media": link.group(0) if link else ""},
+            {
+                **fill(site),
+                **shown,
+                "id": told["id"],
+                "receipt": told["receipt"],
+                "media": link.group(0) if link else "",
+            },
         )
 
 

@@ -39,10 +39,10 @@ class RealHouse:
     def data(self) -> Path:
         return self.root / ".teahouse"
 
-    def prepare(self) -> str:
-        """Puts the tiny release on; its id."""
+    def prepare(self, kind: str = "labels") -> str:
+        """Puts a tiny release on; its id."""
         with testing.open_house(self.data) as house:
-            return testing.install_tiny(house)
+            return testing.install_tiny(house, kind=kind)
 
     def start(self) -> float:
         """Starts the site; the seconds until it answers."""

@@ -19,6 +19,12 @@ SAME_ORIGIN = {"A", "B", "owner", "key", "revoked"}
 MAY = {
     "home": EVERYONE,
     "play": EVERYONE,
+    "log": EVERYONE,
+    "embed": EVERYONE,
+    "embed-script": EVERYONE,
+    "manifest": EVERYONE,
+    "worker": EVERYONE,
+    "offline": EVERYONE,
     "docs": EVERYONE,
     "openapi": EVERYONE,
     "healthz": EVERYONE,
@@ -31,6 +37,15 @@ MAY = {
     "predict": EVERYONE,
     "apps": EVERYONE,
     "app": EVERYONE,
+    "pool": EVERYONE,
+    "seed": NOBODY,  # this house's app makes nothing of seeds
+    "seed-card": NOBODY,
+    "app-card": EVERYONE,
+    "shared": EVERYONE,
+    "shared-card": EVERYONE,
+    "share": ONLY_A,
+    "unshare": ONLY_A,
+    "report": SAME_ORIGIN,
     "prediction": ONLY_A,
     "feedback": ONLY_A,
     "keep-input": ONLY_A,
@@ -64,6 +79,7 @@ def url_of(route, made) -> str:
         "label": made["label"],
         "version": "x",
         "path": "css/house.css",
+        "seed": "7",
     }
     if "/runs/" in route.path:
         names["id"] = made["run"]
@@ -73,6 +89,10 @@ def url_of(route, made) -> str:
         names["id"] = made["version"]
     elif "/releases/" in route.path:
         names["id"] = made["release"]
+    elif "/reports/" in route.path:
+        names["id"] = made["report"]
+    if "/shared/" in route.path or "/shares/" in route.path:
+        names["token"] = made["share"]
     if route.name == "media":
         return made["media"]
     return route.path.replace(":path", "").format(**names)
@@ -87,6 +107,11 @@ def body_of(route, made) -> dict:
         "owner-rollout": {"json": {"release": made["release"], "state": "full"}},
         "owner-ask-job": {"json": {"kind": "export", "app": APP, "args": {}}},
         "owner-make-key": {"json": {"role": "owner", "rights": ["owner"]}},
+    }
+    bodies |= {
+        "report": {"json": {"kind": "other", "share": made["share"]}},
+        "owner-share": {"json": {"hidden": True}},
+        "share": {"headers": {"X-Consent": "show"}},
     }
     if route.name in ("predict", "keep-input"):
         return {"content": photo("warm", 1), "headers": {"Content-Type": "image/jpeg", "X-Consent": "keep, train"}}

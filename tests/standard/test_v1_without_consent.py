@@ -1,5 +1,8 @@
-"""V1: what a visitor gave without a yes is nowhere on the machine, also when the house was killed with it in flight."""
+"""V1: what a visitor gave without a yes, and what a model made of it, is nowhere on the machine.
 
+Also where the house was killed with it in flight."""
+
+import base64
 import os
 import tempfile
 import threading
@@ -96,11 +99,62 @@ def test_v1_no_photo_stays_without_a_yes(tmp_path, monkeypatch):
         assert len(hits(began, [house.root], known)) == 1, "the search itself finds nothing"
 
 
-def send_quietly(url: str, photo: bytes) -> None:
+@pytest.mark.slow
+@pytest.mark.timeout(300 + UPLOADS)
+def test_v1_no_picture_made_of_a_photo_stays_without_a_yes(tmp_path, monkeypatch):
+    temporary, app = tmp_path / "tmp", testing.NAMES["picture"]
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with RealHouse(tmp_path / "house") as house:
+        house.prepare("picture")
+        house.start()
+        began, known = time.time(), set(house.data.rglob("*.png")) | set(house.data.rglob("*.jpg"))
+        made: list[bytes] = []
+        for _ in range(2):
+            with httpx.Client(base_url=house.url, timeout=10, headers={"Origin": house.url}) as client:
+                for seed in range(UPLOADS // 4):
+                    given = {"Content-Type": "image/jpeg", "Accept": "image/*" if seed % 2 else "application/json"}
+                    answer = client.post(f"/api/apps/{app}/predictions", content=marked(seed), headers=given)
+                    assert answer.status_code == 201, answer.text
+                    made.append(answer.content if seed % 2 else picture_of(answer.json()))
+                in_flight = [
+                    threading.Thread(target=send_quietly, args=(house.url, marked(900 + seed), app))
+                    for seed in range(6)
+                ]
+                for thread in in_flight:
+                    thread.start()
+                house.kill()
+                for thread in in_flight:
+                    thread.join(20)
+            house.start()
+        assert house.stop() == 0
+        # in the middle of a picture no two are alike, and nothing of it is in any other file
+        pieces = [data[len(data) // 2 :][:40] for data in made]
+        assert all(data.startswith(MAGIC) for data in made) and len(set(pieces)) > len(pieces) // 3
+        told = [base64.b64encode(data)[600:680] for data in made]
+        assert hits(began, [house.root, temporary], known) == []
+        assert found_in(began, [house.root, temporary], [*pieces, *told]) == []
+        (house.data / "run" / "planted").write_bytes(b"." + made[0])
+        (house.data / "run" / "too").write_bytes(base64.b64encode(made[0]))
+        assert len(found_in(began, [house.root], [*pieces, *told])) == 2, "the search itself finds nothing"
+
+
+def picture_of(answer: dict) -> bytes:
+    """The bytes in an answer's data URL."""
+    return base64.b64decode(answer["output"]["picture"].partition(",")[2])
+
+
+def found_in(began: float, tops: list[Path], pieces: list[bytes]) -> list[str]:
+    """Files younger than the run that hold one of these."""
+    return [str(file) for file in files_since(began, *tops) if any(map(file.read_bytes().__contains__, pieces))]
+
+
+def send_quietly(url: str, photo: bytes, app: str = testing.APP) -> None:
     """A request that the kill may cut."""
     try:
         httpx.post(
-            f"{url}/api/apps/{testing.APP}/predictions",
+            f"{url}/api/apps/{app}/predictions",
             content=photo,
             headers={"Content-Type": "image/jpeg"},
             timeout=10,
