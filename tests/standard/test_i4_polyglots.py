@@ -3,13 +3,13 @@
 W6 too: each carries the headers that a place of its own would give it."""
 
 import base64
-import shutil
 
 import httpx
 import pytest
 
 from teahouse import testing
 from teahouse.testing import whole_house
+from tests.journeys.conftest import chromium  # noqa: F401  (a fixture)
 from tests.standard import hostile, shown
 from tests.standard.houses import RealHouse
 
@@ -110,17 +110,12 @@ def put(client: httpx.Client, given: bytes) -> list[str]:
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-def test_i4_in_a_browser_nothing_of_it_runs_however_it_is_opened(standing):
-    program = shutil.which("chromium")
-    if not program:
-        pytest.skip("there is no chromium here: `make .make/browser` installs it")
-    api = pytest.importorskip("playwright.sync_api", reason="there is no Playwright here: pip install -e .[dev]")
+def test_i4_in_a_browser_nothing_of_it_runs_however_it_is_opened(chromium, standing):  # noqa: F811
     house, links = standing
     asked, ran = [], []
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page()
-        page.context.on("request", lambda request: asked.append(request.url))
+    with chromium.new_context() as context:
+        page = context.new_page()
+        context.on("request", lambda request: asked.append(request.url))
         for link in links:
             page.goto(house.url + link)
             ran.append(page.title())
@@ -131,7 +126,6 @@ def test_i4_in_a_browser_nothing_of_it_runs_however_it_is_opened(standing):
             page.set_content("".join(f'<{tag} {name}="{house.url}{link}" rel="stylesheet"></{tag}>' for link in links))
             page.wait_for_load_state("networkidle")
             ran.append(page.title())
-        browser.close()
     assert len(links) >= 9
     assert not [url for url in asked if url.endswith(hostile.SENTINEL)]
     assert hostile.SENTINEL not in ran

@@ -21,7 +21,6 @@ def gather(folder: Path, own: Path | None = None) -> None:
     """Fills folder/photos with JPEG pictures; `own` is the maker's own folder of photographs, if there is one."""
     import scenes  # here, for it lies beside app.py: cups and photographs serve other starters too
 
-
     target = folder / "photos"
     target.mkdir(parents=True, exist_ok=True)
     for seed in range(SCENES):
