@@ -12,9 +12,9 @@ DEMO ?=
 PYTEST ?=
 # Two cores, a file to each: what a file's tests share is made once. `make test JOBS=0` runs them one after the other.
 JOBS ?= 2
-PARALLEL := -n $(JOBS) --dist loadfile
-# Of these folders `quick` selects nothing, and to import them takes each process seconds.
-UNSEEN := --ignore=tests/standard --ignore=tests/journeys
+PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
+# Whole circles, starters and browsers: `test` walks them, `quick` does not even import them.
+UNSEEN := $(addprefix --ignore=tests/,journeys loop standard starters training)
 
 # The exact PyTorch, a CPU build, stands in this file alone: the package itself never replaces a maker's own.
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
@@ -30,7 +30,7 @@ help: ## this list
 demo: .make/core ## the whole circle: a site, its visitors, a retrain, a better champion (DEMO="--seed 7 --exit")
 	@$(BIN)/teahouse demo $(DEMO)
 
-quick: .make/test ## the tests that need neither PyTorch nor a browser, in 90 seconds
+quick: .make/test ## the tests of the parts: no PyTorch, no browser, no whole circle; in 90 seconds
 	@$(BIN)/python -m pytest $(PARALLEL) $(UNSEEN) -m "not torch and not browser and not slow and not standard" $(PYTEST)
 
 test: .make/all .make/browser ## all tests of every day

@@ -15,6 +15,20 @@ from teahouse import child
 os.environ.update(child.one_thread())
 
 
+# What takes longest begins first, so that at the end no file runs alone beside an idle core.
+LONGEST = ("starters/test_learning", "cli/test_real", "loop/", "engine/test_front", "journeys/", "training/")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files in the order of LONGEST, then all others as they come."""
+
+    def place(item: pytest.Item) -> int:
+        return next((at for at, part in enumerate(LONGEST) if part in item.nodeid), len(LONGEST))
+
+    items.sort(key=place)
+
+
 def pytest_collection_finish() -> None:
     """What was imported and collected stays to the end: the garbage collector need not look at it in every test."""
     gc.collect()

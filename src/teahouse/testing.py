@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from teahouse.engine.answering import Answerer
     from teahouse.engine.port import Answer, Cleaned, EngineState, Ready, Wanted
     from teahouse.site.deps import Deps
+    from teahouse.spec.fields.protocol import Picture
     from teahouse.store.house import House
 
 APP = "warmth"
@@ -252,6 +253,12 @@ class InProcessEngine:
         from teahouse.spec import media
 
         return await asyncio.to_thread(media.clean, data)
+
+    async def light(self, data: bytes, side: int) -> Picture:
+        """A small copy of a picture."""
+        from teahouse.spec import media
+
+        return await asyncio.to_thread(media.light, data, side)
 
     async def card(self, texts: Mapping[str, str], pictures: Sequence[bytes] = ()) -> bytes:
         """The card of a page."""

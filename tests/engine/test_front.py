@@ -304,6 +304,13 @@ async def test_a_caller_that_goes_away_leaves_its_place(begin: Begin, releases: 
     await asyncio.gather(*asked[:-1])
 
 
+async def test_a_small_copy_is_made_by_a_worker_without_a_model(begin: Begin) -> None:
+    engine = begin()
+    made = await engine.light(photo("warm"), 24)
+    assert (made.media_type, made.width, made.height) == ("image/webp", 24, 24) and made.data[8:12] == b"WEBP"
+    assert type(await refused(engine.light(b"GIF89a", 24))) is InputError
+
+
 async def test_a_picture_is_cleaned_by_a_worker_without_a_model(begin: Begin, releases: Releases) -> None:
     piexif = pytest.importorskip("piexif")
     exif = piexif.dump({"0th": {piexif.ImageIFD.Make: b"Cam", piexif.ImageIFD.Orientation: 1}})

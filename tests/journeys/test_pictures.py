@@ -153,6 +153,18 @@ def test_showing_a_picture_to_others_is_asked_first_and_can_be_left(chromium, ho
         assert not [url for url in sent if "share" in url]
 
 
+def test_what_a_page_opened_with_can_be_saved_and_shown_like_any_other(chromium, house):
+    with guest(chromium, house.url, PHONE) as visitor:
+        page = visitor.page
+        page.goto(MIRROR)
+        saved = page.get_by_role("link", name="Save").get_attribute("href")
+        assert page.request.get(saved).headers["content-type"].startswith("image/")
+        visitor.tap(visitor.button("Share"))
+        visitor.sees(page.get_by_role("dialog", name="Show it to others?"))
+        visitor.tap(page.get_by_role("button", name="Make the page"))
+        visitor.sees(page.get_by_role("dialog").get_by_label("Link"))
+
+
 def test_a_picture_that_its_visitor_shows_has_a_page_until_it_is_taken_back(chromium, house):
     with guest(chromium, house.url, PHONE) as visitor, guest(chromium, house.url, DESK) as friend:
         page = visitor.page

@@ -1,10 +1,13 @@
 """The pages that anyone may see, and the health of the house."""
 
+import io
 import re
 from dataclasses import replace
 
+import PIL.Image
 import pytest
 
+from teahouse.site import media
 from teahouse.store import apps, lineage
 from teahouse.testing import APP, expected
 
@@ -16,9 +19,13 @@ def test_with_one_app_the_home_page_is_its_play_page_already_answered(site):
     assert "Warm or cold?" in page and f'data-app="{APP}"' in page
     first = (site.house.releases / site.release / "examples" / "0.png").read_bytes()
     assert f">{expected(first)['label'].capitalize()}<" in page.replace("\n", "")
-    pictures = re.findall(r'data-sample [^>]*><img src="([^"]+)"', page)
-    assert len(pictures) == 2
-    assert site.client.get(pictures[0]).content == first
+    photos = re.findall(r'data-sample="([^"]+)" [^>]*><img src="([^"]+)"', page)
+    assert len(photos) == 2
+    assert site.client.get(photos[0][0]).content == first
+    small = site.client.get(photos[0][1])
+    assert small.headers["content-type"] == "image/webp"
+    with PIL.Image.open(io.BytesIO(small.content)) as picture:
+        assert max(picture.size) <= media.THUMB
 
 
 def test_every_page_answers_with_its_own_nonce(site):

@@ -91,6 +91,7 @@ def test_a_page_has_one_heading_a_title_a_language_and_labelled_pictures(name):
 def test_a_page_obeys_the_content_policy(name):
     tags = Tags(html(name))
     for script in tags.of("script"):
+        assert script.pop("fetchpriority", "low") == "low"
         assert script == {"type": "module", "nonce": NONCE, "src": script["src"]}
     assert all(made == {"nonce": NONCE} for made in tags.of("style"))
     assert not tags.of("iframe", "object", "embed")

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from teahouse import ids
+from teahouse.errors import QueueFull
 from teahouse.site import media
 from teahouse.store import predictions
 from teahouse.testing import NAMES, colour_of, install_tiny, photo, whole_house
@@ -159,6 +160,29 @@ def test_the_picture_of_an_example_is_made_once_and_by_the_champion_alone(mirror
 
     asyncio.run(reconcile.once(mirror.deps))
     assert mirror.client.get(address).status_code == 404
+
+
+def test_a_small_copy_is_made_once_and_the_whole_picture_stands_in_while_none_can_be_made(mirror, monkeypatch):
+    live = mirror.deps.serving.apps[NAMES["picture"]].champion
+    for small, whole in (
+        (media.light_example_address(mirror.deps, live, 0, 32), media.example_address(mirror.deps, live, 0)),
+        (media.light_output_address(mirror.deps, live, 0, 32), media.example_output_address(mirror.deps, live, 0)),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(mirror.engine, "light", full)
+            assert mirror.client.get(small).content == mirror.client.get(whole).content
+        made = mirror.client.get(small)
+        with Image.open(io.BytesIO(made.content)) as picture:
+            assert (made.headers["content-type"], max(picture.size)) == ("image/webp", 32)
+        with monkeypatch.context() as patch:
+            patch.setattr(mirror.engine, "light", full)
+            assert mirror.client.get(small).content == made.content
+    assert media.light_example_address(mirror.deps, live, 99, 32) == ""
+    assert media.light_output_address(mirror.deps, live, 99, 32) == ""
+
+
+async def full(*_given):
+    raise QueueFull("Full.")
 
 
 def test_the_api_is_told_with_pictures(colour):

@@ -38,7 +38,7 @@ def test_a_word_has_its_small_picture_where_the_release_holds_one(tinted):
     chips = play.asked(site.deps, live, live.fields["tint"], {}).chips
     assert [bool(chip.picture) for chip in chips] == [True, True, False]
     told = site.client.get(chips[0].picture)
-    assert told.status_code == 200 and told.headers["content-type"] == "image/jpeg"
+    assert told.status_code == 200 and told.headers["content-type"] == "image/webp"
     assert told.headers["content-security-policy"].startswith("sandbox")
     changed = chips[0].picture[:-2] + "AA"
     assert site.client.get(changed).status_code == 404
@@ -60,6 +60,7 @@ def test_a_picture_app_opens_with_a_photo_and_what_is_made_of_it(tinted):
     assert isinstance(opening.answer, pages.Pictured)
     assert (opening.answer.width, opening.answer.height) == (96, 96)
     assert site.client.get(opening.answer.picture).headers["content-type"] == "image/png"
+    assert site.client.get(opening.answer.small).headers["content-type"] == "image/webp"
     page = site.client.get(f"/{styled.NAME}").text
     assert re.search(r'data-stage>|class="stage keep both"', page) and "--ratio: 1.0" in page
     assert 'data-now=""' in page and 'data-state="told"' in page

@@ -85,6 +85,15 @@ def test_orientation_is_applied_and_metadata_is_gone():
     assert not Pillow.open(io.BytesIO(cleaned.data)).getexif()
 
 
+def test_a_small_copy_is_upright_small_and_without_metadata():
+    exif = Pillow.Exif()
+    exif[0x0112], exif[0x010F] = 6, "Secret Maker"
+    made = media.light(encoded(gradient(), exif=exif.tobytes()), 40)
+    with Pillow.open(io.BytesIO(made.data)) as picture:
+        assert picture.format == "WEBP" and not picture.getexif() and picture.size == (made.width, made.height)
+        assert max(picture.size) == 40 and picture.width < picture.height
+
+
 def test_a_near_copy_has_a_near_key():
     picture = gradient()
     again = encoded(picture.resize((240, 160)), quality=60)

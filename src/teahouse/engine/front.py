@@ -14,6 +14,7 @@ from teahouse.engine.port import Answer, Cleaned, EngineState, Json, Ready, Want
 from teahouse.engine.process import WorkerLimits, WorkerProcess
 from teahouse.errors import InputError, NotReady
 from teahouse.settings import Settings
+from teahouse.spec.fields.protocol import Picture
 from teahouse.telemetry import log
 
 BARE = "bare"
@@ -100,6 +101,12 @@ class LocalEngine:
         if not pictures:
             raise InputError("This picture can not be read.")
         return Cleaned(pictures[0].data, pictures[0].media_type, told["width"], told["height"], bytes(told["near"]))
+
+    async def light(self, data: bytes, side: int) -> Picture:
+        """A small copy, made by the worker without a model."""
+        until = time.monotonic() + self._settings.engine.deadline_s
+        frame = await self._desk(BARE, None).ask("light", {"input": data, "side": side}, until, "free")
+        return wire.pictures(frame)[0]
 
     async def card(self, texts: Mapping[str, str], pictures: Sequence[bytes] = ()) -> bytes:
         """The card of a page, drawn by the worker without a model."""

@@ -91,6 +91,9 @@ class Engine(Protocol):
     async def clean(self, data: bytes, field: Json) -> Cleaned:
         """The picture encoded again, as it may be kept."""
 
+    async def light(self, data: bytes, side: int) -> Picture:
+        """A small copy of a picture for a page, at most `side` pixels long. InputError where it can not be read."""
+
     async def card(self, texts: Mapping[str, str], pictures: Sequence[bytes]) -> bytes:
         """The card of a page as PNG, 1200 x 630: `texts` are its title, line and site; no picture, one, or a photo and
         what was made of it. InputError where one can not be read."""

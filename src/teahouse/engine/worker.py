@@ -67,7 +67,7 @@ class Releases:
 
 
 class Bare:
-    """The service without a model: clean and card."""
+    """The service without a model: clean, light and card."""
 
     form, batch = "bare", 1
 
@@ -75,7 +75,7 @@ class Bare:
         from teahouse.engine import card
         from teahouse.spec import media
 
-        self._clean, self._card = media.clean, card.draw
+        self._clean, self._light, self._card = media.clean, media.light, card.draw
         self.slots = cores()
 
     def decode(self, frame: wire.Frame) -> Callable[[], Answer]:
@@ -84,6 +84,9 @@ class Bare:
         if kind == "card":
             pictures = [wire.slice_of(frame.payload, parts[name]) for name in sorted(parts) if name != "texts"]
             return lambda: self._carded(parts["texts"], pictures)
+        if kind == "light":
+            data, side = wire.slice_of(frame.payload, parts["input"]), int(parts["side"])
+            return lambda: Answer({}, (self._light(data, side),), self.form)
         if kind != "clean":
             raise ReleaseBroken("This worker has no model.", f"It was asked for {kind!r}.")
         field = parts.get("field") or {"kind": "image"}
@@ -146,7 +149,7 @@ class Worker:
                 self._decoders.shutdown(wait=True)
                 self._slots.shutdown(wait=True)
                 return
-            if kind in ("predict", "clean", "card"):
+            if kind in ("predict", "clean", "light", "card"):
                 self._decoders.submit(self._decode, frame, time.monotonic())
             else:
                 self._send(

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from teahouse.errors import NotFound
-from teahouse.site import pictures, play, pool
+from teahouse.site import pictures, play, pool, render
 from teahouse.site.deps import Deps, Live, Shown, deps_of
 from teahouse.site.stock import Piece
 from teahouse.spec.fields import Picture
@@ -62,7 +62,7 @@ class Blanks:
                 self._kept.clear()
             self._kept[key] = blank
         values = {"nonce": request.state.nonce, "seed": str(piece.seed), "picture": piece.address, "id": piece.id}
-        return HTMLResponse(blank.filled({name: value.encode("ascii") for name, value in values.items()}))
+        return render.PackedPage(blank.filled({name: value.encode("ascii") for name, value in values.items()}))
 
     def marked(self, request: Request) -> Request:
         """The request as the endpoint sees it: with marks in place of what differs from one response to the next, and

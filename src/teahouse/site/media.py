@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from teahouse import ids
-from teahouse.errors import NotFound
+from teahouse.errors import NotFound, TeahouseError
 from teahouse.model import bundle
 from teahouse.site import health, pictures, render
 from teahouse.site.deps import Deps, Live, deps_of
@@ -22,7 +22,8 @@ from teahouse.spec.fields import Field, Picture
 from teahouse.spec.fields.image import media_type
 from teahouse.store import inputs, pool, shares
 
-AGE_S = {"example": 12 * 3600, "output": 12 * 3600, "chip": 12 * 3600, "kept": 3600, "pool": 366 * 86_400,
+THUMB, OPENING = 112, 512  # pixels: a cup on a sharp phone; what a page opens with
+AGE_S = {"example": 12 * 3600, "output": 12 * 3600, "light": 12 * 3600, "kept": 3600, "pool": 366 * 86_400,
          "shared": 3600}  # fmt: skip
 EXAMPLE_S = 30.0
 HEADERS = {
@@ -46,10 +47,21 @@ def example_output_address(deps: Deps, live: Live, index: int) -> str:
     return _signed(deps, ["output", live.release, index]) if there else ""
 
 
+def light_output_address(deps: Deps, live: Live, index: int, side: int) -> str:
+    """The address of a small copy of the picture that a release makes of its example; '' where it makes none."""
+    there = example_output_address(deps, live, index)
+    return _signed(deps, ["light", side, "output", live.release, index]) if there else ""
+
+
 def chip_address(deps: Deps, live: Live, choice: Field, word: str) -> str:
     """The address of the small picture of a word that can be chosen, for half a day; '' where it has none."""
     path = choice.picture(word)  # type: ignore[attr-defined]
-    return _signed(deps, ["chip", live.release, path]) if path in live.manifest.files else ""
+    return _signed(deps, ["light", THUMB, "chip", live.release, path]) if path in live.manifest.files else ""
+
+
+def light_example_address(deps: Deps, live: Live, index: int, side: int) -> str:
+    """The address of a small copy of an example's picture, at most `side` pixels long; '' where there is none."""
+    return _signed(deps, ["light", side, "example", live.release, index]) if example_path(live.manifest, index) else ""
 
 
 def pool_address(deps: Deps, prediction: bytes) -> str:
@@ -97,7 +109,9 @@ async def show(request: Request) -> Response:
     """A picture: JPEG, PNG or WebP by its first bytes, and nothing else whatever it holds."""
     deps = deps_of(request)
     kind, rest = _opened(deps, request.path_params["token"])
-    if kind == "output":
+    if kind == "light":
+        data = await _light(deps, *rest)
+    elif kind == "output":
         data = (await _example_output(deps, *rest)).data
     elif kind == "pool" and (piece := deps.stock.find(ids.parse(rest[0]))) is not None:
         data = piece.picture.data
@@ -120,6 +134,21 @@ async def example_output(deps: Deps, live: Live, index: int, lane: str = "free")
             raise NotFound(GONE)
         deps.stock.examples[key] = picture
     return deps.stock.examples[key]
+
+
+async def _light(deps: Deps, side: int, kind: str, release: str, which: Any) -> bytes:
+    """A small copy of a release's own picture, made once; the picture itself where none can be made right now."""
+    key = (release, side, kind, which)
+    if key not in deps.stock.light:
+        if kind == "output":
+            data = (await _example_output(deps, release, which)).data
+        else:
+            data = await run_in_threadpool(KINDS[kind], deps, release, which)
+        try:
+            deps.stock.light[key] = (await deps.engine.light(data, side)).data
+        except TeahouseError:  # a page with a large picture is better than one with none
+            return data
+    return deps.stock.light[key]
 
 
 async def _example_output(deps: Deps, release: str, index: int) -> Picture:

@@ -93,12 +93,14 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Pictured:
-    """One answer that is a picture: its address, and its size in pixels, so that its place is kept before it comes."""
+    """One answer that is a picture: its address, and its size in pixels, so that its place is kept before it comes;
+    the address of a small copy that is shown in its place, where there is one."""
 
     picture: str
     width: int
     height: int
     familiar: bool | None = True
+    small: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,10 +113,12 @@ class Written:
 
 @dataclass(frozen=True)
 class Sample:
-    """A photo of the maker that one tap answers: the address of its bytes and words for who can not see it."""
+    """A photo of the maker that one tap answers: the address of its bytes, words for who can not see it, and the
+    address of a small copy that is shown in its place, where there is one."""
 
     photo: str
     alt: str = ""
+    small: str = ""
 
 
 @dataclass(frozen=True)

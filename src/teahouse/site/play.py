@@ -100,8 +100,14 @@ def words(live: Live) -> list[str]:
 
 def samples(deps: Deps, live: Live) -> tuple[Sample, ...]:
     """The maker's example pictures, one tap each."""
-    addresses = [media.example_address(deps, live, index) for index in range(min(SAMPLES, len(live.manifest.examples)))]
-    return tuple(Sample(photo=address, alt=f"Sample photo {at + 1}") for at, address in enumerate(addresses) if address)
+    found = (sample(deps, live, index, media.THUMB) for index in range(min(SAMPLES, len(live.manifest.examples))))
+    return tuple(one for one in found if one.photo)
+
+
+def sample(deps: Deps, live: Live, index: int, side: int) -> Sample:
+    """An example picture with a copy of at most `side` pixels."""
+    small = media.light_example_address(deps, live, index, side)
+    return Sample(media.example_address(deps, live, index), f"Sample photo {index + 1}", small)
 
 
 def asked(deps: Deps, live: Live, one: Field, given: Mapping[str, Any]) -> Input:
@@ -123,8 +129,5 @@ def asked(deps: Deps, live: Live, one: Field, given: Mapping[str, Any]) -> Input
 
 def opening(deps: Deps, live: Live) -> Opening | None:
     """The first example, answered as the page opens: its worker gave this answer before it took traffic."""
-    photo = media.example_address(deps, live, 0)
-    if not photo:
-        return None
-    sample = Sample(photo=photo, alt="Sample photo 1")
-    return Opening(sample, shelf.answered(deps, live))
+    first = sample(deps, live, 0, media.OPENING)
+    return Opening(first, shelf.answered(deps, live)) if first.photo else None

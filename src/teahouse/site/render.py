@@ -7,19 +7,22 @@ names. The hash in a static address is that of the whole folder, so that a modul
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import hashlib
 import json
 import mimetypes
 import posixpath
 import re
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache, partial
 from math import ceil
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup, escape
-from starlette.responses import HTMLResponse, Response
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from teahouse.release.verdict import ROWS
 
@@ -29,12 +32,44 @@ HERE = Path(__file__).parent
 STATIC = HERE / "static"
 COMMENT_LINES = re.compile(rb"^[ \t]*(?://[^\n]*|/\*\*.*?\*/[ \t]*)$", re.M | re.S)
 COMMENTS = re.compile(rb"/\*.*?\*/", re.S)
-FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+PACKED_FROM = 600  # bytes: less fits into one packet as it is
+FOREVER = {
+    "Cache-Control": "public, max-age=31536000, immutable",
+    "Content-Security-Policy": "default-src 'none'",  # none of them is a page; the page's own policy is long
+    "X-Content-Type-Options": "nosniff",
+}
 
 
-def render(page: object, nonce: str, status: int = 200) -> HTMLResponse:
+class Packed(Response):
+    """A response whose body goes gzipped to who takes that: a phone on a slow line waits for a third of the bytes."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.headers["Vary"] = "Accept-Encoding"
+        if "gzip" in Headers(scope=scope).get("accept-encoding", "") and len(self.body) >= PACKED_FROM:
+            self.body = self.pack(bytes(self.body))
+            self.headers.update({"Content-Encoding": "gzip", "Content-Length": str(len(self.body))})
+        await super().__call__(scope, receive, send)
+
+    def pack(self, body: bytes) -> bytes:
+        """The body gzipped, at the level that costs a page the least time."""
+        return gzip.compress(body, 1, mtime=0)
+
+
+class PackedPage(Packed):
+    """A page."""
+
+    media_type = "text/html"
+
+
+class PackedFile(Packed):
+    """A static file: it is packed once."""
+
+    pack = staticmethod(lru_cache(256)(partial(gzip.compress, mtime=0)))
+
+
+def render(page: object, nonce: str, status: int = 200) -> Response:
     """The page as a response. `nonce` is the one of this response's content policy; nothing else may run."""
-    return HTMLResponse(html(page, nonce), status_code=status)
+    return PackedPage(html(page, nonce), status_code=status)
 
 
 def html(page: object, nonce: str) -> str:
@@ -240,4 +275,4 @@ def static_file(hash: str, path: str) -> Response:
         return Response(status_code=404)
     kind = "text/javascript" if path.endswith(".js") else mimetypes.guess_type(path)[0] or "application/octet-stream"
     headers = FOREVER if hash == stand().hash else {**FOREVER, "Cache-Control": "no-cache"}
-    return Response(data, media_type=kind, headers=headers)
+    return (Response if kind == "image/png" else PackedFile)(data, media_type=kind, headers=headers)

@@ -80,7 +80,7 @@ def card(deps: Deps, board: Board, shown: Shown) -> pages.AppCard:
     return pages.AppCard(
         shown.name,
         **told,
-        photo=media.example_address(deps, live, 0),
+        photo=media.light_example_address(deps, live, 0, media.OPENING),
         answer=drawn(deps, live) if pictures.is_of_seeds(live) else answered(deps, live),
         release=live.number,
         accuracy=facts.accuracy,
@@ -104,6 +104,10 @@ def answered(deps: Deps, live: Live) -> pages.Labelled | pages.Pictured | pages.
         scores = {str(label): float(score) for label, score in expected["scores"].items()}
         return pages.Labelled(label=expected["label"], scores=scores, confidence=max(scores.values()))
     if live.output.kind == "image" and expected.get("width") and expected.get("height"):
-        return pages.Pictured(media.example_output_address(deps, live, 0), expected["width"], expected["height"])
+        whole, small = (
+            media.example_output_address(deps, live, 0),
+            media.light_output_address(deps, live, 0, media.OPENING),
+        )
+        return pages.Pictured(whole, expected["width"], expected["height"], small=small)
     value = expected.get("text", expected.get("number"))
     return None if value is None else pages.Written(f"{value:.4g}" if isinstance(value, float) else str(value))

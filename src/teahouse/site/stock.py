@@ -107,13 +107,15 @@ class Deck:
 class Stock:
     """All decks by release, and the last few pictures that were made for a link and are in no deck.
 
-    `making`: what is being made for a link right now; `examples`: what a release makes of its own examples."""
+    `making`: what is being made for a link right now; `examples`: what a release makes of its own examples; `light`:
+    small copies of its own pictures by (release, pixels, kind, which)."""
 
     def __init__(self) -> None:
         self._decks: dict[str, Deck] = {}
         self._passing: OrderedDict[tuple[str, int], Piece] = OrderedDict()
         self.making: dict[tuple[str, int], asyncio.Task[Piece]] = {}
         self.examples: dict[tuple[str, int], Picture] = {}
+        self.light: dict[tuple[str, int, str, str | int], bytes] = {}
         self.opened: Counter[tuple[str, str]] = Counter()  # (app, release): pages opened with one
 
     def deck(self, release: str) -> Deck:
@@ -150,5 +152,6 @@ class Stock:
         """Forget the decks of all other releases."""
         for release in self._decks.keys() - releases:
             del self._decks[release]
-        for key in [key for key in self.examples if key[0] not in releases]:
-            del self.examples[key]
+        for kept in (self.examples, self.light):
+            for key in [key for key in kept if key[0] not in releases]:
+                del kept[key]

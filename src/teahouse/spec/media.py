@@ -112,6 +112,15 @@ def clean(data: bytes, side: int = 1024) -> Cleaned:
     return Cleaned(out.getvalue(), "image/jpeg", picture.width, picture.height, dhash(picture))
 
 
+def light(data: bytes, side: int) -> Picture:
+    """A small copy for a page: at most `side` pixels long, WebP, good enough to be looked at and not to be kept."""
+    picture = open_image(data, want=side)
+    picture.thumbnail((side, side), Pillow.Resampling.LANCZOS)
+    out = io.BytesIO()
+    picture.save(out, "WEBP", quality=60, method=6, exif=b"", icc_profile=b"")
+    return Picture(out.getvalue(), "image/webp", picture.width, picture.height)
+
+
 def dhash(data: bytes | Pillow.Image) -> bytes:
     """64-bit difference hash (N. Krawetz, 2013): 8 rows of 9 grey means, each compared with its right neighbour."""
     picture = data if isinstance(data, Pillow.Image) else open_image(bytes(data), want=64)

@@ -1,7 +1,6 @@
 // The play page: what the visitor gives goes in, its answer comes out, in place.
 
 import { call, freshKey } from "./api.js";
-import { visit } from "./visit.js";
 import { panel, standing } from "./word.js";
 
 const root = document.getElementById("play");
@@ -111,7 +110,9 @@ async function send(how) {
 /** Shows an answer, or now and then two of them to choose from; `post` asks for the other one. */
 async function tell(answer, current, post) {
   const show = await shown;
-  if (post && due(answer)) {
+  const two = post && (await due(answer));
+  if (!current()) return;
+  if (two) {
     pair ??= await import("./pair.js");
     const chosen = await pair.offer(answer, post, current);
     if (!current()) return;
@@ -136,7 +137,8 @@ async function draw(answer, show, current) {
 }
 
 /** Two to choose from: after two answers, never twice in a row, three times a visit. */
-function due({ feedback = [] }) {
+async function due({ feedback = [] }) {
+  const { visit } = await import("./visit.js");
   const [seen, offered, last] = visit("pairs") ?? [0, 0, 0];
   const now = feedback.some((f) => f.kind === "choose") && seen - last >= 2 && offered < 3;
   visit("pairs", [seen + 1, offered + now, now ? seen + 1 : last]);
@@ -167,6 +169,7 @@ find("another").onclick = () => [...root.querySelectorAll("[data-give]")].at(-1)
 document.querySelector("[data-embed]")?.addEventListener("click", async () => (await import("./snippet.js")).open(app));
 find("share")?.addEventListener("click", async ({ currentTarget: from }) => {
   const { open } = await import("./sharing.js");
+  if (!play.answer) await send({}); // what the page opened with is nobody's answer yet
   open(play, { app, from, alone: Object.keys(inputs).length === 1 });
 });
 if (prediction) {

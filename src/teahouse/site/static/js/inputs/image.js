@@ -17,14 +17,12 @@ async function sample(address) {
   return response.blob();
 }
 
-const addressOf = (cup) => cup?.firstElementChild.getAttribute("src");
-
 export function open(place, { root, ask }) {
   const { side, bytes } = root.dataset;
   const thumb = place.querySelector("[data-thumb]"); // a second photo has a small place of its own
   const find = (name) => root.querySelector(`[data-${name}]`);
   const stage = find("stage"), photo = find("photo"), cups = thumb ? [] : [...root.querySelectorAll("[data-sample]")];
-  let file = null, house = addressOf(cups.find((cup) => cup.ariaPressed === "true")), address, made;
+  let file = null, house = cups.find((cup) => cup.ariaPressed === "true")?.dataset.sample, address, made;
 
   function show(url, words) {
     if (thumb) return Object.assign(thumb, { src: url, hidden: false, alt: words });
@@ -50,7 +48,7 @@ export function open(place, { root, ask }) {
 
   for (const cup of cups) {
     cup.addEventListener("click", () => {
-      [file, house, made] = [null, addressOf(cup), null];
+      [file, house, made] = [null, cup.dataset.sample, null];
       press(cup);
       show(house, cup.firstElementChild.alt);
       ask({ fresh: true });
