@@ -94,7 +94,7 @@ def test_what_is_kept_is_clean_and_named_by_a_consent_to_words_of_today(mirror):
     assert {row.picture, row.photo} & {ids.sha256(made), ids.sha256(given)} == set()
     with mirror.house.db.read() as c:
         consent = consents.get(c, row.consent)
-        assert all(held.names(c, blob) for blob in (row.card, row.picture, row.photo))
+        assert held.unnamed(c, [row.card, row.picture, row.photo]) == []
     assert (consent.purposes, consent.text_version, consent.before) == (["show"], pages.SHOW_VERSION, False)
     assert mirror.client.get("/api/mine").json()["standing"] is False, "a yes to show is no yes to keep"
 

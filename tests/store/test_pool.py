@@ -30,10 +30,10 @@ def test_the_pool_holds_a_seed_of_a_release_once_and_names_its_blob(house, predi
         (row,) = pool.of_release(c, RELEASE)
         assert (row.seed, row.prediction, row.score) == (7, first, 0.5)
         assert pool.of_prediction(c, first).seq == row.seq and pool.of_prediction(c, second) is None
-        assert held.names(c, blob)
+        assert held.unnamed(c, [blob]) == []
     assert house.db.write(lambda c: pool.out(c, first, second)) == [blob]
     with house.db.read() as c:
-        assert not held.names(c, blob)
+        assert held.unnamed(c, [blob]) == [blob]
 
 
 def test_what_other_releases_made_goes_when_it_is_old(house, predict):

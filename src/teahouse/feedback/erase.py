@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from teahouse import ids
-from teahouse.store import erasures, held, inputs, jobs, labels
+from teahouse.store import erasures, held, jobs, labels
 from teahouse.store.house import House
 
 
@@ -41,7 +41,7 @@ def forget_label(c: Any, house: House, label: bytes, reason: str) -> list[str]:
     freed = labels.erase(c, label)
     erasures.add(c, "label", ids.text(label), reason, ids.now_ms())
     _ask_loop(c)
-    return [blob for blob in freed if not inputs.uses(c, blob) and not labels.uses(c, blob, row.near)]
+    return held.unnamed(c, freed)
 
 
 def delete_blobs(house: House, blobs: list[str]) -> None:
@@ -56,12 +56,12 @@ def drop_unnamed(house: House, blobs: Iterable[str]) -> int:
     between the question and the deletion."""
 
     def drop(c: Any) -> int:
-        gone = [blob for blob in blobs if not held.names(c, blob)]
+        gone = held.unnamed(c, blobs)
         for blob in gone:
             house.blobs.delete(blob)
         return len(gone)
 
-    blobs = sorted(set(blobs))
+    blobs = set(blobs)
     return house.db.write(drop) if blobs else 0
 
 

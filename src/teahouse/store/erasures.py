@@ -49,14 +49,7 @@ def empty_prediction(c: sa.Connection, id: bytes, reason: str, at: int) -> list[
     predictions.erase(c, id)
     predictions.erase_shadows(c, id)
     add(c, "prediction", text(id), reason, at)
-    near = label.near if label is not None else None
-    return [blob for blob in sorted(blobs) if not _is_used(c, blob, near)]
-
-
-def _is_used(c: sa.Connection, blob: str, near: bytes | None) -> bool:
-    if near is None:
-        return held.names(c, blob)
-    return inputs.uses(c, blob) or shares.uses(c, blob) or labels.uses(c, blob, near)
+    return held.unnamed(c, blobs)
 
 
 def take_back_share(c: sa.Connection, prediction: bytes, reason: str, at: int) -> list[str]:
@@ -64,7 +57,7 @@ def take_back_share(c: sa.Connection, prediction: bytes, reason: str, at: int) -
     tokens, blobs = shares.take_back(c, prediction, at)
     for token in tokens:
         add(c, "share", token, reason, at)
-    return [blob for blob in sorted(set(blobs)) if not _is_used(c, blob, None)]
+    return held.unnamed(c, blobs)
 
 
 def forget_visitor(c: sa.Connection, id: bytes, reason: str, at: int) -> list[str]:
@@ -90,7 +83,7 @@ def replay(c: sa.Connection, log: Iterable[tuple[str, str, str, int]]) -> list[s
         elif kind == "prediction" and predictions.get(c, parse(ref)) is not None:
             blobs += forget_prediction(c, parse(ref), reason, at)
         elif kind == "label" and (label := labels.get(c, parse(ref))) is not None:
-            blobs += [blob for blob in labels.erase(c, label.id) if not _is_used(c, blob, label.near)]
+            blobs += held.unnamed(c, labels.erase(c, label.id))
         elif kind == "share" and (share := shares.get(c, ref)) is not None:
             blobs += take_back_share(c, share.prediction, reason, at)
         elif kind == "hidden":

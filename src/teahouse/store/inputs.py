@@ -43,11 +43,6 @@ def of_prediction(c: sa.Connection, prediction: bytes) -> list[Any]:
     return rows.after(c, inputs, *where)
 
 
-def uses(c: sa.Connection, blob: str) -> bool:
-    """Whether an input holds this blob."""
-    return c.execute(sa.select(inputs.c.seq).where(inputs.c.blob == blob).limit(1)).first() is not None
-
-
 def erase(c: sa.Connection, prediction: bytes) -> list[str]:
     """Forget a prediction's inputs; digests of the blobs that they held (others may hold them too)."""
     held = [row.blob for row in of_prediction(c, prediction) if row.blob]

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from teahouse.ids import new_id
 from teahouse.store import rows
-from teahouse.store.tables import consents, dataset_versions, labels, predictions, reviews
+from teahouse.store.tables import consents, dataset_versions, label_blobs, labels, predictions, reviews
 
 OWNER = "owner"  # who reviews by hand; anything else in reviews.by is a rule
 _undo = reviews.alias("undo")
@@ -111,6 +111,8 @@ def add(c: sa.Connection, row: dict[str, Any]) -> bytes:
         if known is not None:
             return known.id
     rows.add(c, labels, row)
+    for blob in sorted(set(blobs_in(row.get("inputs") or {}))):
+        rows.add(c, label_blobs, {"at": row["at"], "label": row["id"], "blob": blob})
     return row["id"]
 
 
@@ -213,6 +215,7 @@ def erase(c: sa.Connection, id: bytes) -> list[str]:
         return []
     gone = {"inputs": None, "truth": None, "visitor": None, "network": None, "near": None}
     c.execute(sa.update(labels).where(labels.c.id == id).values(gone))
+    c.execute(sa.delete(label_blobs).where(label_blobs.c.label == id))
     c.execute(sa.update(reviews).where(reviews.c.label == id).values(truth=None, reason=""))
     return blobs_in(label.inputs)
 
@@ -235,13 +238,6 @@ def fade(c: sa.Connection, until: int, limit: int = 500) -> int:
     where = (labels.c.network.is_not(None), labels.c.at < until)
     old = sa.select(labels.c.seq).where(*where).limit(limit).scalar_subquery()
     return c.execute(sa.update(labels).where(labels.c.seq.in_(old)).values(network=None)).rowcount
-
-
-def uses(c: sa.Connection, blob: str, near: bytes | None = None) -> bool:
-    """Whether a label holds this blob; `near`, where known, spares looking at all of them."""
-    query = sa.select(labels.c.inputs).where(labels.c.inputs.is_not(None))
-    found = c.execute(query if near is None else query.where(labels.c.near == near)).scalars()
-    return any(blob in blobs_in(inputs) for inputs in found)
 
 
 def blobs_in(inputs: dict[str, Any]) -> list[str]:

@@ -89,9 +89,3 @@ def expired(c: sa.Connection, until: int, limit: int = 100) -> list[bytes]:
     query = sa.select(shares.c.prediction).join(predictions, predictions.c.id == shares.c.prediction)
     query = query.where((predictions.c.at < until) | (_there & no)).order_by(shares.c.seq).limit(limit)
     return list(c.execute(query).scalars())
-
-
-def uses(c: sa.Connection, blob: str) -> bool:
-    """Whether a share shows this blob."""
-    where = sa.or_(*(column == blob for column in _BLOBS))
-    return c.execute(sa.select(shares.c.seq).where(where).limit(1)).first() is not None

@@ -6,6 +6,7 @@ lower-case hex, money is in minor units. A current state is the latest row or a 
 Exceptions to "facts append": a visitor's right to be erased (predictions, feedback, inputs, labels, visitors and the
 visitor of a consent are nulled, the row stays), a label's truth while nobody reviewed it, a release's state, and the
 counters (tallies, quotas), sessions, keys, owners, pool, shares, reports and pushes, which are states and no facts.
+label_blobs says again which blobs a label's inputs name, so that it can be looked up, and forgets with them.
 """
 
 import json
@@ -135,6 +136,7 @@ dataset_versions = _table(
     _digest("rows_blob"),
     _int("reviewed"),  # seq of the last review that this version knew
     Index(None, "app", "seq"),
+    Index(None, "rows_blob"),
 )
 runs = _table(
     "runs",
@@ -270,6 +272,9 @@ labels = _table(
     Index(None, "visitor"),
     Index(None, "near"),
 )
+label_blobs = _table(
+    "label_blobs", _id("label", "labels.id"), _digest("blob"), Index(None, "label"), Index(None, "blob")
+)
 reviews = _table(
     "reviews",
     _id("label", "labels.id"),
@@ -293,6 +298,7 @@ pool = _table(
     _real("score", null=True),  # how much the app itself likes it; None where it does not tell
     UniqueConstraint("release", "seed"),
     Index(None, "prediction"),
+    Index(None, "blob"),
 )
 shares = _table(
     "shares",
@@ -304,6 +310,9 @@ shares = _table(
     _digest("picture", null=True),
     _digest("photo", null=True),
     Index(None, "prediction"),
+    Index(None, "card"),
+    Index(None, "picture"),
+    Index(None, "photo"),
 )
 reports = _table(
     "reports",
