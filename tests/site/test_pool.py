@@ -8,10 +8,11 @@ import pytest
 
 from teahouse import ids
 from teahouse.errors import DiskFull
+from teahouse.feedback import retention
 from teahouse.site import pool, reconcile, visitors
 from teahouse.site.pool import Filler, Rules
+from teahouse.store import feedback, predictions, reports, rows, tables
 from teahouse.store import pool as pooled
-from teahouse.store import predictions, tables
 from teahouse.testing import NAMES, blueness, colour_of, install_tiny, whole_house
 
 APP = NAMES["seed"]
@@ -352,6 +353,44 @@ def test_the_words_on_a_release_that_is_gone_stay(site):
     site.house.db.write(lambda c: pooled.out(c, id_))
     with site.house.db.read() as c:
         assert c.execute(tables.feedback.select()).one().prediction == id_
+
+
+def made_for_nobody(site):
+    with site.house.db.read() as c:
+        return {row.id for row in c.execute(tables.predictions.select()) if row.arm == "pool"}
+
+
+def test_what_left_the_pool_without_a_word_goes_when_it_is_old(site):
+    fill(site, Rules(keep=8, make=1, first=8))
+    shown = {row.prediction for row in on(site, site.release)}
+    for path in ("/", *(f"/{APP}/seeds/{seed}" for seed in range(3))):
+        opened(site, path)
+    loved, better, worse, told, *left = sorted(shown)
+    assert say(site.client, ids.text(loved), "love", **own()).status_code == 201
+    word = {"kind": "choose", "value": True, "other_prediction": worse}
+    site.house.db.write(lambda c: feedback.say(c, ids.new_id(), better, ids.new_id(), "once", **word))
+    site.house.db.write(lambda c: reports.add(c, ids.new_id(), "other", "", None, told, ids.now_ms()))
+    freed = site.house.db.write(lambda c: pooled.out(c, loved, better, worse, told, left[0]))
+    days, at = site.deps.settings.keep.days, ids.now_ms() + 60_000
+    before = made_for_nobody(site)
+    retention.sweep(site.house, days, at)
+    assert made_for_nobody(site) == before and len(before) == 8 + 3, "not before the day"
+    retention.sweep(site.house, days, at + days * retention.DAY_MS)
+    assert made_for_nobody(site) == shown - {left[0]}, "words, reports and what is still shown keep theirs"
+    assert retention.erase.drop_unnamed(site.house, freed) == 5
+    assert sorted(site.house.blobs.digests()) == sorted(row.blob for row in on(site, site.release))
+
+
+def test_thousands_that_nobody_spoke_of_go_a_few_hundred_at_a_time(site, monkeypatch):
+    monkeypatch.setattr(retention, "ROWS", 100)
+    one = {"at": 5, "app": APP, "release": site.release, "form": "fp32", "arm": "pool", "held": False, "cached": False}
+    site.house.db.write(
+        lambda c: [rows.add(c, tables.predictions, one | {"id": ids.new_id(), "ms": 1.0}) for _ in range(950)]
+    )
+    drop, sizes = predictions.drop_unsaid, []
+    monkeypatch.setattr(predictions, "drop_unsaid", lambda *given: sizes.append(drop(*given)) or sizes[-1])
+    retention.sweep(site.house, 1, 6 + retention.DAY_MS)
+    assert sizes == [100] * 9 + [50, 0] and made_for_nobody(site) == set()
 
 
 def test_a_release_that_makes_nothing_keeps_no_other_from_its_pool(site, monkeypatch):

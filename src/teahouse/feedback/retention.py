@@ -55,12 +55,14 @@ def sweep(house: House, days: int, at: int) -> Swept:
 
     What is shown to others ends so long after its answer. Photos that nobody accepted go with their labels. An
     accepted row stays while its yes stands, and with it what its visitor needs to see it and to take it back. Of any
-    other answer the bare record stays: when, and which release."""
+    other answer the bare record stays: when, and which release. What was made for the pool has been nobody's answer:
+    nothing of it stays, unless somebody said a word on it."""
     until = at - days * DAY_MS
     shared = _drop_shares(house, until, at)
     photos = _drop_photos(house, until, at)
     answers = _fade_answers(house, until)
     house.db.write(lambda c: feedback.fade_pool(c, until))
+    made = _all(lambda: house.db.write(lambda c: predictions.drop_unsaid(c, until, ROWS)))
     _all(lambda: house.db.write(lambda c: labels.fade(c, until, ROWS)))
     _all(lambda: house.db.write(lambda c: consents.fade(c, until, ROWS)))
     _all(lambda: house.db.write(lambda c: reports.fade(c, until, ROWS)))
@@ -68,7 +70,7 @@ def sweep(house: House, days: int, at: int) -> Swept:
     gone = _all(lambda: house.db.write(lambda c: visitors.fade(c, until, ROWS)))
     house.keys.passing("network", at)  # its time ends on a quiet site too
     sweep_blobs(house)
-    if shared or photos or answers or gone:
+    if shared or photos or answers or made or gone:
         house.db.checkpoint()
     return Swept(photos, answers, gone)
 

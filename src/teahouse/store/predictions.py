@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from teahouse.store import rows
-from teahouse.store.tables import asked_for, labels, predictions
+from teahouse.store.tables import asked_for, feedback, for_nobody, labels, pool, predictions, reports
 
 # What an erasure takes: the row itself stays, so that counts and lineage stay true.
 _PERSONAL = {"visitor": None, "network": None, "key": None, "given": None, "seed": None, "output": None}
@@ -70,3 +70,12 @@ def fade(c: sa.Connection, ids: list[bytes]) -> list[bytes]:
     c.execute(sa.update(predictions).where(these, _kept, _traced).values(network=None, key=None))
     bare = sa.update(predictions).where(these, ~_kept).values(_PERSONAL).returning(predictions.c.id)
     return list(c.execute(bare).scalars())
+
+
+def drop_unsaid(c: sa.Connection, until: int, limit: int = 500) -> int:
+    """Drop what was made for the pool before `until` (ms UTC), is in it no more, and has no word or report; how many.
+    Nobody knows of it, and each hour of a busy house makes hundreds."""
+    known = (pool.c.prediction, feedback.c.prediction, feedback.c.other_prediction, reports.c.prediction)
+    unknown = [~sa.exists().where(column == predictions.c.id) for column in known]
+    old = sa.select(predictions.c.seq).where(for_nobody, predictions.c.at < until, *unknown).limit(limit)
+    return c.execute(sa.delete(predictions).where(predictions.c.seq.in_(old.scalar_subquery()))).rowcount

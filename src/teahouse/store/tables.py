@@ -4,9 +4,10 @@
 lower-case hex, money is in minor units. A current state is the latest row or a sum.
 
 Exceptions to "facts append": a visitor's right to be erased (predictions, feedback, inputs, labels, visitors and the
-visitor of a consent are nulled, the row stays), a label's truth while nobody reviewed it, a release's state, and the
-counters (tallies, quotas), sessions, keys, owners, pool, shares, reports and pushes, which are states and no facts.
-label_blobs says again which blobs a label's inputs name, so that it can be looked up, and forgets with them.
+visitor of a consent are nulled, the row stays), what was made for the pool and nobody spoke of (it goes when it is
+old), a label's truth while nobody reviewed it, a release's state, and the counters (tallies, quotas), sessions, keys,
+owners, pool, shares, reports and pushes, which are states and no facts. label_blobs says again which blobs a label's
+inputs name, so that it can be looked up, and forgets with them.
 """
 
 import json
@@ -209,7 +210,9 @@ predictions = _table(
 _known, _shadow = predictions.c.visitor.is_not(None), predictions.c.shadow_of.is_not(None)
 # What nobody asked for may be most of the table. Written out: an index is not used for a condition with a parameter.
 asked_for = predictions.c.arm != literal_column("'pool'")
+for_nobody = predictions.c.arm == literal_column("'pool'")
 Index(None, predictions.c.app, predictions.c.seq, sqlite_where=asked_for, postgresql_where=asked_for)
+Index(None, predictions.c.at, sqlite_where=for_nobody, postgresql_where=for_nobody)
 Index(None, predictions.c.visitor, predictions.c.seq, sqlite_where=_known, postgresql_where=_known)
 Index(None, predictions.c.shadow_of, sqlite_where=_shadow, postgresql_where=_shadow)
 feedback = _table(
@@ -228,6 +231,8 @@ feedback = _table(
     Index(None, "visitor"),
     Index(None, "kind", "seq"),
 )
+_compared = feedback.c.other_prediction.is_not(None)
+Index(None, feedback.c.other_prediction, sqlite_where=_compared, postgresql_where=_compared)
 consents = _table(
     "consents",
     _id("id", unique=True),
@@ -322,6 +327,7 @@ reports = _table(
     _id("id", null=True),  # the receipt
     _word("share", null=True),  # its token: the share may go, the report stays
     _int("closed", null=True),  # when the owner was done with it
+    Index(None, "prediction"),
 )
 
 # What is asked of the house, and who may ask.

@@ -1,4 +1,4 @@
-"""What can be looked up: which blobs a label names, and who else names one."""
+"""What can be looked up: which blobs a label names, who else names one, and what was made that nobody knows of."""
 
 import json
 
@@ -12,11 +12,12 @@ depends_on = None
 
 SEQ = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 NAMES = {"label_blobs": ("label", "blob"), "dataset_versions": ("rows_blob",), "pool": ("blob",),
-         "shares": ("card", "picture", "photo")}  # fmt: skip
+         "shares": ("card", "picture", "photo"), "reports": ("prediction",)}  # fmt: skip
+SOME = (("predictions", "at", "arm = 'pool'"), ("feedback", "other_prediction", "other_prediction IS NOT NULL"))
 
 
 def upgrade() -> None:
-    """Add it, and note the blobs of the labels that are there."""
+    """Add what that takes, and note the blobs of the labels that are there."""
     made = op.create_table(
         "label_blobs",
         sa.Column("seq", SEQ, nullable=False),
@@ -29,6 +30,9 @@ def upgrade() -> None:
     for table, columns in NAMES.items():
         for column in columns:
             op.create_index(op.f(f"ix_{table}_{column}"), table, [column])
+    for table, column, where in SOME:
+        only = {"sqlite_where": sa.text(where), "postgresql_where": sa.text(where)}
+        op.create_index(op.f(f"ix_{table}_{column}"), table, [column], **only)
     kept = op.get_bind().execute(sa.text("SELECT at, id, inputs FROM labels WHERE inputs IS NOT NULL")).all()
     rows = [{"at": at, "label": label, "blob": blob} for at, label, inputs in kept for blob in blobs_in(inputs)]
     if rows:
