@@ -8,7 +8,7 @@ import pytest
 
 from teahouse import ids
 from teahouse.errors import DiskFull
-from teahouse.feedback import retention
+from teahouse.feedback import retention, trust
 from teahouse.site import pool, reconcile, visitors
 from teahouse.site.pool import Filler, Rules
 from teahouse.store import feedback, predictions, reports, rows, tables
@@ -184,7 +184,7 @@ def test_the_next_ones_come_in_one_answer_and_none_twice(site):
 def test_two_visitors_meh_take_a_picture_out_and_its_bytes_with_it(site):
     fill(site)
     row, blobs = on(site, site.release)[0], len(site.house.blobs.digests())
-    id_, people = ids.text(row.prediction), [site.visitor() for _ in range(2)]
+    id_, people = ids.text(row.prediction), [site.visitor(), site.visitor("10.0.0.7")]
     for _ in range(3):
         assert say(people[0], id_, **own()).status_code == 201
     assert row.prediction in {one.prediction for one in on(site, site.release)}, "one visitor counts once"
@@ -196,10 +196,37 @@ def test_two_visitors_meh_take_a_picture_out_and_its_bytes_with_it(site):
     assert len(on(site, site.release)) == 6, "another one comes in its place"
 
 
+def test_one_machine_without_cookies_takes_no_picture_out(site):
+    fill(site)
+    id_ = ids.text(on(site, site.release)[0].prediction)
+    for minutes in range(20):
+        site.deps.clock = lambda minutes=minutes: ids.now_ms() + minutes * 60_000
+        assert say(site.visitor(), id_, **(own() if minutes % 2 else {})).status_code == 201
+    assert len(on(site, site.release)) == 6
+    assert say(site.visitor("10.0.0.7"), id_).status_code == 201
+    assert len(on(site, site.release)) == 5, "somebody elsewhere thinks so too"
+
+
+def test_two_at_home_take_a_picture_out_once_they_are_known_here(site):
+    fill(site)
+    (liked, other, *_), people = (
+        [ids.text(row.prediction) for row in on(site, site.release)],
+        [site.visitor() for _ in "12"],
+    )
+    for client in people:
+        assert say(client, liked, "love", **own()).status_code == 201
+        assert say(client, other, **own()).status_code == 201
+    assert len(on(site, site.release)) == 6, "they came a moment ago"
+    site.deps.clock = lambda: ids.now_ms() + trust.KNOWN_MS
+    for client, left in zip(people, (6, 5), strict=True):
+        assert say(client, liked, **own()).status_code == 201
+        assert len(on(site, site.release)) == left
+
+
 def test_who_takes_back_their_meh_leaves_it_in(site):
     fill(site)
     id_ = ids.text(on(site, site.release)[0].prediction)
-    ada, bea = site.visitor(), site.visitor()
+    ada, bea = site.visitor(), site.visitor("10.0.0.7")
     for client, value in ((ada, "meh"), (ada, "love"), (bea, "meh")):
         assert say(client, id_, value, **own()).status_code == 201
     assert len(on(site, site.release)) == 6

@@ -64,7 +64,7 @@ def test_rates_are_each_visitors_last_word_on_each_picture_that_came_of_a_seed(h
             (7, first, ada, "love", b"a" * 32),
             (8, second, ada, "love", b"n" * 32),
         ]
-        assert feedback.rated(c, first) == ["meh", "love"]
+        assert feedback.rated(c, first) == [("meh", None, 0), ("love", b"a" * 32, 0)]
         assert feedback.rates(c, "coffee") == []
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 VISITOR_ROWS, VISITOR_SHARE = 5, 0.01
 NETWORK_ROWS, NETWORK_SHARE = 20, 0.05
 PROBES, PROBES_RIGHT = 5, 4
+MEHS, KNOWN_MS = 2, 600_000
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,15 @@ class Decision:
     reason: str
 
 
+@dataclass(frozen=True)
+class Meh:
+    """A visitor does not like a picture that was made for nobody: the network they said it from (a keyed digest), and
+    for how long (ms) they had been known by then."""
+
+    network: bytes | None
+    known_ms: int = 0
+
+
 def most_of_visitor(new: int) -> int:
     """Rows of `new` that one visitor may give without the owner's look."""
     return max(VISITOR_ROWS, int(new * VISITOR_SHARE))
@@ -85,3 +96,13 @@ def decide(word: Word, record: Record, caps: Caps) -> Decision:
     if record.agree >= 1:
         return Decision("accepted", "A second trusted source says the same.")
     return Decision("waiting", "A single casual word waits for the owner.")
+
+
+def takes_out(mehs: Collection[Meh]) -> bool:
+    """Do these, each another visitor's, take a picture out of the pool? Two do that come from two networks.
+
+    Who sends no cookie is a new visitor each time, so of one network only those count that we know: two whose first
+    word here is ten minutes old when they say it, as at home or behind a proxy that nobody told us of. One machine
+    without cookies never takes a picture out; one that keeps two and waits can, as two people there could."""
+    networks = {meh.network for meh in mehs if meh.network is not None}
+    return len(networks) >= MEHS or sum(meh.known_ms >= KNOWN_MS for meh in mehs) >= MEHS

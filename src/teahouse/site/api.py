@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from teahouse import ids, telemetry
 from teahouse.errors import InputError, NotFound
-from teahouse.feedback import collect, erase
+from teahouse.feedback import collect, erase, trust
 from teahouse.model import shape
 from teahouse.site import accuracy, pictures, security, visitors
 from teahouse.site.accuracy import Accuracy
@@ -22,7 +22,6 @@ from teahouse.store import inputs, pool, predictions, releases, shares, tallies
 log = telemetry.log("site")
 
 HOUR_MS = 3_600_000
-MEHS = 2  # of two visitors, and the pool shows the picture no more
 
 
 class AppOut(BaseModel):
@@ -179,8 +178,9 @@ def write(c: Any, manifest: shape.Manifest, row: Any, word: collect.Word, keyed:
     if new and first and word.truth is not None:  # one that changes its mind is still one visitor
         tally(c, row, word)
     may_end = row.arm == "pool" and (word.kind, word.value) == ("rate", "meh")
-    mehs = words.rated(c, row.id).count("meh") if may_end else 0
-    return kept.id, has_input, pool.out(c, row.id) if mehs >= MEHS else []
+    rated = words.rated(c, row.id) if may_end else []
+    mehs = [trust.Meh(one.network, one.known_ms) for one in rated if one.value == "meh"]
+    return kept.id, has_input, pool.out(c, row.id) if trust.takes_out(mehs) else []
 
 
 def of_teller(c: Any, row: Any, word: collect.Word) -> list[Any]:

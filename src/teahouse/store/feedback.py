@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from teahouse.ids import now_ms
 from teahouse.store import rows
 from teahouse.store.rows import takes, values
-from teahouse.store.tables import feedback, predictions
+from teahouse.store.tables import feedback, predictions, visitors
 
 _GONE = {"visitor": None, "value": None, "network": None}
 
@@ -67,6 +67,15 @@ class Rate(NamedTuple):
     value: str
     network: bytes | None
     arm: str
+
+
+class Rated(NamedTuple):
+    """A visitor's last word on one prediction, "love" or "meh", and for how long (ms) they had been known when they
+    said it: 0 where it was their first word, or who said it is forgotten."""
+
+    value: str
+    network: bytes | None
+    known_ms: int
 
 
 def choices(c: sa.Connection, app: str, champion: str, challenger: str) -> list[Choice]:
@@ -129,13 +138,17 @@ def last_seq(c: sa.Connection) -> int:
     return c.execute(sa.select(sa.func.max(feedback.c.seq))).scalar() or 0
 
 
-def rated(c: sa.Connection, prediction: bytes) -> list[str]:
+def rated(c: sa.Connection, prediction: bytes) -> list[Rated]:
     """The last word of each visitor who rated this prediction, oldest first."""
-    query = sa.select(feedback.c.value, feedback.c.visitor).where(
-        feedback.c.prediction == prediction, feedback.c.kind == "rate", feedback.c.value.is_not(None)
+    known_ms = sa.func.coalesce(feedback.c.at - visitors.c.at, 0)
+    query = (
+        sa.select(feedback.c.value, feedback.c.network, known_ms, feedback.c.visitor)
+        .outerjoin(visitors, visitors.c.id == feedback.c.visitor)
+        .where(feedback.c.prediction == prediction, feedback.c.kind == "rate", feedback.c.value.is_not(None))
+        .order_by(feedback.c.seq)
     )
-    rows_ = c.execute(query.order_by(feedback.c.seq)).all()
-    return [row[0] for row in _last(rows_, [row[1] or number for number, row in enumerate(rows_)])]
+    rows_ = c.execute(query).all()
+    return [Rated(*row[:3]) for row in _last(rows_, [row[3] or number for number, row in enumerate(rows_)])]
 
 
 def _last(rows_: Iterable[Any], keys: Iterable[Hashable]) -> list[Any]:
