@@ -9,8 +9,9 @@ import pytest
 from teahouse import ids
 from teahouse.errors import DiskFull
 from teahouse.feedback import retention, trust
-from teahouse.site import pool, reconcile, visitors
+from teahouse.site import pool, reconcile, stock, visitors
 from teahouse.site.pool import Filler, Rules
+from teahouse.site.stock import Lately
 from teahouse.store import feedback, predictions, reports, rows, tables
 from teahouse.store import pool as pooled
 from teahouse.testing import NAMES, blueness, colour_of, install_tiny, whole_house
@@ -155,6 +156,25 @@ def test_a_seeds_own_address_shows_what_the_pool_holds_else_makes_it(site):
     assert first[:2] == opened(site, f"/{APP}/seeds/7")[:2] and first[0] == 7
     assert site.engine.answered == answered + 1
     assert opened(site, f"/{APP}/seeds/{2**32 - 1}")[0] == 2**32 - 1
+
+
+def test_pictures_made_for_links_have_a_number_and_a_size_that_they_do_not_outgrow(site, monkeypatch):
+    def remembered():
+        return [seed for seed in range(6) if site.deps.stock.of_seed(site.release, seed)]
+
+    size = len(colour_of(1).data)
+    small = Lately(stock.PASSING, 3 * size + size // 2, lambda piece: len(piece.picture.data))
+    monkeypatch.setattr(site.deps.stock, "_passing", small)
+    for seed in range(6):
+        picture = re.search(r'<img[^>]*src="(/media/[^"]+)"', opened(site, f"/{APP}/seeds/{seed}")[2].text)[1]
+        assert site.client.get(picture).content == colour_of(seed).data
+        assert small.bytes == sum(len(piece.picture.data) for _, piece in small.items()) <= 3.5 * size
+    assert 2 <= len(remembered()) <= 4 and 5 in remembered()
+    few = Lately(2, stock.PASSING_BYTES, small._size)
+    monkeypatch.setattr(site.deps.stock, "_passing", few)
+    for seed in range(4):
+        opened(site, f"/{APP}/seeds/{seed}")
+    assert remembered() == [2, 3]
 
 
 @pytest.mark.parametrize("seed", ["-1", "4294967296", "07", "1.5", "x", "99999999999", "%31%0a", "¹"])

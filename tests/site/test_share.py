@@ -1,5 +1,6 @@
 """Sharing: an answer has a page and a card while its visitor says so, and both are gone when they say so."""
 
+import asyncio
 import base64
 import io
 import re
@@ -11,6 +12,7 @@ from teahouse import ids
 from teahouse.engine import card
 from teahouse.settings import Settings, Site
 from teahouse.site import pages
+from teahouse.site.cards import KEPT, KEPT_BYTES, Cards
 from teahouse.store import consents, held, predictions, shares
 from teahouse.testing import NAMES, photo, whole_house
 
@@ -266,6 +268,30 @@ def test_every_app_has_a_card_that_is_drawn_once(tmp_path, kind, monkeypatch):
         assert len(drawn) == 1 and len(drawn[0][1]) == (2 if kind == "picture" else 1)
         assert shown.headers["cross-origin-resource-policy"] == "cross-origin"
         assert site.client.get("/nothing/card.png").status_code == 404
+
+
+def test_few_large_cards_are_kept_and_many_small_ones_no_more_than_so_many():
+    async def fetch(cards, key, size):
+        async def draw():
+            drawn.append(key)
+            return bytes(size), True
+
+        assert len(await cards.get((key,), draw)) == size
+
+    async def visits(cards, *asked):
+        for key, size in asked:
+            await fetch(cards, key, size)
+
+    drawn, large = [], KEPT_BYTES // 2
+    asyncio.run(visits(Cards(), (1, large), (2, large), (1, large), (3, 1), (1, large), (2, large)))
+    assert drawn == [1, 2, 3, 2], "the one that nobody asked for went"
+    drawn.clear()
+    small = [(key, 1) for key in range(KEPT + 1)]
+    asyncio.run(visits(Cards(), *small, small[-1], small[0]))
+    assert drawn == [*range(KEPT + 1), 0]
+    drawn.clear()
+    asyncio.run(visits(Cards(), (1, 3 * KEPT_BYTES), (1, 3 * KEPT_BYTES)))
+    assert drawn == [1], "the last one is kept whatever its size"
 
 
 def test_the_bytes_of_a_form_touch_the_memory_alone_and_have_a_limit(mirror):

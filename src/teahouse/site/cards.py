@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -15,8 +14,9 @@ from starlette.responses import Response
 from teahouse.errors import TeahouseError
 from teahouse.site import drawn, media, pages, pictures, pool
 from teahouse.site.deps import Deps, Live, deps_of
+from teahouse.site.stock import Lately
 
-KEPT = 32
+KEPT, KEPT_BYTES = 32, 8_000_000
 MOST_TEXT = 300
 HEADERS = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
@@ -30,14 +30,13 @@ class Cards:
     """The last cards of seeds and apps, in memory; who asks for one that is being drawn waits for that one."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
+        self._kept: Lately[tuple[Any, ...], bytes] = Lately(KEPT, KEPT_BYTES, len)
         self._drawing: dict[tuple[Any, ...], asyncio.Task[bytes]] = {}
 
     async def get(self, key: tuple[Any, ...], draw: Callable[[], Awaitable[Made]]) -> bytes:
         """The card of this key, drawn if it is not here."""
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
+        if (kept := self._kept.get(key)) is not None:
+            return kept
         work = self._drawing.get(key)
         if work is None:
             work = self._drawing[key] = asyncio.create_task(self._draw(key, draw))
@@ -47,9 +46,7 @@ class Cards:
     async def _draw(self, key: tuple[Any, ...], draw: Callable[[], Awaitable[Made]]) -> bytes:
         card, lasts = await draw()
         if lasts:
-            self._kept[key] = card
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+            self._kept.put(key, card)
         return card
 
 

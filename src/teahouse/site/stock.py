@@ -6,12 +6,14 @@ import asyncio
 import random
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from teahouse.spec.fields import Picture
 
-PASSING = 64
+PASSING, PASSING_BYTES = 64, 32_000_000
+K, V = TypeVar("K", bound=Hashable), TypeVar("V")
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,40 @@ class Deck:
         return piece
 
 
+class Lately(Generic[K, V]):
+    """What was put in or asked for last, by one thread: at most so many, of so many bytes in all; always the last."""
+
+    def __init__(self, most: int, most_bytes: int, size: Callable[[V], int]) -> None:
+        self._most, self._most_bytes, self._size = most, most_bytes, size
+        self._kept: OrderedDict[K, V] = OrderedDict()
+        self.bytes = 0
+
+    def get(self, key: K) -> V | None:
+        """What is kept under this key, or None; it counts as the last one now."""
+        if key not in self._kept:
+            return None
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    def put(self, key: K, value: V) -> None:
+        """Keep this, and let go of what is one too many."""
+        self.drop([key])
+        self._kept[key] = value
+        self.bytes += self._size(value)
+        while len(self._kept) > 1 and (len(self._kept) > self._most or self.bytes > self._most_bytes):
+            self.bytes -= self._size(self._kept.popitem(last=False)[1])
+
+    def drop(self, keys: Iterable[K]) -> None:
+        """Let go of these; absent ones are fine."""
+        for key in keys:
+            if key in self._kept:
+                self.bytes -= self._size(self._kept.pop(key))
+
+    def items(self) -> list[tuple[K, V]]:
+        """All of it, the last one last."""
+        return list(self._kept.items())
+
+
 class Stock:
     """All decks by release, and the last few pictures that were made for a link and are in no deck.
 
@@ -112,7 +148,7 @@ class Stock:
 
     def __init__(self) -> None:
         self._decks: dict[str, Deck] = {}
-        self._passing: OrderedDict[tuple[str, int], Piece] = OrderedDict()
+        self._passing = Lately[tuple[str, int], Piece](PASSING, PASSING_BYTES, lambda one: len(one.picture.data))
         self.making: dict[tuple[str, int], asyncio.Task[Piece]] = {}
         self.examples: dict[tuple[str, int], Picture] = {}
         self.light: dict[tuple[str, int, str, str | int], bytes] = {}
@@ -127,7 +163,7 @@ class Stock:
         for deck in list(self._decks.values()):
             if (piece := deck.get(prediction)) is not None:
                 return piece
-        return next((piece for piece in list(self._passing.values()) if piece.prediction == prediction), None)
+        return next((piece for _, piece in self._passing.items() if piece.prediction == prediction), None)
 
     def of_seed(self, release: str, seed: int) -> Piece | None:
         """What this release made of this seed, if it is here."""
@@ -138,10 +174,8 @@ class Stock:
         return next((seed for made_by, seed in self.making if made_by == release), None)
 
     def pass_by(self, release: str, piece: Piece) -> None:
-        """Remember a picture that was made for a link, until 64 others were."""
-        self._passing[release, piece.seed] = piece
-        while len(self._passing) > PASSING:
-            self._passing.popitem(last=False)
+        """Remember a picture that was made for a link, until 64 others were asked for, or 32 MB of them."""
+        self._passing.put((release, piece.seed), piece)
 
     def out(self, predictions: Iterable[bytes]) -> None:
         """Take these out of every deck."""
