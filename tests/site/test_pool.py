@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from collections import Counter
 
 import pytest
 
@@ -199,6 +200,18 @@ def test_the_next_ones_come_in_one_answer_and_none_twice(site):
     for one in items:
         assert site.client.get(one["picture"]).content == colour_of(one["seed"]).data
     assert site.client.get("/api/apps/nothing/pool").status_code == 404
+
+
+@pytest.mark.parametrize("holds", [1, 5, 9, 13])
+def test_no_answer_names_a_picture_twice_however_often_it_is_asked(site, holds):
+    fill(site, Rules(keep=holds, first=holds, make=1))
+    seen = Counter()
+    for _ in range(40):
+        items = [one["id"] for one in site.client.get(f"/api/apps/{APP}/pool").json()["items"]]
+        assert len(items) == len(set(items)) == min(8, holds)
+        seen.update(items)
+        seen[opened(site)[1]] += 1
+    assert len(seen) == holds and max(seen.values()) <= 2 * min(seen.values()), "all are shown about as often"
 
 
 def test_two_visitors_meh_take_a_picture_out_and_its_bytes_with_it(site):

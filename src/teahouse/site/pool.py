@@ -78,9 +78,8 @@ def listing(request: Request, app: str) -> PoolOut:
     """The next eight pictures of an app that makes them of seeds: so that "another one" takes no waiting."""
     deps = deps_of(request)
     live = deps.serving.app(app).champion
-    deck, now = deps.stock.deck(live.release) if live else Deck(), time.monotonic()
-    drawn = [deck.draw(now) for _ in range(min(NEXT, len(deck)))]
-    return PoolOut(items=[PooledOut(id=one.id, seed=one.seed, picture=one.address) for one in drawn if one])
+    pieces = deps.stock.deck(live.release).hand(NEXT, time.monotonic()) if live else []
+    return PoolOut(items=[PooledOut(id=one.id, seed=one.seed, picture=one.address) for one in pieces])
 
 
 def shown_on(request: Request, deps: Deps, live: Live) -> dict[str, Any]:

@@ -70,14 +70,21 @@ class Deck:
 
     def draw(self, now: float, but: bytes | None = None) -> Piece | None:
         """The next one that is another than `but`; None where there is none."""
+        return next(iter(self.hand(1, now, but)), None)
+
+    def hand(self, most: int, now: float, but: bytes | None = None) -> list[Piece]:
+        """The next ones, at most so many: none twice, and none that is `but`."""
+        found: dict[bytes | None, Piece] = {}
         with self._lock:
             for _ in range(2):
-                while self._order:
+                while self._order and len(found) < most:
                     piece = self._order.pop()
-                    if piece.prediction in self._pieces and piece.prediction != but:
-                        return self._shown(piece, now)
+                    if piece.prediction in self._pieces and piece.prediction not in (but, *found):
+                        found[piece.prediction] = self._shown(piece, now)
+                if len(found) == most:
+                    break
                 self._order = random.sample(list(self._pieces.values()), len(self._pieces))
-        return None
+        return list(found.values())
 
     def numbers(self, make: int) -> tuple[int, int]:
         """How many were made for those that are here, and how many are; (0, 0) where the app likes all alike."""
