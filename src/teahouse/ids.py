@@ -20,6 +20,11 @@ def new_id() -> bytes:
     return uuid_utils.uuid7().bytes
 
 
+def made_at(id_: bytes) -> int:
+    """When an id was made (ms UTC): a UUIDv7 begins with it."""
+    return int.from_bytes(id_[:6], "big")
+
+
 def text(id_: bytes) -> str:
     """The id as people and JSON see it."""
     return str(uuid.UUID(bytes=id_))

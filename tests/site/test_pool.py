@@ -13,7 +13,7 @@ from teahouse.feedback import retention, trust
 from teahouse.site import pool, reconcile, stock, visitors
 from teahouse.site.pool import Filler, Rules
 from teahouse.site.stock import Lately
-from teahouse.store import feedback, predictions, reports, rows, tables
+from teahouse.store import feedback, predictions, reports, rollouts, rows, tables
 from teahouse.store import pool as pooled
 from teahouse.testing import NAMES, blueness, colour_of, install_tiny, whole_house
 
@@ -404,6 +404,36 @@ def test_a_promoted_challenger_shows_what_it_has_and_the_old_pool_goes_a_day_lat
     filler.tidied -= 2 * pool.HOUR_S
     asyncio.run(filler.tidy())
     assert on(site, site.release) == [] and len(site.house.blobs.digests()) == 6
+
+
+@pytest.mark.parametrize("leaves", ["taken off", "forgotten"])
+def test_the_pool_of_an_app_that_left_the_house_goes_with_it(site, leaves):
+    install_tiny(site.house)
+    filler = fill(site)
+    seed, _, page = opened(site, f"/{APP}/seeds/7")
+    picture = re.search(r'<img[^>]*src="(/media/[^"]+)"', page.text)[1]
+    site.house.db.write(lambda c: rollouts.append(c, APP, site.release, "rolled_back"))
+    if leaves == "forgotten":
+        site.house.db.write(lambda c: c.exec_driver_sql("DELETE FROM apps WHERE name = ?", (APP,)))
+    asyncio.run(reconcile.once(site.deps))
+    assert (APP in site.deps.serving.apps) == (leaves == "taken off")
+    asyncio.run(filler.tidy())
+    assert len(site.deps.stock.deck(site.release)) == 0 and site.client.get(picture).status_code == 200
+    site.deps.clock = lambda: ids.now_ms() + pool.DAY_MS + 1
+    filler.tidied -= 2 * pool.HOUR_S
+    asyncio.run(filler.tidy())
+    assert on(site, site.release) == [] and site.house.blobs.digests() == []
+    assert site.client.get(picture).status_code == 404 and site.deps.stock.of_seed(site.release, seed) is None
+
+
+def test_a_picture_made_for_a_link_is_forgotten_before_its_row_may_go(site):
+    filler = fill(site)
+    first = opened(site, f"/{APP}/seeds/7")[1]
+    for later, same in ((pool.HOUR_S * 1000, True), (pool.DAY_MS - 1, False)):
+        site.deps.clock = lambda later=later: ids.now_ms() + int(later)
+        filler.tidied -= 2 * pool.HOUR_S
+        asyncio.run(filler.tidy())
+        assert (opened(site, f"/{APP}/seeds/7")[1] == first) is same
 
 
 def test_the_words_on_a_release_that_is_gone_stay(site):

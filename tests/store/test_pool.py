@@ -44,8 +44,8 @@ def test_what_other_releases_made_goes_when_it_is_old(house, predict):
             lambda c, release=release, id_=id_: pool.add(c, "tea", release, 1, id_, release.replace("c", "d"), at=5)
         )
     gone = pool.out_of_releases
-    assert house.db.write(lambda c: gone(c, "tea", [OTHER], until=5)) == []
-    assert house.db.write(lambda c: gone(c, "tea", [OTHER], until=6)) == [RELEASE]
+    assert house.db.write(lambda c: gone(c, [OTHER], until=5)) == []
+    assert house.db.write(lambda c: gone(c, [OTHER], until=6)) == [RELEASE]
     with house.db.read() as c:
         assert len(pool.of_release(c, OTHER)) == 1
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -299,16 +298,16 @@ class Filler:
         await self.deps.house.db.write_async(write)
 
     async def tidy(self) -> None:
-        """Lets go of what other releases made: of memory at once, of the disk a day later."""
+        """Lets go of what releases made that no app has on any more: of memory at once, of the disk a day later."""
         serving = self.deps.serving
-        live = {app: lives_of(shown) for app, shown in serving.apps.items()}
-        releases = {release for some in live.values() for release in some}
+        releases = {release for shown in serving.apps.values() for release in lives_of(shown)}
         self.deps.stock.keep_only(releases)
         self.loaded &= releases
         self.begun = {release: begun for release, begun in self.begun.items() if release in releases}
         if serving.settled and time.monotonic() - self.tidied > HOUR_S:
             self.tidied = time.monotonic()
-            await run_in_threadpool(drop_others, self.deps, live)
+            self.deps.stock.pass_on(releases, self.deps.clock() - DAY_MS // 2)
+            await run_in_threadpool(drop_others, self.deps, releases)
 
 
 def lives_of(shown: Shown) -> list[str]:
@@ -362,9 +361,8 @@ def load(deps: Deps, release: str, most: int) -> list[Piece]:
     return pieces[-most:]
 
 
-def drop_others(deps: Deps, live: dict[str, list[str]]) -> None:
-    """Takes out of the pool what releases made that have not been live for a day. Runs in a thread."""
+def drop_others(deps: Deps, live: set[str]) -> None:
+    """Takes out of the pool what was made a day ago or before by releases that are live no more, also those of an app
+    that has left the house. Runs in a thread."""
     until = deps.clock() - DAY_MS
-    for app, releases in live.items():
-        gone = deps.house.db.write(functools.partial(pool.out_of_releases, app=app, but=releases, until=until))
-        erase.drop_unnamed(deps.house, gone)
+    erase.drop_unnamed(deps.house, deps.house.db.write(lambda c: pool.out_of_releases(c, live, until)))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from teahouse import ids
 from teahouse.spec.fields import Picture
 
 PASSING, PASSING_BYTES = 64, 32_000_000
@@ -183,6 +184,12 @@ class Stock:
     def pass_by(self, release: str, piece: Piece) -> None:
         """Remember a picture that was made for a link, until 64 others were asked for, or 32 MB of them."""
         self._passing.put((release, piece.seed), piece)
+
+    def pass_on(self, releases: set[str], until: int) -> None:
+        """Forget what other releases made for a link, and what is older than `until` (ms UTC): its row goes in time."""
+        made = self._passing.items()
+        old = [key for key, one in made if key[0] not in releases or ids.made_at(one.prediction) < until]
+        self._passing.drop(old)
 
     def out(self, predictions: Iterable[bytes]) -> None:
         """Take these out of every deck."""

@@ -1,5 +1,6 @@
 """The pool: pictures that the house made of seeds while it was idle, to show the next visitor at once."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,7 +46,8 @@ def out(c: sa.Connection, *predictions: bytes) -> list[str]:
     return list(c.execute(sa.delete(pool).where(pool.c.prediction.in_(predictions)).returning(pool.c.blob)).scalars())
 
 
-def out_of_releases(c: sa.Connection, app: str, but: list[str], until: int) -> list[str]:
-    """Take out what was made before `until` (ms UTC) by the app's releases other than these; the digests likewise."""
-    gone = sa.delete(pool).where(pool.c.app == app, pool.c.release.not_in(but), pool.c.at < until)
+def out_of_releases(c: sa.Connection, but: Collection[str], until: int) -> list[str]:
+    """Take out what was made before `until` (ms UTC) by all releases but these, of whatever app; the digests
+    likewise."""
+    gone = sa.delete(pool).where(pool.c.release.not_in(but), pool.c.at < until)
     return list(c.execute(gone.returning(pool.c.blob)).scalars())
