@@ -118,11 +118,14 @@ def line(deps: Deps, out: api.PredictionOut, share: Any = None) -> pages.MineLin
 
 
 def shown_of(deps: Deps, out: api.PredictionOut, share: Any) -> str:
-    """The address of what the house has of it to show: the photo that is kept, else what is shared."""
-    if out.kept or share is None:
-        return media.kept_address(deps, ids.parse(out.id)) if out.kept else ""
+    """The address of what the house has of it to show: the photo that is kept, else what is shared; nothing of what the
+    owner hid, for who has an address can pass it on."""
+    if out.kept:
+        return media.kept_address(deps, ids.parse(out.id))
+    if share is None or share.hidden is not None:
+        return ""
     which = "picture" if share.picture else "photo" if share.photo else ""
-    return media.shared_address(deps, share.token, which, owner=True) if which else ""
+    return media.shared_address(deps, share.token, which) if which else ""
 
 
 def page_by_link(request: Request) -> Response:

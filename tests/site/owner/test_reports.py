@@ -75,6 +75,20 @@ def test_what_the_owner_hides_is_hidden_at_the_next_request_in_every_process(own
     assert quick.visitor().get(told["url"]).status_code == 200
 
 
+def test_its_visitor_has_no_live_address_of_what_the_owner_hid(owner, quick, shown):
+    visitor, _, told = shown
+
+    def addresses():
+        return re.findall(r'src="(/media/[^"]+)"', visitor.get("/mine").text)
+
+    (before,) = addresses()
+    assert quick.visitor().get(before).status_code == 200
+    owner.post(f"/api/owner/shares/{told['token']}", json={"hidden": True})
+    assert addresses() == [] and quick.visitor().get(before).status_code == 404
+    owner.post(f"/api/owner/shares/{told['token']}", json={"hidden": False})
+    assert quick.visitor().get(*addresses()).status_code == 200
+
+
 def test_what_is_hidden_is_not_shown_again_by_taking_it_back_first(owner, quick, shown):
     visitor, answer, told = shown
     address = f"/api/predictions/{answer['id']}/share"
