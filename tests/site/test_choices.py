@@ -9,6 +9,7 @@ from teahouse import ids
 from teahouse.site import reconcile, visitors
 from teahouse.site.pool import Filler, Rules
 from teahouse.store import consents, feedback, labels, predictions, tables, tallies
+from teahouse.store import pool as in_pool
 from teahouse.testing import NAMES, colour_of, install_tiny, photo, whole_house
 
 OWN = {"Origin": "http://127.0.0.1:8360", "Sec-Fetch-Site": "same-origin"}
@@ -215,6 +216,37 @@ def test_two_that_were_not_side_by_side_are_not_compared(mirror):
     said = {"kind": "choose", "value": True}
     address = f"/api/predictions/{one['id']}/feedback"
     assert mirror.client.post(address, json=said, headers=receipt(one)).status_code == 422
+
+
+@pytest.mark.parametrize("whose", ["the pool's", "of two releases", "one's own", "one's own and the pool's"])
+def test_nobody_makes_up_a_pair_of_seeds(colour, whose):
+    releases = (colour.release, challenge(colour))
+    fill(colour)
+    with colour.house.db.read() as c:
+        rows = [row for release in releases for row in in_pool.of_release(c, release)]
+    first, second, *_, others = ({"id": ids.text(row.prediction), "receipt": ""} for row in rows)
+    mine = [colour.ask(seed=seed).json() for seed in (1, 2)]
+    one, other = {
+        "the pool's": (first, second),
+        "of two releases": (others, first),
+        "one's own": mine,
+        "one's own and the pool's": (mine[0], others),
+    }[whose]
+    for winner, loser in ((one, other), (other, one)):
+        refused = choose(colour.client, winner, loser, **OWN)
+        assert refused.status_code == 422 and refused.json()["error"]["code"] == "input-refused", refused.text
+    with colour.house.db.read() as c:
+        assert c.execute(tables.feedback.select()).first() is None
+
+
+def test_a_pair_is_for_whom_it_was_handed_to_either_way_round(colour):
+    fill(colour)
+    one, *_ = pooled(colour)
+    other = colour.ask(seed=1, **{"X-Beside": one["id"]}).json()
+    one["receipt"] = ""
+    assert choose(colour.visitor("10.0.0.7"), other, one, **OWN).status_code == 422, "somebody else was shown it"
+    assert choose(colour.client, other, one, **OWN).status_code == 201
+    assert choose(colour.client, one, other, **OWN).status_code == 201
 
 
 def test_another_seed_stands_beside_ones_own_where_nothing_waits(colour):

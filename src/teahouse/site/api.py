@@ -206,17 +206,21 @@ def refuse_unspoken(request: Request, row: Any, header: str = "x-receipt") -> No
 
 
 def compared(c: Any, request: Request, row: Any, said: WordIn) -> bytes | None:
-    """The prediction that was liked less, of a choice between two that belong together; else None."""
+    """The prediction that was liked less, of a choice between two that were handed out side by side; else None.
+
+    A challenger's answer says in its row whose other side it is. Of two seeds nothing does: there the site remembers
+    which two it handed to whom, and who has made a pair up themselves has no choice."""
     if said.kind != "choose":
         return None
     if said.value is not True or said.other is None:
         raise InputError('"choose" names the other one.', "", 'Send {"kind": "choose", "value": true, "other": "…"}.')
     other = predictions.get(c, ids.parse(said.other))
     refuse_unspoken(request, other, "x-other-receipt")
-    of_seeds = row.seed is not None and other.seed is not None
-    pair = other.shadow_of == row.id or row.shadow_of == other.id or of_seeds
-    if other.app != row.app or other.id == row.id or not pair:
-        raise InputError("These two can not be compared.", "They were not shown side by side.")
+    deps = deps_of(request)
+    network = visitors.network_digest(deps, security.client_address(request))
+    beside = other.shadow_of == row.id or row.shadow_of == other.id
+    if other.id == row.id or not (beside or deps.stock.is_pair(network, row.id, other.id)):
+        raise InputError("These two can not be compared.", "They were not shown side by side, or too long ago.")
     return other.id
 
 

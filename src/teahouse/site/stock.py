@@ -14,6 +14,7 @@ from teahouse import ids
 from teahouse.spec.fields import Picture
 
 PASSING, PASSING_BYTES = 64, 32_000_000
+PAIRS = 10_000
 K, V = TypeVar("K", bound=Hashable), TypeVar("V")
 
 
@@ -115,41 +116,47 @@ class Deck:
 
 
 class Lately(Generic[K, V]):
-    """What was put in or asked for last, by one thread: at most so many, of so many bytes in all; always the last."""
+    """What was put in or asked for last: at most so many, of so many bytes in all; always the last one. Thread-safe."""
 
     def __init__(self, most: int, most_bytes: int, size: Callable[[V], int]) -> None:
         self._most, self._most_bytes, self._size = most, most_bytes, size
         self._kept: OrderedDict[K, V] = OrderedDict()
+        self._lock = threading.RLock()
         self.bytes = 0
 
     def get(self, key: K) -> V | None:
         """What is kept under this key, or None; it counts as the last one now."""
-        if key not in self._kept:
-            return None
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        with self._lock:
+            if key not in self._kept:
+                return None
+            self._kept.move_to_end(key)
+            return self._kept[key]
 
     def put(self, key: K, value: V) -> None:
         """Keep this, and let go of what is one too many."""
-        self.drop([key])
-        self._kept[key] = value
-        self.bytes += self._size(value)
-        while len(self._kept) > 1 and (len(self._kept) > self._most or self.bytes > self._most_bytes):
-            self.bytes -= self._size(self._kept.popitem(last=False)[1])
+        with self._lock:
+            self.drop([key])
+            self._kept[key] = value
+            self.bytes += self._size(value)
+            while len(self._kept) > 1 and (len(self._kept) > self._most or self.bytes > self._most_bytes):
+                self.bytes -= self._size(self._kept.popitem(last=False)[1])
 
     def drop(self, keys: Iterable[K]) -> None:
         """Let go of these; absent ones are fine."""
-        for key in keys:
-            if key in self._kept:
-                self.bytes -= self._size(self._kept.pop(key))
+        with self._lock:
+            for key in keys:
+                if key in self._kept:
+                    self.bytes -= self._size(self._kept.pop(key))
 
     def items(self) -> list[tuple[K, V]]:
         """All of it, the last one last."""
-        return list(self._kept.items())
+        with self._lock:
+            return list(self._kept.items())
 
 
 class Stock:
-    """All decks by release, and the last few pictures that were made for a link and are in no deck.
+    """All decks by release, the last few pictures that were made for a link and are in no deck, and which two pictures
+    were handed out side by side.
 
     `making`: what is being made for a link right now; `examples`: what a release makes of its own examples; `light`:
     small copies of its own pictures by (release, pixels, kind, which)."""
@@ -157,6 +164,7 @@ class Stock:
     def __init__(self) -> None:
         self._decks: dict[str, Deck] = {}
         self._passing = Lately[tuple[str, int], Piece](PASSING, PASSING_BYTES, lambda one: len(one.picture.data))
+        self._pairs = Lately[tuple[bytes, ...], bool](PAIRS, PAIRS, lambda _: 1)  # all of one size
         self.making: dict[tuple[str, int], asyncio.Task[Piece]] = {}
         self.examples: dict[tuple[str, int], Picture] = {}
         self.light: dict[tuple[str, int, str, str | int], bytes] = {}
@@ -184,6 +192,14 @@ class Stock:
     def pass_by(self, release: str, piece: Piece) -> None:
         """Remember a picture that was made for a link, until 64 others were asked for, or 32 MB of them."""
         self._passing.put((release, piece.seed), piece)
+
+    def pair(self, network: bytes, one: bytes, other: bytes) -> None:
+        """Remember that these two predictions were handed to somebody of this network, to be compared."""
+        self._pairs.put((network, *sorted((one, other))), True)
+
+    def is_pair(self, network: bytes, one: bytes, other: bytes) -> bool:
+        """Whether they were, since this site was started and among the last ten thousand."""
+        return self._pairs.get((network, *sorted((one, other)))) is not None
 
     def pass_on(self, releases: set[str], until: int) -> None:
         """Forget what other releases made for a link, and what is older than `until` (ms UTC): its row goes in time."""
