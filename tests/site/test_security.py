@@ -1,8 +1,10 @@
 """The gate: who is let in, under which name, from which page, how much and how often; what every response carries."""
 
 import json
+from contextlib import suppress
 
 import pytest
+from starlette.requests import ClientDisconnect
 
 from teahouse import settings as page
 from teahouse import telemetry
@@ -149,6 +151,23 @@ def test_what_breaks_is_told_without_a_trace(house, monkeypatch, capsys):
     assert "secret" not in response.text and "Traceback" not in response.text
     lines = [line for line in capsys.readouterr().err.splitlines() if "secret" in line]
     assert len(lines) == 1 and json.loads(lines[0])["event"] == "request-broke"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("broken"), ClientDisconnect()], ids=["broke", "left"])
+@pytest.mark.parametrize("route", [route for route in ROUTES if "{token}" in route.path], ids=lambda route: route.path)
+def test_no_line_of_the_log_holds_a_token_that_opens_something(house, monkeypatch, capsys, route, error):
+    async def breaks(*_):
+        raise error
+
+    monkeypatch.setattr(type(house.app.router), "__call__", breaks)
+    monkeypatch.setattr(security, "log", telemetry.log("site"))
+    with suppress(AssertionError):  # who has left gets no response, and the client is astonished
+        path = route.path.replace("{token}", "AAAA-secret.to/ken_BBBB")
+        house.client.request(route.method, path, headers={"Origin": HERE, "Sec-Fetch-Site": "same-origin"})
+    told = capsys.readouterr().err
+    assert "secret" not in told and "ken_BBBB" not in told
+    (line,) = map(json.loads, told.splitlines())
+    assert line["event"] in ("request-broke", "client-left") and line["path"] == route.path.partition("{")[0] + "…"
 
 
 def limited(folder, **limits):

@@ -61,6 +61,7 @@ class Guard:
         self.hosts = origin.own_hosts(deps.settings)
         self.proxies = origin.Proxies(deps.settings.limits.trusted_proxies)
         self.open = [(route.method, compile_path(route.path)[0]) for route in site_map if route.any_origin]
+        self.opens = opening(site_map)
         self.rate = Rate(deps.settings.limits.requests_per_minute)
         self.bodies = Room(BODIES)
 
@@ -83,14 +84,19 @@ class Guard:
             self.check(scope, headers, scope["method"] in open_to)
             await self.app(scope, body, gate)
         except ClientDisconnect:
-            log.info("client-left", path=scope["path"])
+            log.info("client-left", path=self.loggable(scope["path"]))
         except (TeahouseError, HTTPException) as error:
             await gate.refuse(request, scope, receive, error)
         except Exception as error:  # edge: whatever breaks is logged, and told without a trace
-            log.error("request-broke", method=scope["method"], path=scope["path"], error=repr(error), exc_info=True)
+            path = self.loggable(scope["path"])
+            log.error("request-broke", method=scope["method"], path=path, error=repr(error), exc_info=True)
             await gate.refuse(request, scope, receive, error)
         finally:
             body.let_go()
+
+    def loggable(self, path: str) -> str:
+        """The path without a token: who reads the log is not to open with it what its visitor can."""
+        return self.opens.sub(r"\1…", path)
 
     def methods_of_any_origin(self, path: str) -> list[str]:
         """The methods that any origin may use on this path."""
@@ -171,6 +177,12 @@ class Rate:
             return
         raise TooMany("Too many requests at once.", "This site limits them so that everybody gets an answer.",
                       "Wait a minute and try again.", retry_after=20)  # fmt: skip
+
+
+def opening(site_map: Sequence[Route]) -> re.Pattern[str]:
+    """What the paths begin with that hold a token, and the rest of them."""
+    starts = {route.path.partition("{token}")[0] for route in site_map if "{token}" in route.path}
+    return re.compile(rf"\A({'|'.join(map(re.escape, sorted(starts))) or '(?!)'}).+", re.S)
 
 
 def check_size(headers: Headers, limit: int) -> None:
