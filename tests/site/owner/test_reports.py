@@ -104,6 +104,23 @@ def test_what_is_hidden_is_not_shown_again_by_taking_it_back_first(owner, quick,
         assert shares.of_prediction(c, ids.parse(answer["id"])) is None, "who erases leaves nothing"
 
 
+def test_what_was_taken_back_stays_taken_back_and_the_owners_page_says_so(owner, quick, shown):
+    visitor, answer, told = shown
+    report(quick, told["token"])
+    decide = f"/api/owner/shares/{told['token']}"
+    owner.post(decide, json={"hidden": True})
+    assert "Show it again" in owner.get("/owner/reports").text
+    assert visitor.delete(f"/api/predictions/{answer['id']}/share").status_code == 204
+    page = owner.get("/owner/reports").text
+    assert "Its visitor took it back." in page and "Show it again" not in page and "Nothing yet." in page
+    assert owner.get("/api/owner/reports").json()["shares"] == []
+    late = owner.post(decide, json={"hidden": False})
+    assert late.status_code == 404 and "took it back" in late.json()["error"]["why"]
+    assert quick.visitor().get(told["url"]).status_code == 404
+    mine = visitor.get("/mine").text
+    assert answer["id"] in mine and "Take it back" not in mine and "has hidden it" not in mine
+
+
 def test_a_report_waits_no_more_once_its_share_is_gone_or_the_owner_is_done(owner, quick, shown):
     visitor, answer, told = shown
     report(quick, told["token"])
