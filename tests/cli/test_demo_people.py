@@ -12,8 +12,9 @@ import psutil
 import pytest
 from PIL import Image as Pillow
 
-from teahouse.cli import follow, guests, releases, stage, story, train
+from teahouse.cli import follow, guests, releases, scaffold, stage, story, train
 from teahouse.cli.story import Choice, Story
+from teahouse.errors import DeclarationError
 from teahouse.spec import media
 
 
@@ -49,6 +50,22 @@ def test_a_second_demo_leaves_the_first_ones_folder_alone(tmp_path, monkeypatch)
     assert (second, stage.demo_folder(None)) == (tmp_path / "demo-2", tmp_path / "demo-4")
     assert (first / "teahouse.toml").exists() and (second / "mine.txt").exists()
     assert stage.demo_folder(first) == tmp_path / "demo-4"
+
+
+@pytest.mark.parametrize("line", ["", "PICTURES: int = 4000", "PICTURES = 4_000", "PICTURES = 1\nPICTURES = 2"])
+def test_a_demo_whose_app_draws_a_number_that_can_not_be_set_says_so(tmp_path, monkeypatch, line):
+    stage.make_project(tmp_path / "as it is", 1234)
+    app = (tmp_path / "as it is" / "apps" / "tea" / "app.py").read_text()
+    assert f"\nPICTURES = {stage.PICTURES}  #" in app
+
+    def changed(project, name, starter, add=scaffold.add_starter):
+        add(project, name, starter)
+        (project.root / "apps" / name / "app.py").write_text(app.replace(f"PICTURES = {stage.PICTURES}", line))
+
+    monkeypatch.setattr(scaffold, "add_starter", changed)
+    with pytest.raises(DeclarationError, match="how many pictures") as told:
+        stage.make_project(tmp_path / "changed", 1234)
+    assert "app.py" in told.value.why and told.value.do_next
 
 
 BEGINS = """

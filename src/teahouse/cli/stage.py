@@ -17,7 +17,7 @@ from teahouse.cli import scaffold
 from teahouse.cli.say import SiteNotReachable
 from teahouse.cli.serve import wait_ready
 from teahouse.cli.where import Project
-from teahouse.errors import TrainingFailed
+from teahouse.errors import DeclarationError, TrainingFailed
 
 APP = "tea"
 RETRAIN_AFTER = 200
@@ -44,9 +44,18 @@ def make_project(folder: Path, port: int) -> Project:
     }
     project = scaffold.make_project(folder, APP, written)
     scaffold.add_starter(project, APP, "tea")
-    declared = project.root / "apps" / APP / "app.py"
-    declared.write_text(re.sub(r"(?m)^PICTURES = \d+", f"PICTURES = {PICTURES}", declared.read_text("utf-8")), "utf-8")
+    draw_fewer(project.root / "apps" / APP / "app.py")
     return project
+
+
+def draw_fewer(declared: Path) -> None:
+    """The demo's number of pictures in the starter's app.py; DeclarationError where that does not set one."""
+    source, found = re.subn(r"(?m)^PICTURES = \d+\b", f"PICTURES = {PICTURES}", declared.read_text("utf-8"))
+    if found != 1:
+        why = f"{declared} has {found} lines that begin with `PICTURES = ` and a number, not one."
+        raise DeclarationError("The demo can not say how many pictures its app draws.", why,
+                               "Install Teahouse anew: pip install --force-reinstall teahouse")  # fmt: skip
+    declared.write_text(source, "utf-8")
 
 
 def free_port(wanted: int | None, usual: int = 8360) -> int:
