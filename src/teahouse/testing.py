@@ -146,6 +146,16 @@ def colour_of(seed: int) -> Any:
     return media.encode(_rgb(seed)[:, None, None] * ramp * ramp[::-1, None])
 
 
+def drew(data: bytes, seed: int) -> bool:
+    """Whether these bytes are what the seed release draws for a seed; a value may be one of 255 off, for sums of
+    float32 end differently from machine to machine."""
+    import numpy
+    from PIL import Image
+
+    made, wanted = (numpy.asarray(Image.open(io.BytesIO(one)), dtype=int) for one in (data, colour_of(seed).data))
+    return made.shape == wanted.shape and int(abs(made - wanted).max()) <= 1
+
+
 def blueness(seed: int) -> float:
     """The seed release's score for a seed: its blue less the mean of red and green, -1..1."""
     red, green, blue = (float(part) for part in _rgb(seed))

@@ -10,7 +10,7 @@ from teahouse.site import reconcile, visitors
 from teahouse.site.pool import Filler, Rules
 from teahouse.store import consents, feedback, labels, predictions, tables, tallies
 from teahouse.store import pool as in_pool
-from teahouse.testing import NAMES, colour_of, install_tiny, photo, whole_house
+from teahouse.testing import NAMES, drew, install_tiny, photo, whole_house
 
 OWN = {"Origin": "http://127.0.0.1:8360", "Sec-Fetch-Site": "same-origin"}
 RULES = Rules(keep=4, make=1, first=4)
@@ -298,7 +298,7 @@ def test_beside_a_pooled_picture_stands_another_of_the_pool(colour):
     other = second.json()
     assert other["id"] != one["id"] and other["seed"] != one["seed"] and row_of(colour, other).arm == "pool"
     raw = colour.ask(seed=1, **{"X-Beside": one["id"], "Accept": "image/*"})
-    assert raw.content == colour_of(int(raw.headers["x-seed"])).data
+    assert drew(raw.content, int(raw.headers["x-seed"]))
     said = {"kind": "choose", "value": True, "other": one["id"]}
     assert colour.client.post(f"/api/predictions/{other['id']}/feedback", json=said, headers=OWN).status_code == 201
 

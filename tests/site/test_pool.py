@@ -15,7 +15,7 @@ from teahouse.site.pool import Filler, Rules
 from teahouse.site.stock import Lately
 from teahouse.store import feedback, predictions, reports, rollouts, rows, tables
 from teahouse.store import pool as pooled
-from teahouse.testing import NAMES, blueness, colour_of, install_tiny, whole_house
+from teahouse.testing import NAMES, blueness, colour_of, drew, install_tiny, whole_house
 
 APP = NAMES["seed"]
 FEW = Rules(keep=6, make=4, first=2, round=4, shows=3, turn=2, rest_s=0.0)
@@ -80,11 +80,12 @@ def test_of_four_times_as_many_the_best_are_kept(site, monkeypatch):
 def test_a_pooled_picture_is_nobodys_prediction_and_its_bytes_are_a_blob(site):
     fill(site)
     for row in on(site, site.release):
-        assert site.house.blobs.get(row.blob) == colour_of(row.seed).data
+        data = site.house.blobs.get(row.blob)
+        assert drew(data, row.seed)
         with site.house.db.read() as c:
             made = predictions.get(c, row.prediction)
         assert (made.arm, made.visitor, made.network, made.key, made.seed) == ("pool", None, None, None, row.seed)
-        assert made.output["digest"] == ids.keyed(site.house.key("output"), colour_of(row.seed).data).hex()
+        assert made.output["digest"] == ids.keyed(site.house.key("output"), data).hex()
     assert site.client.get(f"/api/predictions/{ids.text(row.prediction)}").status_code == 404
     assert site.client.delete(f"/api/predictions/{ids.text(row.prediction)}", headers=own()).status_code == 404
 
@@ -102,7 +103,7 @@ def test_each_refresh_opens_with_another_picture_of_the_pool(site, path):
     assert "It makes 24 and shows the 6 it likes best." in page.text
     picture = re.search(r'<img[^>]*src="(/media/[^"]+)"', page.text)[1]
     response = site.client.get(picture)
-    assert response.content == colour_of(seed).data and response.headers["content-type"] == "image/png"
+    assert drew(response.content, seed) and response.headers["content-type"] == "image/png"
     assert "sandbox" in response.headers["content-security-policy"]
     with site.house.db.read() as c:
         assert predictions.get(c, ids.parse(id_)).seed == seed
@@ -134,7 +135,7 @@ def test_a_page_kept_for_filling_is_made_anew_for_another_release_or_address(sit
 def test_an_empty_pool_still_opens_with_a_picture(site):
     seed, id_, page = opened(site)
     picture = re.search(r'<img[^>]*src="(/media/[^"]+)"', page.text)[1]
-    assert site.client.get(picture).content == colour_of(seed).data
+    assert drew(site.client.get(picture).content, seed)
     assert on(site, site.release) == [], "what was made for one page is in no pool"
     assert say(site.client, id_, "love").status_code == 201
 
@@ -168,7 +169,7 @@ def test_pictures_made_for_links_have_a_number_and_a_size_that_they_do_not_outgr
     monkeypatch.setattr(site.deps.stock, "_passing", small)
     for seed in range(6):
         picture = re.search(r'<img[^>]*src="(/media/[^"]+)"', opened(site, f"/{APP}/seeds/{seed}")[2].text)[1]
-        assert site.client.get(picture).content == colour_of(seed).data
+        assert drew(site.client.get(picture).content, seed)
         assert small.bytes == sum(len(piece.picture.data) for _, piece in small.items()) <= 3.5 * size
     assert 2 <= len(remembered()) <= 4 and 5 in remembered()
     few = Lately(2, stock.PASSING_BYTES, small._size)
@@ -198,7 +199,7 @@ def test_the_next_ones_come_in_one_answer_and_none_twice(site):
     items = site.client.get(f"/api/apps/{APP}/pool").json()["items"]
     assert len({one["id"] for one in items}) == 8 and set(items[0]) == {"id", "seed", "picture"}
     for one in items:
-        assert site.client.get(one["picture"]).content == colour_of(one["seed"]).data
+        assert drew(site.client.get(one["picture"]).content, one["seed"])
     assert site.client.get("/api/apps/nothing/pool").status_code == 404
 
 

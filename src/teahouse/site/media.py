@@ -22,6 +22,7 @@ from teahouse.spec.fields import Field, Picture
 from teahouse.spec.fields.image import media_type
 from teahouse.store import inputs, pool, shares
 
+SAMPLES = 6  # of a release, on its play page
 THUMB, OPENING = 112, 512  # pixels: a cup on a sharp phone; what a page opens with
 AGE_S = {"example": 12 * 3600, "output": 12 * 3600, "light": 12 * 3600, "kept": 3600, "pool": 366 * 86_400,
          "shared": 3600}  # fmt: skip
@@ -134,6 +135,16 @@ async def example_output(deps: Deps, live: Live, index: int, lane: str = "free")
             raise NotFound(GONE)
         deps.stock.examples[key] = picture
     return deps.stock.examples[key]
+
+
+async def lighten(deps: Deps, live: Live) -> None:
+    """Makes the small copies of what a play page opens with, ahead of the first visitor."""
+    shown = [(OPENING, "example", 0), *((THUMB, "example", index) for index in range(SAMPLES))]
+    for side, kind, index in shown:
+        if example_path(live.manifest, index):
+            await _light(deps, side, kind, live.release, index)
+    if example_output_address(deps, live, 0):
+        await _light(deps, OPENING, "output", live.release, 0)
 
 
 async def _light(deps: Deps, side: int, kind: str, release: str, which: Any) -> bytes:

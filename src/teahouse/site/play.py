@@ -14,8 +14,6 @@ from teahouse.site.deps import Deps, Live, Shown, deps_of
 from teahouse.site.pages import Chip, Closed, Input, Opening, Play, Sample, Shell, Social
 from teahouse.spec.fields import Field
 
-SAMPLES = 6
-
 
 def home(request: Request) -> Response:
     """The one app's play page, or the shelf of several."""
@@ -100,7 +98,7 @@ def words(live: Live) -> list[str]:
 
 def samples(deps: Deps, live: Live) -> tuple[Sample, ...]:
     """The maker's example pictures, one tap each."""
-    found = (sample(deps, live, index, media.THUMB) for index in range(min(SAMPLES, len(live.manifest.examples))))
+    found = (sample(deps, live, index, media.THUMB) for index in range(min(media.SAMPLES, len(live.manifest.examples))))
     return tuple(one for one in found if one.photo)
 
 

@@ -185,6 +185,7 @@ class Filler:
     def __init__(self, deps: Deps, rules: Rules | None = None) -> None:
         self.deps, self.rules = deps, rules or RULES
         self.loaded: set[str] = set()
+        self.answered: set[str] = set()
         self.begun: dict[str, list[Made]] = {}
         self.turned: dict[str, float] = {}
         self.rests: dict[str, float] = {}
@@ -278,10 +279,13 @@ class Filler:
         return deck
 
     async def answer_example(self, live: Live) -> None:
-        """The picture that the play page opens with, before the first visitor comes."""
-        there = (live.release, 0) in self.deps.stock.examples
-        if live.output.kind == "image" and live.manifest.examples and not there:
+        """What the play page opens with, before the first visitor comes: the picture made, and small copies."""
+        if live.release in self.answered:
+            return
+        if live.output.kind == "image" and live.manifest.examples:
             await media.example_output(self.deps, live, 0, "idle")
+        await media.lighten(self.deps, live)
+        self.answered.add(live.release)
 
     async def count(self) -> None:
         """Once a minute, writes down how many pages were opened with a picture."""
@@ -303,6 +307,7 @@ class Filler:
         releases = {release for shown in serving.apps.values() for release in lives_of(shown)}
         self.deps.stock.keep_only(releases)
         self.loaded &= releases
+        self.answered &= releases
         self.begun = {release: begun for release, begun in self.begun.items() if release in releases}
         if serving.settled and time.monotonic() - self.tidied > HOUR_S:
             self.tidied = time.monotonic()
