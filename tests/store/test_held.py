@@ -7,9 +7,9 @@ import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
-from teahouse.feedback import erase
+from teahouse.feedback import erase, retention
 from teahouse.ids import new_id, sha256
-from teahouse.store import held, labels, migrate, sqlite
+from teahouse.store import held, labels, migrate, sqlite, tables
 from teahouse.store.house import House
 
 MANY = 3000
@@ -91,3 +91,17 @@ def test_the_blobs_of_labels_from_before_are_looked_up_too(tmp_path: Path, monke
     with House.open(tmp_path) as house, house.db.read() as c:
         assert held.unnamed(c, [one, two, sha256(b"3")]) == [sha256(b"3")]
         assert held.all(c) == {one, two}
+
+
+def test_what_a_process_of_before_wrote_is_named_before_anything_is_swept(house):
+    blob, other = house.blobs.put(b"a photo"), house.blobs.put(b"another")
+    named, erased = label(house, blob), label(house, other)
+
+    def as_before(c):
+        c.execute(sa.delete(tables.label_blobs).where(tables.label_blobs.c.label == named))
+        c.execute(sa.update(tables.labels).where(tables.labels.c.id == erased).values(inputs=None))
+
+    house.db.write(as_before)
+    assert retention.sweep_blobs(house, older_s=-1) == 1
+    assert house.blobs.exists(blob) and not house.blobs.exists(other)
+    assert erase.drop_unnamed(house, [blob]) == 0

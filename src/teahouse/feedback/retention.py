@@ -62,7 +62,6 @@ def sweep(house: House, days: int, at: int) -> Swept:
     photos = _drop_photos(house, until, at)
     answers = _fade_answers(house, until)
     house.db.write(lambda c: feedback.fade_pool(c, until))
-    made = _all(lambda: house.db.write(lambda c: predictions.drop_unsaid(c, until, ROWS)))
     _all(lambda: house.db.write(lambda c: labels.fade(c, until, ROWS)))
     _all(lambda: house.db.write(lambda c: consents.fade(c, until, ROWS)))
     _all(lambda: house.db.write(lambda c: reports.fade(c, until, ROWS)))
@@ -70,6 +69,7 @@ def sweep(house: House, days: int, at: int) -> Swept:
     gone = _all(lambda: house.db.write(lambda c: visitors.fade(c, until, ROWS)))
     house.keys.passing("network", at)  # its time ends on a quiet site too
     sweep_blobs(house)
+    made = _all(lambda: house.db.write(lambda c: predictions.drop_unsaid(c, until, ROWS)))
     if shared or photos or answers or made or gone:
         house.db.checkpoint()
     return Swept(photos, answers, gone)
@@ -78,6 +78,7 @@ def sweep(house: House, days: int, at: int) -> Swept:
 def sweep_blobs(house: House, older_s: float = NAMED_S) -> int:
     """Remove blobs that no row names: of a process that was killed between the photo and its row; how many."""
     old = house.blobs.older(older_s)
+    house.db.write(labels.name_blobs)
     with house.db.read() as c:
         named = held.all(c)
     left = [blob for blob in old if blob not in named]

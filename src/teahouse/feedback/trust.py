@@ -103,6 +103,7 @@ def takes_out(mehs: Collection[Meh]) -> bool:
 
     Who sends no cookie is a new visitor each time, so of one network only those count that we know: two whose first
     word here is ten minutes old when they say it, as at home or behind a proxy that nobody told us of. One machine
-    without cookies never takes a picture out; one that keeps two and waits can, as two people there could."""
+    without cookies hardly ever takes one out (the key of networks changes every 30 days); one that keeps two and waits
+    can, as two people there could."""
     networks = {meh.network for meh in mehs if meh.network is not None}
     return len(networks) >= MEHS or sum(meh.known_ms >= KNOWN_MS for meh in mehs) >= MEHS

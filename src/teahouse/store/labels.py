@@ -116,6 +116,18 @@ def add(c: sa.Connection, row: dict[str, Any]) -> bytes:
     return row["id"]
 
 
+def name_blobs(c: sa.Connection) -> None:
+    """Says of each label which blobs it names, where nobody did: a process of the release before, which did not know
+    of `label_blobs`, may have added it while this house was moved on."""
+    known = sa.exists().where(label_blobs.c.label == labels.c.id)
+    unnamed = sa.select(labels.c.at, labels.c.id, labels.c.inputs).where(labels.c.inputs.is_not(None), ~known)
+    for row in c.execute(unnamed).all():
+        for blob in sorted(set(blobs_in(row.inputs))):
+            rows.add(c, label_blobs, {"at": row.at, "label": row.id, "blob": blob})
+    gone = sa.select(labels.c.id).where(labels.c.inputs.is_(None))
+    c.execute(sa.delete(label_blobs).where(label_blobs.c.label.in_(gone)))
+
+
 def say(c: sa.Connection, prediction: bytes, truth: Any) -> bool:
     """The visitor's word for a kept prediction, while nobody reviewed it; whether it was taken."""
     where = (labels.c.prediction == prediction, labels.c.inputs.is_not(None), standing_review().is_(None))

@@ -11,6 +11,7 @@ branch_labels = None
 depends_on = None
 
 SEQ = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+ROWS = 1000  # in memory at once
 NAMES = {"label_blobs": ("label", "blob"), "dataset_versions": ("rows_blob",), "pool": ("blob",),
          "shares": ("card", "picture", "photo"), "reports": ("prediction",)}  # fmt: skip
 SOME = (("predictions", "at", "arm = 'pool'"), ("feedback", "other_prediction", "other_prediction IS NOT NULL"))
@@ -33,10 +34,11 @@ def upgrade() -> None:
     for table, column, where in SOME:
         only = {"sqlite_where": sa.text(where), "postgresql_where": sa.text(where)}
         op.create_index(op.f(f"ix_{table}_{column}"), table, [column], **only)
-    kept = op.get_bind().execute(sa.text("SELECT at, id, inputs FROM labels WHERE inputs IS NOT NULL")).all()
-    rows = [{"at": at, "label": label, "blob": blob} for at, label, inputs in kept for blob in blobs_in(inputs)]
-    if rows:
-        op.bulk_insert(made, rows)
+    kept = op.get_bind().execute(sa.text("SELECT at, id, inputs FROM labels WHERE inputs IS NOT NULL"))
+    for some in kept.partitions(ROWS):
+        rows = [{"at": at, "label": label, "blob": blob} for at, label, inputs in some for blob in blobs_in(inputs)]
+        if rows:
+            op.bulk_insert(made, rows)
 
 
 def blobs_in(inputs: str) -> set[str]:
