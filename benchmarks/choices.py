@@ -198,7 +198,7 @@ class Visits:
         shown = base64.b64decode(second["output"]["picture"].partition(",")[2])
         better = taste.prefers(shown, self.picture(first))
         winner, loser = (second, first) if better else (first, second)
-        body = {"kind": "choose", "value": True, "other": loser["id"]}
+        body = {"kind": "choose", "value": True, "other": loser["id"], "pair": second["pair"]}
         client.post(f"/api/predictions/{winner['id']}/feedback", json=body).raise_for_status()
         return True
 

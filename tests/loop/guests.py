@@ -54,7 +54,7 @@ def compare(site: WholeHouse, client: Any, prefers: Callable[[dict[str, Any], di
     assert second.status_code == 201, second.text
     second = second.json()
     winner, loser = (second, first) if prefers(second, first) else (first, second)
-    say(client, winner["id"], "choose", True, other=loser["id"])
+    say(client, winner["id"], "choose", True, other=loser["id"], pair=second["pair"])
 
 
 def asked(site: WholeHouse, kind: str) -> list[Any]:

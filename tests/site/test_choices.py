@@ -6,7 +6,7 @@ import base64
 import pytest
 
 from teahouse import ids
-from teahouse.site import reconcile, visitors
+from teahouse.site import reconcile, stock, visitors
 from teahouse.site.pool import Filler, Rules
 from teahouse.store import consents, feedback, labels, predictions, tables, tallies
 from teahouse.store import pool as in_pool
@@ -66,7 +66,8 @@ def rate(site, answer, value, **headers):
 
 def choose(client, winner, loser, **headers):
     given = {"X-Receipt": winner["receipt"], "X-Other-Receipt": loser["receipt"], **headers}
-    said = {"kind": "choose", "value": True, "other": loser["id"]}
+    pair = winner.get("pair") or loser.get("pair") or ""
+    said = {"kind": "choose", "value": True, "other": loser["id"], "pair": pair}
     return client.post(f"/api/predictions/{winner['id']}/feedback", json=said, headers=given)
 
 
@@ -239,14 +240,24 @@ def test_nobody_makes_up_a_pair_of_seeds(colour, whose):
         assert c.execute(tables.feedback.select()).first() is None
 
 
-def test_a_pair_is_for_whom_it_was_handed_to_either_way_round(colour):
+def test_a_pair_can_be_chosen_from_either_way_round_also_after_a_restart_and_on_another_network(colour):
     fill(colour)
     one, *_ = pooled(colour)
     other = colour.ask(seed=1, **{"X-Beside": one["id"]}).json()
     one["receipt"] = ""
-    assert choose(colour.visitor("10.0.0.7"), other, one, **OWN).status_code == 422, "somebody else was shown it"
+    colour.deps.stock = stock.Stock()
+    Filler(colour.deps, Rules(keep=6, make=1, first=6, round=6))
     assert choose(colour.client, other, one, **OWN).status_code == 201
-    assert choose(colour.client, one, other, **OWN).status_code == 201
+    assert choose(colour.visitor("10.0.0.7"), one, other, **OWN).status_code == 201
+    made_up = {**other, "pair": "0" * 64}
+    assert choose(colour.client, made_up, one, **OWN).status_code == 422
+
+
+def test_who_asks_again_under_the_same_key_gets_the_pair_of_the_first_answer(colour):
+    mine, key = colour.ask(seed=1).json(), {"Idempotency-Key": "other"}
+    again = [beside(colour, mine, 1, **key).json() for _ in range(2)]
+    assert again[0]["id"] == again[1]["id"] and again[0]["pair"] == again[1]["pair"]
+    assert choose(colour.client, again[1], mine, **OWN).status_code == 201
 
 
 def test_another_seed_stands_beside_ones_own_where_nothing_waits(colour):
@@ -298,8 +309,8 @@ def test_beside_a_pooled_picture_stands_another_of_the_pool(colour):
     other = second.json()
     assert other["id"] != one["id"] and other["seed"] != one["seed"] and row_of(colour, other).arm == "pool"
     raw = colour.ask(seed=1, **{"X-Beside": one["id"], "Accept": "image/*"})
-    assert drew(raw.content, int(raw.headers["x-seed"]))
-    said = {"kind": "choose", "value": True, "other": one["id"]}
+    assert drew(raw.content, int(raw.headers["x-seed"])) and len(raw.headers["x-pair"]) == 64
+    said = {"kind": "choose", "value": True, "other": one["id"], "pair": other["pair"]}
     assert colour.client.post(f"/api/predictions/{other['id']}/feedback", json=said, headers=OWN).status_code == 201
 
 
@@ -309,7 +320,7 @@ def test_beside_a_pooled_picture_stands_one_of_the_challengers_pool(colour):
     (one, *_) = pooled(colour)
     other = colour.ask(seed=one["seed"], **{"X-Beside": one["id"]}).json()
     assert row_of(colour, other).release == release and row_of(colour, other).arm == "pool"
-    said = {"kind": "choose", "value": True, "other": one["id"]}
+    said = {"kind": "choose", "value": True, "other": one["id"], "pair": other["pair"]}
     assert colour.client.post(f"/api/predictions/{other['id']}/feedback", json=said, headers=OWN).status_code == 201
     with colour.house.db.read() as c:
         (found,) = feedback.choices(c, colour.name, colour.release, release)

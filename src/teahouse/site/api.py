@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -64,6 +65,7 @@ class WordIn(BaseModel):
     kind: Literal["agree", "correct", "choose", "rate", "comment"]
     value: bool | float | str | dict[str, str | float]
     other: str | None = Field(None, description="With choose: the id of the one that was liked less.")
+    pair: str = Field("", max_length=100, description="With choose: `pair` of the one that came beside the other.")
 
 
 class WordOut(BaseModel):
@@ -208,19 +210,19 @@ def refuse_unspoken(request: Request, row: Any, header: str = "x-receipt") -> No
 def compared(c: Any, request: Request, row: Any, said: WordIn) -> bytes | None:
     """The prediction that was liked less, of a choice between two that were handed out side by side; else None.
 
-    A challenger's answer says in its row whose other side it is. Of two seeds nothing does: there the site remembers
-    which two it handed to whom, and who has made a pair up themselves has no choice."""
+    A challenger's answer says in its row whose other side it is, of two seeds the pair says it that came with the
+    second: who has made one up themselves has no choice."""
     if said.kind != "choose":
         return None
     if said.value is not True or said.other is None:
         raise InputError('"choose" names the other one.', "", 'Send {"kind": "choose", "value": true, "other": "…"}.')
     other = predictions.get(c, ids.parse(said.other))
     refuse_unspoken(request, other, "x-other-receipt")
-    deps = deps_of(request)
-    network = visitors.network_digest(deps, security.client_address(request))
     beside = other.shadow_of == row.id or row.shadow_of == other.id
-    if other.id == row.id or not (beside or deps.stock.is_pair(network, row.id, other.id)):
-        raise InputError("These two can not be compared.", "They were not shown side by side, or too long ago.")
+    handed = secrets.compare_digest(said.pair.encode(), visitors.pair(deps_of(request), row.id, other.id).encode())
+    if other.id == row.id or not (beside or handed):
+        why = "They were not shown side by side."
+        raise InputError("These two can not be compared.", why, "Send `pair` as it came.")
     return other.id
 
 

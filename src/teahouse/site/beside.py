@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from teahouse import ids
 from teahouse.errors import Conflict, NothingToDo, NotReady
-from teahouse.site import api, given, pictures, pool, predict, security, visitors
+from teahouse.site import api, given, pictures, pool, predict, visitors
 from teahouse.site.deps import Deps, Live, Shown, deps_of
 from teahouse.spec.fields.absent import is_drawn
 from teahouse.store import predictions
@@ -41,11 +41,9 @@ async def create(request: Request) -> Response:
         raise Conflict("This is not what was predicted.", "It differs from what the first picture was made of.",
                        "Send exactly the same again.")  # fmt: skip
     other = challenged(asked, rival, first.id) if rival is not None else reseeded(deps, asked, request)
-    if other.shadow_of is None:
-        deps.stock.pair(other.network, first.id, other.id)
     # who the first one belongs to: a receipt opens one prediction, so it earns no cookie that opens all
     visitor = replace(other.visitor, id=first.visitor, page=other.visitor.page and other.visitor.id == first.visitor)
-    other = replace(other, visitor=visitor, held=bool(first.held), standing=None)
+    other = replace(other, visitor=visitor, held=bool(first.held), standing=None, beside=first.id)
     return await predict.respond(request, deps, other)
 
 
@@ -94,6 +92,5 @@ async def from_pool(request: Request, deps: Deps, shown: Shown, first: Any, riva
     piece = deps.stock.deck(live.release).draw(time.monotonic(), but=first.id)
     if piece is None:
         piece = await pool.made(deps, live, pool.seed_field(live).draw())
-    network = visitors.network_digest(deps, security.client_address(request))
-    deps.stock.pair(network, first.id, piece.prediction)
-    return predict.answered(request, pool.body(live, shown, piece), piece.picture)
+    body = {**pool.body(live, shown, piece), "pair": visitors.pair(deps, first.id, piece.prediction)}
+    return predict.answered(request, body, piece.picture)

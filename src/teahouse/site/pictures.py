@@ -69,6 +69,8 @@ def as_bytes(body: dict[str, Any], picture: Picture) -> Response:
     headers = {"X-Prediction": body["id"], "Content-Security-Policy": "sandbox; default-src 'none'"}
     if body.get("receipt"):
         headers["X-Receipt"] = body["receipt"]
+    if body.get("pair"):
+        headers["X-Pair"] = body["pair"]
     if body.get("seed") is not None:
         headers["X-Seed"] = str(body["seed"])
     return Response(picture.data, 201, headers, picture.media_type)

@@ -50,6 +50,7 @@ class Asked:
     key: str | None = None
     standing: Any = None
     shadow_of: bytes | None = None
+    beside: bytes | None = None  # the prediction that this one is to be compared with
     began: float = field(default_factory=time.monotonic)
 
 
@@ -255,6 +256,7 @@ def body(deps: Deps, asked: Asked, row: Any, told: Answer, kept: bool) -> dict[s
         "latency_ms": round(row.ms, 2),
         "feedback": feedback_choices(asked.live, asked.shown),
         "kept": kept,
+        **({"pair": visitors.pair(deps, asked.beside, row.id)} if asked.beside else {}),
         **({"inputs": values} if values else {}),
         **({"seed": row.seed} if row.seed is not None else {}),
     }

@@ -110,6 +110,11 @@ def receipt(deps: Deps, prediction: bytes) -> str:
     return sealed(deps.signers.receipt, prediction)
 
 
+def pair(deps: Deps, one: bytes, other: bytes) -> str:
+    """What says that this house handed these two predictions out side by side, in either order."""
+    return ids.keyed(deps.key("pair"), b"".join(sorted((one, other)))).hex()
+
+
 def may_open(request: Request, prediction: bytes, visitor: bytes | None, header: str = "x-receipt") -> bool:
     """True for the receipt of this prediction (in this header), or for the cookie of its visitor.
 

@@ -34,7 +34,7 @@ export async function offer(answer, post, current) {
   if (chosen === null) return { answer };
   const [winner, loser] = chosen ? [sides[1], sides[0]] : sides;
   call(`/api/predictions/${winner.id}/feedback`, {
-    method: "POST", body: { kind: "choose", value: true, other: loser.id },
+    method: "POST", body: { kind: "choose", value: true, other: loser.id, pair: other.pair },
     headers: { ...opens(winner), ...(loser.receipt ? { "X-Other-Receipt": loser.receipt } : {}), "Idempotency-Key": freshKey() },
   }).catch(() => {}); // a choice that is lost costs nobody anything
   return { answer: winner, said: true };
