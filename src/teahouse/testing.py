@@ -264,7 +264,7 @@ class InProcessEngine:
 
         return await asyncio.to_thread(media.clean, data)
 
-    async def light(self, data: bytes, side: int) -> Picture:
+    async def light(self, data: bytes, side: int, lane: str = "free") -> Picture:
         """A small copy of a picture."""
         from teahouse.spec import media
 

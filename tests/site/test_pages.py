@@ -1,5 +1,6 @@
 """The pages that anyone may see, and the health of the house."""
 
+import asyncio
 import io
 import re
 from dataclasses import replace
@@ -8,6 +9,7 @@ import PIL.Image
 import pytest
 
 from teahouse.site import media
+from teahouse.site.pool import Filler
 from teahouse.store import apps, lineage
 from teahouse.testing import APP, expected
 
@@ -127,3 +129,54 @@ def test_static_files_stay_for_ever_under_their_hash(site):
     assert response.headers["content-type"].startswith("text/javascript")
     assert site.client.get("/static/x/../../../deps.py").status_code == 404
     assert site.client.get("/static/x/nothing.js").json()["error"]["code"] == "not-found"
+
+
+@pytest.mark.parametrize("accept", ["gzip", "br, gzip;q=0.5", "GZIP", "deflate, gzip; q=1.0"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_pages_and_scripts_go_gzipped_to_who_takes_that(site, accept, method):
+    for path in ("/", script_of(site)):
+        told = site.client.request(method, path, headers={**HTML, "Accept-Encoding": accept})
+        assert told.headers["content-encoding"] == "gzip" and told.headers["vary"] == "Accept-Encoding"
+        whole = site.client.get(path, headers={**HTML, "Accept-Encoding": "identity"})
+        assert "content-encoding" not in whole.headers and whole.headers["vary"] == "Accept-Encoding"
+        assert int(told.headers["content-length"]) < 0.6 * len(whole.content)
+        if method == "GET" and path != "/":
+            assert told.content == whole.content
+
+
+@pytest.mark.parametrize("accept", ["identity", "gzip;q=0", "gzip; q=0.000", "br", "xgzip", ""])
+def test_who_does_not_take_gzip_gets_it_plain(site, accept):
+    told = site.client.get(script_of(site), headers={"Accept-Encoding": accept})
+    assert told.status_code == 200 and "content-encoding" not in told.headers
+
+
+def test_a_photo_goes_as_it_is(site):
+    page = site.client.get("/", headers=HTML).text
+    photo = site.client.get(re.search(r'data-sample="([^"]+)"', page).group(1), headers={"Accept-Encoding": "gzip"})
+    assert photo.status_code == 200 and "content-encoding" not in photo.headers
+
+
+def script_of(site):
+    return re.search(r'"(/static/[^"]+/play\.js)"', site.client.get("/", headers=HTML).text).group(1)
+
+
+@pytest.mark.parametrize("names", ["house+house", "house+play+house", "+".join(["house"] * 5000), "house+nothing", "+"])
+def test_style_sheets_are_joined_once_each_and_no_more_than_a_page_uses(site, names):
+    version = script_of(site).split("/")[2]
+    assert site.client.get(f"/static/{version}/css/{names}.css").status_code == 404
+    assert site.client.get(f"/static/{version}/css/house+play.css").status_code == 200
+
+
+def test_small_copies_are_there_before_the_first_visitor(site):
+    asyncio.run(Filler(site.deps).turn())
+    live, asked = site.deps.serving.apps[APP].champion, []
+    assert {key[1:] for key in site.deps.stock.light} == {
+        (media.THUMB, "example", 0), (media.THUMB, "example", 1), (media.OPENING, "example", 0)
+    }  # fmt: skip
+    site.engine.light = lambda *given: asked.append(given)
+    assert site.client.get(media.light_example_address(site.deps, live, 0, media.OPENING)).status_code == 200
+    assert not asked
+
+
+def test_the_cup_that_the_page_opens_with_is_the_pressed_one(site):
+    assert site.client.get("/", headers=HTML).text.count('aria-pressed="true"') == 1

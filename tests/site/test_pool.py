@@ -12,7 +12,7 @@ from teahouse.errors import DiskFull
 from teahouse.feedback import retention, trust
 from teahouse.site import pool, reconcile, stock, visitors
 from teahouse.site.pool import Filler, Rules
-from teahouse.site.stock import Lately
+from teahouse.site.stock import LruCache
 from teahouse.store import feedback, predictions, reports, rollouts, rows, tables
 from teahouse.store import pool as pooled
 from teahouse.testing import NAMES, blueness, colour_of, drew, install_tiny, whole_house
@@ -165,14 +165,14 @@ def test_pictures_made_for_links_have_a_number_and_a_size_that_they_do_not_outgr
         return [seed for seed in range(6) if site.deps.stock.of_seed(site.release, seed)]
 
     size = len(colour_of(1).data)
-    small = Lately(stock.PASSING, 3 * size + size // 2, lambda piece: len(piece.picture.data))
+    small = LruCache(stock.PASSING, 3 * size + size // 2, lambda piece: len(piece.picture.data))
     monkeypatch.setattr(site.deps.stock, "_passing", small)
     for seed in range(6):
         picture = re.search(r'<img[^>]*src="(/media/[^"]+)"', opened(site, f"/{APP}/seeds/{seed}")[2].text)[1]
         assert drew(site.client.get(picture).content, seed)
         assert small.bytes == sum(len(piece.picture.data) for _, piece in small.items()) <= 3.5 * size
     assert 2 <= len(remembered()) <= 4 and 5 in remembered()
-    few = Lately(2, stock.PASSING_BYTES, small._size)
+    few = LruCache(2, stock.PASSING_BYTES, small._size)
     monkeypatch.setattr(site.deps.stock, "_passing", few)
     for seed in range(4):
         opened(site, f"/{APP}/seeds/{seed}")

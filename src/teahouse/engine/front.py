@@ -102,10 +102,10 @@ class LocalEngine:
             raise InputError("This picture can not be read.")
         return Cleaned(pictures[0].data, pictures[0].media_type, told["width"], told["height"], bytes(told["near"]))
 
-    async def light(self, data: bytes, side: int) -> Picture:
+    async def light(self, data: bytes, side: int, lane: str = "free") -> Picture:
         """A small copy, made by the worker without a model."""
         until = time.monotonic() + self._settings.engine.deadline_s
-        frame = await self._desk(BARE, None).ask("light", {"input": data, "side": side}, until, "free")
+        frame = await self._desk(BARE, None).ask("light", {"input": data, "side": side}, until, lane)
         return wire.pictures(frame)[0]
 
     async def card(self, texts: Mapping[str, str], pictures: Sequence[bytes] = ()) -> bytes:

@@ -91,7 +91,7 @@ class Engine(Protocol):
     async def clean(self, data: bytes, field: Json) -> Cleaned:
         """The picture encoded again, as it may be kept."""
 
-    async def light(self, data: bytes, side: int) -> Picture:
+    async def light(self, data: bytes, side: int, lane: str = "free") -> Picture:
         """A small copy of a picture for a page, at most `side` pixels long. InputError where it can not be read."""
 
     async def card(self, texts: Mapping[str, str], pictures: Sequence[bytes]) -> bytes:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from teahouse.errors import TeahouseError
 from teahouse.site import drawn, media, pages, pictures, pool
 from teahouse.site.deps import Deps, Live, deps_of
-from teahouse.site.stock import Lately
+from teahouse.site.stock import LruCache
 
 KEPT, KEPT_BYTES = 32, 8_000_000
 MOST_TEXT = 300
@@ -30,7 +30,7 @@ class Cards:
     """The last cards of seeds and apps, in memory; who asks for one that is being drawn waits for that one."""
 
     def __init__(self) -> None:
-        self._kept: Lately[tuple[Any, ...], bytes] = Lately(KEPT, KEPT_BYTES, len)
+        self._kept: LruCache[tuple[Any, ...], bytes] = LruCache(KEPT, KEPT_BYTES, len)
         self._drawing: dict[tuple[Any, ...], asyncio.Task[bytes]] = {}
 
     async def get(self, key: tuple[Any, ...], draw: Callable[[], Awaitable[Made]]) -> bytes:

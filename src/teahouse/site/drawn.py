@@ -62,7 +62,7 @@ class Blanks:
                 self._kept.clear()
             self._kept[key] = blank
         values = {"nonce": request.state.nonce, "seed": str(piece.seed), "picture": piece.address, "id": piece.id}
-        return render.PackedPage(blank.filled({name: value.encode("ascii") for name, value in values.items()}))
+        return render.GzippedPage(blank.filled({name: value.encode("ascii") for name, value in values.items()}))
 
     def marked(self, request: Request) -> Request:
         """The request as the endpoint sees it: with marks in place of what differs from one response to the next, and

@@ -1,4 +1,4 @@
-"""Pictures under signed addresses that end, and the site's own static files."""
+"""Pictures under signed addresses that end, small copies among them, and the site's own static files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from teahouse import ids
-from teahouse.errors import NotFound, TeahouseError
+from teahouse.errors import InputError, NotFound, TeahouseError
 from teahouse.model import bundle
 from teahouse.site import health, pictures, render
 from teahouse.site.deps import Deps, Live, deps_of
@@ -23,9 +23,10 @@ from teahouse.spec.fields.image import media_type
 from teahouse.store import inputs, pool, shares
 
 SAMPLES = 6  # of a release, on its play page
-THUMB, OPENING = 112, 512  # pixels: a cup on a sharp phone; what a page opens with
-AGE_S = {"example": 12 * 3600, "output": 12 * 3600, "light": 12 * 3600, "kept": 3600, "pool": 366 * 86_400,
-         "shared": 3600}  # fmt: skip
+THUMB, OPENING = 160, 512  # pixels: a cup, sharp on most phones; what a page opens with
+HALF_DAY_S = 12 * 3600
+AGE_S = {"example": HALF_DAY_S, "output": HALF_DAY_S, "chip": HALF_DAY_S, "light": HALF_DAY_S, "kept": 3600,
+         "pool": 366 * 86_400, "shared": 3600}  # fmt: skip
 EXAMPLE_S = 30.0
 HEADERS = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
@@ -137,18 +138,19 @@ async def example_output(deps: Deps, live: Live, index: int, lane: str = "free")
     return deps.stock.examples[key]
 
 
-async def lighten(deps: Deps, live: Live) -> None:
-    """Makes the small copies of what a play page opens with, ahead of the first visitor."""
-    shown = [(OPENING, "example", 0), *((THUMB, "example", index) for index in range(SAMPLES))]
+async def lighten(deps: Deps, live: Live) -> bool:
+    """Makes the small copies of what a play page opens with, ahead of the first visitor; whether all are there."""
+    examples = [index for index in range(SAMPLES) if example_path(live.manifest, index)]
+    shown = [(THUMB, "example", index) for index in examples]
+    shown += [(OPENING, "example", 0)] if 0 in examples else []
+    shown += [(OPENING, "output", 0)] if example_output_address(deps, live, 0) else []
     for side, kind, index in shown:
-        if example_path(live.manifest, index):
-            await _light(deps, side, kind, live.release, index)
-    if example_output_address(deps, live, 0):
-        await _light(deps, OPENING, "output", live.release, 0)
+        await _light(deps, side, kind, live.release, index, "idle")
+    return all((live.release, *one) in deps.stock.light for one in shown)
 
 
-async def _light(deps: Deps, side: int, kind: str, release: str, which: Any) -> bytes:
-    """A small copy of a release's own picture, made once; the picture itself where none can be made right now."""
+async def _light(deps: Deps, side: int, kind: str, release: str, which: Any, lane: str = "free") -> bytes:
+    """A small copy of a release's own picture, made once; the picture itself where none can be made."""
     key = (release, side, kind, which)
     if key not in deps.stock.light:
         if kind == "output":
@@ -156,8 +158,10 @@ async def _light(deps: Deps, side: int, kind: str, release: str, which: Any) -> 
         else:
             data = await run_in_threadpool(KINDS[kind], deps, release, which)
         try:
-            deps.stock.light[key] = (await deps.engine.light(data, side)).data
-        except TeahouseError:  # a page with a large picture is better than one with none
+            deps.stock.light[key] = (await deps.engine.light(data, side, lane)).data
+        except InputError:  # of this one there never will be a small copy
+            deps.stock.light[key] = data
+        except TeahouseError:  # not right now: a page with a large picture is better than one with none
             return data
     return deps.stock.light[key]
 

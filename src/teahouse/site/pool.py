@@ -284,8 +284,8 @@ class Filler:
             return
         if live.output.kind == "image" and live.manifest.examples:
             await media.example_output(self.deps, live, 0, "idle")
-        await media.lighten(self.deps, live)
-        self.answered.add(live.release)
+        if await media.lighten(self.deps, live):
+            self.answered.add(live.release)
 
     async def count(self) -> None:
         """Once a minute, writes down how many pages were opened with a picture."""

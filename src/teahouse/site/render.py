@@ -32,7 +32,8 @@ HERE = Path(__file__).parent
 STATIC = HERE / "static"
 COMMENT_LINES = re.compile(rb"^[ \t]*(?://[^\n]*|/\*\*.*?\*/[ \t]*)$", re.M | re.S)
 COMMENTS = re.compile(rb"/\*.*?\*/", re.S)
-PACKED_FROM = 600  # bytes: less fits into one packet as it is
+GZIPPED_FROM = 600  # bytes: less fits into one packet as it is
+SHEETS = 6  # of one page
 FOREVER = {
     "Cache-Control": "public, max-age=31536000, immutable",
     "Content-Security-Policy": "default-src 'none'",  # none of them is a page; the page's own policy is long
@@ -40,12 +41,21 @@ FOREVER = {
 }
 
 
-class Packed(Response):
+def takes_gzip(accept: list[str]) -> bool:
+    """Whether these Accept-Encoding headers name gzip, and not with a weight of nothing (RFC 9110, 12.5.3)."""
+    for part in ",".join(accept).lower().split(","):
+        name, _, weight = part.replace(" ", "").partition(";q=")
+        if name == "gzip":
+            return weight.strip("0.") != "" or not weight
+    return False
+
+
+class Gzipped(Response):
     """A response whose body goes gzipped to who takes that: a phone on a slow line waits for a third of the bytes."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.headers["Vary"] = "Accept-Encoding"
-        if "gzip" in Headers(scope=scope).get("accept-encoding", "") and len(self.body) >= PACKED_FROM:
+        if takes_gzip(Headers(scope=scope).getlist("accept-encoding")) and len(self.body) >= GZIPPED_FROM:
             self.body = self.pack(bytes(self.body))
             self.headers.update({"Content-Encoding": "gzip", "Content-Length": str(len(self.body))})
         await super().__call__(scope, receive, send)
@@ -55,13 +65,13 @@ class Packed(Response):
         return gzip.compress(body, 1, mtime=0)
 
 
-class PackedPage(Packed):
+class GzippedPage(Gzipped):
     """A page."""
 
     media_type = "text/html"
 
 
-class PackedFile(Packed):
+class GzippedFile(Gzipped):
     """A static file: it is packed once."""
 
     pack = staticmethod(lru_cache(256)(partial(gzip.compress, mtime=0)))
@@ -69,7 +79,7 @@ class PackedFile(Packed):
 
 def render(page: object, nonce: str, status: int = 200) -> Response:
     """The page as a response. `nonce` is the one of this response's content policy; nothing else may run."""
-    return PackedPage(html(page, nonce), status_code=status)
+    return GzippedPage(html(page, nonce), status_code=status)
 
 
 def html(page: object, nonce: str) -> str:
@@ -234,9 +244,13 @@ def sheet(*names: str) -> str:
 
 
 def joined(path: str) -> bytes | None:
-    """The style sheets that an address names with "+" between them, one after the other; None unless all are there."""
-    folder, _, names = path.rpartition("/")
-    parts = [stand().files.get(f"{folder}/{name.removesuffix('.css')}.css") for name in names.split("+")]
+    """The style sheets that an address names with "+" between them, one after the other; None unless all are there,
+    each once and no more than a page uses: who asks for thousands of them gets nothing."""
+    folder, _, joined_names = path.rpartition("/")
+    names = joined_names.removesuffix(".css").split("+")
+    if len(names) > SHEETS or len(set(names)) < len(names):
+        return None
+    parts = [stand().files.get(f"{folder}/{name}.css") for name in names]
     return b"".join(part for part in parts if part) if folder == "css" and all(parts) else None
 
 
@@ -275,4 +289,4 @@ def static_file(hash: str, path: str) -> Response:
         return Response(status_code=404)
     kind = "text/javascript" if path.endswith(".js") else mimetypes.guess_type(path)[0] or "application/octet-stream"
     headers = FOREVER if hash == stand().hash else {**FOREVER, "Cache-Control": "no-cache"}
-    return (Response if kind == "image/png" else PackedFile)(data, media_type=kind, headers=headers)
+    return (Response if kind == "image/png" else GzippedFile)(data, media_type=kind, headers=headers)

@@ -1,4 +1,4 @@
-"""The pool in memory: what each release made while the house was idle, drawn like cards from a shuffled deck."""
+"""What pages show, in memory: small copies, what was made for a link, and the pool as a shuffled deck of cards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from teahouse import ids
 from teahouse.spec.fields import Picture
 
 PASSING, PASSING_BYTES = 64, 32_000_000
-PAIRS = 10_000
 K, V = TypeVar("K", bound=Hashable), TypeVar("V")
 
 
@@ -115,7 +114,7 @@ class Deck:
         return piece
 
 
-class Lately(Generic[K, V]):
+class LruCache(Generic[K, V]):
     """What was put in or asked for last: at most so many, of so many bytes in all; always the last one. Thread-safe."""
 
     def __init__(self, most: int, most_bytes: int, size: Callable[[V], int]) -> None:
@@ -155,16 +154,14 @@ class Lately(Generic[K, V]):
 
 
 class Stock:
-    """All decks by release, the last few pictures that were made for a link and are in no deck, and which two pictures
-    were handed out side by side.
+    """All decks by release, and the last few pictures that were made for a link and are in no deck.
 
     `making`: what is being made for a link right now; `examples`: what a release makes of its own examples; `light`:
     small copies of its own pictures by (release, pixels, kind, which)."""
 
     def __init__(self) -> None:
         self._decks: dict[str, Deck] = {}
-        self._passing = Lately[tuple[str, int], Piece](PASSING, PASSING_BYTES, lambda one: len(one.picture.data))
-        self._pairs = Lately[tuple[bytes, ...], bool](PAIRS, PAIRS, lambda _: 1)  # all of one size
+        self._passing = LruCache[tuple[str, int], Piece](PASSING, PASSING_BYTES, lambda one: len(one.picture.data))
         self.making: dict[tuple[str, int], asyncio.Task[Piece]] = {}
         self.examples: dict[tuple[str, int], Picture] = {}
         self.light: dict[tuple[str, int, str, str | int], bytes] = {}
@@ -192,14 +189,6 @@ class Stock:
     def pass_by(self, release: str, piece: Piece) -> None:
         """Remember a picture that was made for a link, until 64 others were asked for, or 32 MB of them."""
         self._passing.put((release, piece.seed), piece)
-
-    def pair(self, network: bytes, one: bytes, other: bytes) -> None:
-        """Remember that these two predictions were handed to somebody of this network, to be compared."""
-        self._pairs.put((network, *sorted((one, other))), True)
-
-    def is_pair(self, network: bytes, one: bytes, other: bytes) -> bool:
-        """Whether they were, since this site was started and among the last ten thousand."""
-        return self._pairs.get((network, *sorted((one, other)))) is not None
 
     def pass_on(self, releases: set[str], until: int) -> None:
         """Forget what other releases made for a link, and what is older than `until` (ms UTC): its row goes in time."""

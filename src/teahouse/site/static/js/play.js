@@ -169,7 +169,11 @@ find("another").onclick = () => [...root.querySelectorAll("[data-give]")].at(-1)
 document.querySelector("[data-embed]")?.addEventListener("click", async () => (await import("./snippet.js")).open(app));
 find("share")?.addEventListener("click", async ({ currentTarget: from }) => {
   const { open } = await import("./sharing.js");
-  if (!play.answer) await send({}); // what the page opened with is nobody's answer yet
+  if (!play.answer) { // what the page opened with is nobody's answer yet
+    from.disabled = true;
+    await send({});
+    from.disabled = false;
+  }
   open(play, { app, from, alone: Object.keys(inputs).length === 1 });
 });
 if (prediction) {
