@@ -3,7 +3,7 @@
 import pytest
 
 from teahouse import settings
-from teahouse.cli import guests
+from teahouse.cli import guests, story
 from teahouse.feedback import judges
 from teahouse.site import owner_door
 from teahouse.store import labels
@@ -65,6 +65,18 @@ def test_the_owner_labels_what_the_lot_drew_and_accepts_words_for_the_rest(site)
     assert counts(site)["train"] == 4
     owner.accept_words(APP, 100, lambda: None)
     assert counts(site)["waiting"] == 0
+
+
+def test_more_visitors_come_until_the_rows_that_are_missing_are_judged(site, monkeypatch):
+    told = story.Story(story.Choice(leave=True))
+    told.told.figures["labels"] = {}
+    monkeypatch.setattr(story, "APP", APP)
+    monkeypatch.setattr(story, "WAVE", 4)
+    monkeypatch.setattr(guests, "shots", lambda kind, first, count: iter(shots(first, count)))
+    owner = guests.SimulatedOwner(URL, owner_door.claim_link(site.house, URL), told.memory)
+    told.receive_more(site.house, owner, URL, 12)
+    gold = counts(site)["gold_live"]
+    assert 12 <= gold < 60 and told.told.figures["labels"]["gold_live"] == gold and told.waves >= 2
 
 
 def memory_of(memory, site, row):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
@@ -92,15 +93,29 @@ def test_what_the_demo_started_dies_with_it(tmp_path):
 def test_the_demo_ends_well_only_if_what_was_promoted_is_served(monkeypatch, promoted, served, status):
     told, report = Story(Choice(leave=True)), {"outcome": "promote", "promoted": promoted, "release": "", "number": 2}
     told.site = SimpleNamespace(running=lambda: True, last_words=str, stop=lambda: None)
-    monkeypatch.setattr(story, "retrain_job", lambda house: b"")
+    monkeypatch.setattr(story, "asked_job", lambda house, kind: b"")
     monkeypatch.setattr(story.follow, "follow", lambda stream: follow.Ending("done"))
     monkeypatch.setattr(train, "report_of", lambda house, ending: {**report, "reasons": []})
     monkeypatch.setattr(releases, "wait_served", lambda *given: served)
     monkeypatch.setattr(told, "open_house", lambda: "")
-    monkeypatch.setattr(told, "play", lambda url: told.watch_loop(None, time.monotonic()))
+    monkeypatch.setattr(told, "play", lambda url: told.watch_loop(None, "retrain", time.monotonic()))
     monkeypatch.setattr(told, "farewell", lambda url: None)
     with handlers_kept():
         assert told.tell() == status
+
+
+@pytest.mark.parametrize(("missing", "told_of"), [(0, ["retrain"]), (66, ["retrain", 66, "judge"])])
+def test_what_is_held_back_for_want_of_rows_gets_them_and_is_judged_once_more(monkeypatch, missing, told_of):
+    told, done = Story(Choice(leave=True)), []
+    told.project = SimpleNamespace(house=lambda: contextlib.nullcontext(SimpleNamespace(releases=Path("."))))
+    for name in ("claim", "measure_before", "receive_visitors", "wait_torch", "accept_words", "measure_after"):
+        monkeypatch.setattr(told, name, lambda *given: SimpleNamespace(close=lambda: None))
+    for name in ("ask_gather", "champion"):
+        monkeypatch.setattr(story, name, lambda house: "r")
+    monkeypatch.setattr(told, "watch_loop", lambda house, kind, needed: (done.append(kind), missing)[1])
+    monkeypatch.setattr(told, "receive_more", lambda house, owner, url, more: done.append(more))
+    told.play("")
+    assert done == told_of
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

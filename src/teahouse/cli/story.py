@@ -66,6 +66,7 @@ class Story:
         self.pip: stage.Child | None = None
         self.project: Project | None = None
         self.memory = guests.Memory()
+        self.waves = 0  # of visitors that came
         self.seeds = 1_000_000_000 + choice.seed * 10_000_000  # far from every seed that the starter trains on
 
     def tell(self) -> int:
@@ -95,7 +96,10 @@ class Story:
             self.receive_visitors(house, owner, url)
             self.wait_torch()
             needed = self.accept_words(house, owner)
-            self.watch_loop(house, needed)
+            missing = self.watch_loop(house, "retrain", needed)
+            if missing:
+                needed = self.receive_more(house, owner, url, missing)
+                self.watch_loop(house, "judge", needed)
             owner.close()
             self.measure_after(house.releases / before, house.releases / champion(house))
 
@@ -163,24 +167,43 @@ class Story:
         """Visitors come in waves and the owner labels what the lot drew, until enough of both kinds are there."""
         say.line("\n[italic]Simulated visitors[/] photograph tea by candle-light and say what is in it; ", end="")
         say.line("the simulated owner labels the photos that the lot drew.")
-        right, wave = [0], 0
+        right = [0]
         with self.told.chapter("visitors"), say.bar(unit="photos") as bar:
             bar.update(bar.first, description="Sent by visitors")
             judging = bar.add_task("Labelled to judge", total=GOLD, note="")
-            for wave in range(1, MOST_WAVES + 1):
-                self.send_wave(url, wave, heard(lambda: bar.advance(bar.first), right))
+            while self.waves < MOST_WAVES:
+                self.send_wave(url, heard(lambda: bar.advance(bar.first), right))
                 owner.label_drawn(APP, lambda: None)
                 now = counts(house)
                 bar.update(judging, completed=min(GOLD, now["gold_live"]))
                 if now["gold_live"] >= GOLD and now["learnt"] + now["waiting"] >= RETRAIN_AFTER:
                     break
-            sent = wave * WAVE * PHOTOS_EACH
+            visitors, sent = self.waves * WAVE, self.waves * WAVE * PHOTOS_EACH
             bar.update(bar.first, total=sent)
-        self.told.figures["visitors"] = {"visitors": wave * WAVE, "photos": sent, "answered_right": right[0]}
-        say.step(f"{wave * WAVE} visitors sent {sent} photos; {right[0]} of the answers were right.")
+        self.told.figures["visitors"] = {"visitors": visitors, "photos": sent, "answered_right": right[0]}
+        say.step(f"{visitors} visitors sent {sent} photos; {right[0]} of the answers were right.")
 
-    def send_wave(self, url: str, wave: int, told: Callable[[bool], None]) -> None:
+    def receive_more(self, house: Any, owner: guests.SimulatedOwner, url: str, missing: int) -> float:
+        """What is held back for want of judged rows waits for more visitors, and is judged once more; when they were
+        there."""
+        wanted = counts(house)["gold_live"] + missing
+        say.line(f"So more visitors come, until there are {wanted} photos to judge.")
+        with self.told.chapter("more_visitors"), say.bar(missing, "photos") as bar:
+            bar.update(bar.first, description="Labelled to judge")
+            for _ in range(MOST_WAVES):
+                self.send_wave(url, lambda right: None)
+                owner.label_drawn(APP, lambda: None)
+                left = wanted - counts(house)["gold_live"]
+                bar.update(bar.first, completed=missing - max(0, left))
+                if left <= 0:
+                    break
+        self.told.figures["labels"]["gold_live"] = counts(house)["gold_live"]
+        return time.monotonic()
+
+    def send_wave(self, url: str, told: Callable[[bool], None]) -> None:
         """One wave of visitors, each with photos of their own that the owner will know again."""
+        self.waves += 1
+        wave = self.waves
         taken = guests.shots("candle", self.seeds + wave * WAVE * PHOTOS_EACH, WAVE * PHOTOS_EACH)
         photos = [[next(taken) for _ in range(PHOTOS_EACH)] for _ in range(WAVE)]
         for shot in (shot for round_ in photos for shot in round_):
@@ -216,18 +239,17 @@ class Story:
         self.told.times["torch"] = round(self.told.times["torch"] + time.monotonic(), 2)
         say.step(f"PyTorch is installed ({say.took(self.told.times['torch'])}, beside the rest).")
 
-    def watch_loop(self, house: Any, needed: float) -> None:
-        """Follow the loop's own job to its verdict, and until the site serves what it put on."""
+    def watch_loop(self, house: Any, kind: str, needed: float) -> int:
+        """Follow the loop's own job of this kind to its verdict, and until the site serves what it put on; how many
+        judged rows are missing where it is held back."""
         from teahouse.cli import releases, train
 
-        ending = follow.follow(follow.events(house, retrain_job(house), self.site.running, self.site.last_words))
+        ending = follow.follow(follow.events(house, asked_job(house, kind), self.site.running, self.site.last_words))
         report = train.report_of(house, ending)
         promoted = report["promoted"] and releases.wait_served(house, APP, report["release"])
         spent = round(time.monotonic() - needed, 2)
-        self.told.times |= {
-            "correction_to_champion": spent,
-            **{f"loop_{step}": took for step, took in ending.steps.items()},
-        }
+        took = {f"loop_{step}": took for step, took in ending.steps.items()}
+        self.told.times |= {"judged_again": spent} if kind == "judge" else {"correction_to_champion": spent, **took}
         self.told.figures |= {
             "outcome": report["outcome"],
             "promoted": promoted,
@@ -236,10 +258,14 @@ class Story:
         say.line()
         say.verdict(report["outcome"], report["reasons"], report["number"])
         steps = ", ".join(f"{step} {say.took(took)}" for step, took in ending.steps.items())
-        say.line(f"  {say.took(spent)} from the last label to the new champion ({steps})\n")
+        end = "new champion" if promoted else "verdict"
+        say.line(f"  {say.took(spent)} from the last label to the {end} ({steps})\n")
+        return int(ending.detail.get("missing") or 0) if report["outcome"] == "hold" else 0
 
     def measure_after(self, before: Path, after: Path) -> None:
         """The same photos again, with what is on now."""
+        if before == after:
+            say.line("Visitors still meet release 1: only what is surely better is put on.\n")
         was = self.told.figures["before"]
         now = {kind: measure.accuracy(after, self.held_out[kind]).json() for kind in self.held_out}
         gain = {kind: round(100 * (now[kind]["value"] - was[kind]["value"]), 2) for kind in now}
@@ -258,7 +284,8 @@ class Story:
             )
             for kind in now
         ]
-        say.table((f"{HELD_OUT} held-out photos by", "before", "after", ""), rows)
+        if before != after:
+            say.table((f"{HELD_OUT} held-out photos by", "before", "after", ""), rows)
 
     def farewell(self, url: str) -> None:
         """What to do next; then stay until Ctrl-C."""
@@ -266,13 +293,8 @@ class Story:
         say.step(f"The story took {say.took(self.told.times['story'])}.")
         if self.choice.leave:
             return
-        folder, verb = self.project.root, command()
         say.line(f"\nThe site stays up: [bold link={url}]{url}[/]   Next, in another terminal:\n")
-        for words, what in (
-            (f"cd {folder} && {verb} open", "the owner's pages, as the owner"),
-            (f"cd {folder} && {verb} rollback", "put the old champion back, and see it happen"),
-            (f"{verb} new mine --from-folder PHOTOS", "the same for photos of your own"),
-        ):
+        for words, what in commands(self.project.root, bool(self.told.figures.get("promoted"))):
             say.line(f"  {words}   [dim]{what}[/]", soft_wrap=True)
         say.line("\nCtrl-C stops it.")
         while self.site and self.site.running():
@@ -283,6 +305,17 @@ class Story:
         for child in (self.pip, self.site):
             if child is not None:
                 child.stop()
+
+
+def commands(folder: Path, promoted: bool) -> list[tuple[str, str]]:
+    """Three commands to go on with, and what each does."""
+    verb, here = command(), f"cd {folder} && {command()}"
+    then = (f"{here} rollback", "put the old champion back, and see it happen")
+    return [
+        (f"{here} open", "the owner's pages, as the owner"),
+        then if promoted else (f"{here} releases", "what was trained, and why it waits"),
+        (f"{verb} new mine --from-folder PHOTOS", "the same for photos of your own"),
+    ]
 
 
 def command() -> str:
@@ -318,19 +351,19 @@ def counts(house: Any) -> dict[str, int]:
         return {**judges.counts(c, APP), "learnt": sum(row.is_accepted for row in rows)}
 
 
-def retrain_job(house: Any, patience: float = 60) -> bytes:
-    """The job that the loop asked of itself."""
+def asked_job(house: Any, kind: str, patience: float = 60) -> bytes:
+    """The job of this kind that the loop asked of itself."""
     from teahouse.store import jobs
 
     until = time.monotonic() + patience
     while time.monotonic() < until:
         with house.db.read() as c:
-            found = next((row for row in jobs.recent(c, 20, APP) if row.kind == "retrain"), None)
+            found = next((row for row in jobs.recent(c, 20, APP) if row.kind == kind), None)
         if found is not None:
             return bytes(found.id)
         time.sleep(0.1)
     raise TrainingFailed(
-        "The loop did not start.", f"{RETRAIN_AFTER} labels are accepted, and no job was asked.", "teahouse doctor"
+        "The loop did not start.", f"The labels for it are there, and no job ({kind}) was asked.", "teahouse doctor"
     )
 
 
