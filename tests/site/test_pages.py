@@ -84,13 +84,31 @@ def test_the_accuracy_of_the_champion_is_told_with_its_interval(site, monkeypatc
     interval = {"value": 0.93, "low": 0.9, "high": 0.96, "n": 300}
 
     class Verdict:
-        numbers = {"gold": {"challenger_interval": interval}, "measured_on": "live"}
+        champion = None
+        numbers = {"gold": {"n": 300, "champion": 252, "challenger_interval": interval}, "measured_on": "live"}
 
     monkeypatch.setattr(lineage, "verdict_on", lambda c, candidate: Verdict)
     assert site.client.get(f"/api/apps/{APP}").json()["accuracy"] == {**interval, "whose": "visitors"}
     assert "93 times in 100 on 300 photos from visitors" in site.client.get("/", headers=HTML).text
     Verdict.numbers["measured_on"] = "base"
     assert "93 times in 100 on 300 photos of the maker" in site.client.get("/", headers=HTML).text
+
+
+def test_the_release_before_is_told_where_the_same_photos_judged_it(site, monkeypatch):
+    interval = {"value": 0.88, "low": 0.82, "high": 0.92, "n": 150}
+
+    class Verdict:
+        champion = "a" * 64
+        numbers = {"gold": {"n": 150, "champion": 126, "challenger_interval": interval}, "measured_on": "live"}
+
+    monkeypatch.setattr(lineage, "verdict_on", lambda c, candidate: Verdict)
+    assert site.client.get(f"/api/apps/{APP}").json()["accuracy"]["before"] == 0.84
+    page = site.client.get("/", headers=HTML).text
+    assert "right about 88 times in 100 on 150 photos from visitors; the release before it 84." in page
+    Verdict.numbers["gold"]["n"] = 149  # not the rows that this figure is about
+    assert "the release before it" not in site.client.get("/", headers=HTML).text
+    Verdict.champion, Verdict.numbers["gold"]["n"] = None, 150  # the first one: guessing is no release
+    assert "the release before it" not in site.client.get("/", headers=HTML).text
 
 
 def test_the_openapi_document_has_each_apps_own_path_and_every_api_route(site):

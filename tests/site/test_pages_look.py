@@ -8,6 +8,9 @@ import jinja2
 import pytest
 from jinja2 import meta, nodes
 
+from teahouse.cli import say
+from teahouse.release.evaluate import interval, whole
+from teahouse.release.verdict import Budget, History, Pair, judge
 from teahouse.site import drawing, owner_page_shapes, pages, render
 from teahouse.spec.fields import kinds
 
@@ -229,6 +232,18 @@ def test_an_accuracy_is_said_in_words():
 def test_a_few_photos_are_said_as_what_they_can_tell():
     few = render.in_words(pages.Accuracy(1.0, 0.757, 1.0, 12, "visitors"))
     assert few == "right somewhere between 75 and 100 times in 100: 12 photos from visitors can not tell more"
+
+
+def test_an_interval_is_rounded_outward_wherever_it_is_said():
+    found = interval(28, 41)
+    assert (100 * found.low, 100 * found.high) == pytest.approx((53.02, 80.44), abs=0.01)
+    shown = pages.Accuracy(found.value, found.low, found.high, found.n)
+    assert render.ends(shown) == "53 % to 81 %" and "between 53 and 81 times" in render.in_words(shown)
+    assert "(53–81)" in say.share(found.value, found.low, found.high)
+    rows = [Pair(str(i), False, i < 28, {"class": "", "source": "base"}) for i in range(41)]
+    (why,) = judge(rows, (), Budget(), History(first=True)).reasons
+    assert "anything from 53 % to 81 % may be true" in why.words
+    assert whole(0.29, 0.57) == (29, 57)  # whole already, whatever the machine makes of 100 * 0.29
 
 
 def test_words_become_a_sentence_with_one_stop():

@@ -86,8 +86,8 @@ def measured(c: Any, release: Any) -> dict[str, Any] | None:
     from teahouse.site import accuracy
     from teahouse.store import lineage
 
-    verdict = lineage.verdict_on(c, release.id)
-    found = accuracy.found(verdict.numbers if verdict else {}) or accuracy.found(release.manifest.get("metrics") or {})
+    found = accuracy.judged(lineage.verdict_on(c, release.id))
+    found = found or accuracy.found(release.manifest.get("metrics") or {})
     return found.model_dump() if found else None
 
 

@@ -118,9 +118,11 @@ def took(seconds: float) -> str:
 
 
 def share(value: float, low: float | None = None, high: float | None = None) -> str:
-    """An accuracy in per cent, with its interval where there is one."""
+    """An accuracy in per cent, with its interval where there is one, as the pages say it."""
+    from teahouse.release.evaluate import whole
+
     words = f"{100 * value:.1f} %"
-    return words if low is None or high is None else f"{words} [dim]({100 * low:.1f}–{100 * high:.1f})[/]"
+    return words if low is None or high is None else f"{words} [dim]({'–'.join(map(str, whole(low, high)))})[/]"
 
 
 def verdict(outcome: str, reasons: Iterable[Mapping[str, Any]], number: int | None = None) -> None:

@@ -72,6 +72,12 @@ class Report:
         }
 
 
+def whole(low: float, high: float) -> tuple[int, int]:
+    """The ends of an interval in whole per cent, rounded outward: what is said holds at least as surely. Four digits of
+    a share count, as they are written down, so that everybody who says it says the same."""
+    return math.floor(round(100 * low, 2)), math.ceil(round(100 * high, 2))
+
+
 def interval(right: int, n: int) -> Interval:
     """Wilson's 95 % interval for `right` of `n`; of no rows at all it says (0, 0, 1)."""
     if n == 0:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
-from teahouse.release.evaluate import FEW, interval
+from teahouse.release.evaluate import FEW, interval, whole
 
 SURE = 0.05  # the chance of promoting an equal model that we accept
 ROWS = 60  # judged rows below which nothing is promoted
@@ -178,10 +178,10 @@ def _first(found: Tally, stops: list[Reason], numbers: dict) -> Verdict:
     if not found.n:
         words = "The first release. No rows were held out to measure it on, so nobody knows yet how good it is."
         return Verdict("promote", (Reason("first-unmeasured", words),), numbers)
+    low, high = whole(right.low, right.high)
     words = (
         f"The first release. It is right on {found.challenger} of {found.n} rows that it has never seen "
-        f"({100 * right.value:.0f} %; with this few rows anything from {100 * right.low:.0f} % "
-        f"to {100 * right.high:.0f} % may be true); "
+        f"({100 * right.value:.0f} %; with this few rows anything from {low} % to {high} % may be true); "
         f"always saying the commonest label would be right on {found.champion}."
     )
     return Verdict("promote", (Reason("first", words, found.as_dict()),), numbers)

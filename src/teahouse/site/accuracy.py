@@ -14,13 +14,14 @@ from teahouse.store import lineage
 
 class Accuracy(BaseModel):
     """How often the champion is right on photos that it never saw: a share, its 95 % interval, the number of photos,
-    and whose photos they are."""
+    whose photos they are, and `before`, the share that the release before it has on the same ones."""
 
     value: float
     low: float
     high: float
     n: int
     whose: Literal["maker", "visitors"] = "maker"
+    before: float | None = None
 
 
 # Where the numbers of a verdict and the metrics of a manifest hold it, best first.
@@ -31,7 +32,18 @@ def of(deps: Deps, live: Live) -> Accuracy | None:
     """The accuracy of a release by its latest verdict, else by its own manifest; None where nobody measured it."""
     with deps.house.db.read() as c:
         verdict = lineage.verdict_on(c, live.release)
-    return found(verdict.numbers if verdict is not None else {}) or found(live.manifest.metrics)
+    return judged(verdict) or found(live.manifest.metrics)
+
+
+def judged(verdict: Any) -> Accuracy | None:
+    """The accuracy that a verdict measured (None of no verdict), beside that of the champion which answered the same
+    rows; the first release is compared with guessing, and that is no release."""
+    told = found((verdict.numbers or {}) if verdict is not None else {})
+    gold = (verdict.numbers or {}).get("gold") if told is not None else None
+    if told is None or verdict.champion is None or not isinstance(gold, Mapping) or gold.get("n") != told.n:
+        return told
+    champion = gold.get("champion")
+    return told if champion is None else told.model_copy(update={"before": round(champion / told.n, 4)})
 
 
 def found(numbers: Mapping[str, Any]) -> Accuracy | None:

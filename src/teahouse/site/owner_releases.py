@@ -109,8 +109,7 @@ def state_of(row: Any, stands: Standing, verdict: Any) -> str:
 
 def accuracy_of(row: Any, verdict: Any) -> accuracy.Accuracy | None:
     """How often a release is right, by its verdict, else by its manifest."""
-    judged = accuracy.found(verdict.numbers) if verdict is not None else None
-    return judged or accuracy.found((row.manifest or {}).get("metrics") or {})
+    return accuracy.judged(verdict) or accuracy.found((row.manifest or {}).get("metrics") or {})
 
 
 def verdict_out(row: Any) -> VerdictOut | None:

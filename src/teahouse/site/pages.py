@@ -67,14 +67,15 @@ class Social:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How often a release is right on photos it never saw: value, its 95 % interval, number of photos, and whose
-    they are (maker | visitors)."""
+    """How often a release is right on photos it never saw: value, its 95 % interval, number of photos, whose
+    they are (maker | visitors), and how often the release before is right on the same photos, where that is known."""
 
     value: float
     low: float
     high: float
     n: int
     whose: str = "maker"
+    before: float | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ import posixpath
 import re
 from datetime import UTC, datetime
 from functools import cache, lru_cache, partial
-from math import ceil
 from pathlib import Path
 
 import jinja2
@@ -24,6 +23,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from teahouse.release.evaluate import whole
 from teahouse.release.verdict import ROWS
 
 from . import drawing, pages
@@ -114,7 +114,7 @@ def environment() -> jinja2.Environment:
         ring=drawing.ring,
     )
     env.filters.update(when=when, day=day, percent=percent, in_words=in_words, spoken=spoken, took=took, count=count)
-    env.filters.update(sentence=sentence, coded=coded, number=number)
+    env.filters.update(sentence=sentence, coded=coded, number=number, ends=ends)
     return env
 
 
@@ -146,17 +146,26 @@ def percent(share: float) -> str:
     return f"{whole} %"
 
 
+def ends(accuracy: pages.Accuracy) -> str:
+    """The interval of an accuracy: "55 % to 81 %"."""
+    low, high = whole(accuracy.low, accuracy.high)
+    return f"{low} % to {high} %"
+
+
 def in_words(accuracy: pages.Accuracy) -> str:
     """An accuracy as it is said, with the photos that it is about: two releases may be measured on different ones."""
     whose = {"visitors": "from visitors", "maker": "of the maker's that it never learned from"}[accuracy.whose]
     photos = f"{count(accuracy.n, 'photo')} {whose}"
     if accuracy.n < ROWS:
-        low, high = int(accuracy.low * 100), ceil(accuracy.high * 100)
+        low, high = whole(accuracy.low, accuracy.high)
         return f"right somewhere between {low} and {high} times in 100: {photos} can not tell more"
-    about = round(accuracy.value * 100)
-    if about == 100 and accuracy.value < 1:
-        about = 99
-    return f"right about {about} times in 100 on {photos}"
+    before = f"; the release before it {times(accuracy.before)}" if accuracy.before is not None else ""
+    return f"right about {times(accuracy.value)} times in 100 on {photos}{before}"
+
+
+def times(share: float) -> int:
+    """How many times in 100; never 100 unless always."""
+    return 99 if round(share * 100) == 100 and share < 1 else round(share * 100)
 
 
 def spoken(label: str) -> str:
