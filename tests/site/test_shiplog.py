@@ -17,16 +17,16 @@ def at(month, day=5):
     return int(datetime(2025, month, day, 12, tzinfo=UTC).timestamp() * 1000)
 
 
-def full(site, release, when, numbers=None, champion=None):
+def full(site, release, when, numbers=None, champion=None, by="loop", outcome="promote"):
     """Another release takes over, by a verdict with these numbers."""
     verdict, version = ids.new_id(), ids.new_id()
 
     def put(c):
         if numbers is not None:
             lineage.add_version(c, lineage.Version(version, APP, "a" * 64, None, {}, "b" * 64, when))
-            judged = lineage.Judged(verdict, APP, release, champion, version, "promote", [], numbers, when)
+            judged = lineage.Judged(verdict, APP, release, champion, version, outcome, [], numbers, when)
             lineage.add_verdict(c, judged)
-        rollouts.append(c, APP, release, "full", by="loop", verdict=verdict if numbers is not None else None, at=when)
+        rollouts.append(c, APP, release, "full", by=by, verdict=verdict if numbers is not None else None, at=when)
 
     site.house.db.write(put)
 
@@ -52,9 +52,27 @@ def test_months_with_what_came_out_newest_first(site):
     assert months == ["July 2025", "June 2025", "May 2025", "March 2025"]
     assert told == [
         "Release 4 of Warm or cold?.",  # its verdict compared it with another one
-        "Release 2 of Warm or cold? is back.",
+        "Release 2 of Warm or cold? was put back.",
         "Release 3 of Warm or cold?: 31 of 44 who saw both liked it better.",
         "Release 2 of Warm or cold?: right 4 points more often.",
+        "Warm or cold? opened.",
+    ]
+
+
+def test_what_was_put_on_by_hand_boasts_of_nothing_and_a_rollback_is_told(site):
+    site.house.db.write(lambda c: c.execute(rollouts.rollouts.delete()))
+    two, three = (install_tiny(site.house, note=note, state="") for note in ("2", "3"))
+    better = {"gold": {"points": 5.2, "n": 90}}
+    full(site, site.release, at(3))
+    full(site, two, at(4), better, site.release, by="owner", outcome="hold")
+    site.house.db.write(lambda c: rollouts.append(c, APP, two, "rolled_back", by="owner", at=at(5)))
+    full(site, site.release, at(5), by="owner")
+    full(site, three, at(6), better, site.release, by="owner")  # proven, and it was the owner who let it
+    asyncio.run(reconcile.once(site.deps))
+    assert lines(site)[0] == [
+        "Release 3 of Warm or cold?: right 5 points more often.",
+        "Release 1 of Warm or cold? was put back.",
+        "Release 2 of Warm or cold?: put on by hand; not proven better; rolled back since.",
         "Warm or cold? opened.",
     ]
 

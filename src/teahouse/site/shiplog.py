@@ -37,6 +37,8 @@ def of_app(c: Any, shown: Shown) -> list[pages.Entry]:
             continue
         kind = "back" if step.release in seen else "release" if before is not None else "opened"
         words = told(c, step, before) if kind == "release" else ""
+        if kind == "release" and rollouts.taken_off(c, step.app, step.release):
+            words = f"{words}; rolled back since" if words else "rolled back since"
         number = releases.number(c, step.release) or 0
         found.append(pages.Entry(step.at, shown.name, shown.title, number, kind, words))
         seen.add(step.release)
@@ -45,10 +47,14 @@ def of_app(c: Any, shown: Shown) -> list[pages.Entry]:
 
 
 def told(c: Any, step: Any, before: Any) -> str:
-    """What a release is better in than the one before it, and what it learned from since; "" where nobody knows."""
+    """What a release is better in than the one before it, and what it learned from since; "" where nobody knows.
+
+    Of one that was put on by hand, with no verdict that it is better, just that."""
     verdict = lineage.verdict(c, step.verdict) if step.verdict else lineage.verdict_on(c, step.release)
-    compared = verdict is not None and verdict.champion == before.release
-    better = gain(verdict.numbers) if compared else ""
+    proven = verdict is not None and verdict.champion == before.release and verdict.outcome == "promote"
+    if step.by == "owner" and not proven:
+        return "put on by hand; not proven better"
+    better = gain(verdict.numbers) if proven else ""
     new = shelf.words_in(c, step.release) - shelf.words_in(c, before.release)
     taught = f"learned from {render.count(new, 'word')} of visitors" if new > 0 else ""
     return ", ".join(part for part in (better, taught) if part)
