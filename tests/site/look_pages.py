@@ -180,6 +180,11 @@ PAGES = {
         o.PredictionLine(str(i), NOW, "green", 0.9, i != 1, 7, 3.1, word, i == 2, "/owner/media/1" if i else "")
         for i, word in enumerate(("", "yes", "no", "oolong"))
     ), "/owner/predictions?before=10"),
+    "predictions, pictures": o.Predictions(OWNER, DESK, (
+        o.PredictionLine("1", NOW, "a picture, 500 × 332", 0.0, None, 7, 81.2, "love", made="style woodblock, ink 0.8"),
+        o.PredictionLine("2", NOW, "a picture, 500 × 332", 0.0, None, 7, 81.2, made=HOSTILE),
+    )),
+    "predictions, shown alone": o.Predictions(OWNER, DESK, shown=20),
     "predictions, all erased": o.Predictions(OWNER, DESK, older="/owner/predictions?before=1", erased=50),
     "predictions, none": o.Predictions(OWNER, DESK),
     "reports": o.Reports(OWNER, o.Desk("tea", "Tea?", reports=2), (

@@ -12,8 +12,9 @@ HOUR_MS = 3_600_000
 HOURS = 24
 SEEN = ("full", "canary")
 """The arms whose answers a visitor saw."""
-RATED = (*SEEN, "pool", "shadow")
-"""The arms whose pictures visitors love or not: also those that nobody asked for, or that stood beside another."""
+ARMS = {"rate": (*SEEN, "pool", "shadow"), "opened": ("pool",)}
+"""Of what other arms count: visitors love or not also pictures that nobody asked for, or that stood beside another; and
+pages open with pictures of the pool."""
 
 
 class Tally(Protocol):
@@ -29,7 +30,7 @@ class Tally(Protocol):
 @dataclass(frozen=True)
 class Hour:
     """One hour: answers and their milliseconds in all, errors of ours, unfamiliar photos, words and how many agreed,
-    pictures that somebody spoke of and how many were loved."""
+    pictures that somebody spoke of and how many were loved, pages that opened with a picture of the pool."""
 
     answers: int = 0
     ms: float = 0.0
@@ -39,6 +40,7 @@ class Hour:
     agreed: int = 0
     rated: int = 0
     loved: int = 0
+    shown: int = 0
 
     def and_(self, row: Tally) -> Hour:
         """This hour with one more tally in it."""
@@ -48,6 +50,7 @@ class Hour:
             "unfamiliar": Hour(unfamiliar=row.n),
             "agree": Hour(words=row.n, agreed=round(row.total)),
             "rate": Hour(rated=row.n, loved=round(row.total)),
+            "opened": Hour(shown=row.n),
         }.get(row.what, Hour())
         return add((self, more))
 
@@ -85,7 +88,7 @@ def today(rows: Sequence[Tally], now_hour: int, hours: int = HOURS) -> Today:
     """The `hours` hours up to and with `now_hour` (hours since 1970)."""
     found = {hour: Hour() for hour in range(now_hour - hours + 1, now_hour + 1)}
     for row in rows:
-        if row.hour in found and row.arm in (RATED if row.what == "rate" else SEEN):
+        if row.hour in found and row.arm in ARMS.get(row.what, SEEN):
             found[row.hour] = found[row.hour].and_(row)
     return Today(tuple(found.values()), add(found.values()))
 

@@ -19,7 +19,7 @@ from teahouse.monitor import today as monitor
 from teahouse.release.verdict import ROWS
 from teahouse.site import owner_access, pictures
 from teahouse.site.deps import Deps, deps_of
-from teahouse.site.owner_reviews import app_of, needed_of, next_page, photo_address
+from teahouse.site.owner_reviews import app_of, beside_photo, needed_of, next_page, photo_address
 from teahouse.site.owner_shapes import PredictionOut, PredictionsOut, Seq, TodayOut
 from teahouse.store import apps, feedback, jobs, labels, predictions, releases, reviews, rollouts
 
@@ -106,6 +106,7 @@ def today(request: Request, app: str | None = None) -> TodayOut:
         agreed=seen.sum.agreed,
         rated=seen.sum.rated,
         loved=seen.sum.loved,
+        shown=seen.sum.shown,
         mean_ms=seen.mean_ms,
         by_hour=[hour.answers for hour in seen.hours],
         waiting=counts["waiting"],
@@ -137,6 +138,8 @@ def answer_out(c: Any, row: Any) -> PredictionOut:
         release=row.release,
         arm=row.arm,
         output=pictures.plain(row.output),
+        given=beside_photo(label.inputs) if kept else {},
+        seed=row.seed,
         held=bool(row.held),
         ms=row.ms,
         word={"kind": word.kind, "value": word.value} if word is not None else None,

@@ -76,7 +76,8 @@ class Today:
 
 @dataclass(frozen=True)
 class PredictionLine:
-    """One prediction. `word` as in MineLine, or "no"; `photo` is "" unless the visitor let it be kept."""
+    """One prediction. `word` as in MineLine, or "no"; `photo` is "" unless the visitor let it be kept; `made`: what a
+    picture was made with, in words, or ""."""
 
     id: str
     at: int
@@ -88,6 +89,7 @@ class PredictionLine:
     word: str = ""
     held: bool = False
     photo: str = ""
+    made: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class Predictions:
     desk: Desk
     lines: tuple[PredictionLine, ...] = ()
     older: str = ""
+    shown: int = 0  # pages that opened with a picture of the pool, so far
     erased: int = 0  # answers of this page that are bare: their visitors erased them, or their days are over
     keep_days: int = 90
 

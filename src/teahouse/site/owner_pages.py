@@ -27,7 +27,7 @@ from teahouse.site import owner_page_shapes as shapes
 from teahouse.site.deps import Deps, deps_of
 from teahouse.site.owner_reviews import app_of, choices_of, next_page
 from teahouse.site.route import Route
-from teahouse.store import labels, lineage, predictions, releases, reviews
+from teahouse.store import labels, lineage, predictions, releases, reviews, tallies
 
 PAGE = 50
 
@@ -128,6 +128,7 @@ def prediction_list(request: Request) -> Response:
             desk=owner_views.desk(c, shown),
             lines=owner_views.prediction_lines(c, rows),
             older=owner_views.here("/owner/predictions", shown.name, more) if more is not None else "",
+            shown=tallies.opened(c, shown.name),
             erased=sum(row.output is None for row in rows),
             keep_days=deps.settings.keep.days,
         )

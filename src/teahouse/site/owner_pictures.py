@@ -11,7 +11,7 @@ from teahouse.release import choices as verdicts
 from teahouse.release.evaluate import interval
 from teahouse.site import owner_page_shapes as shapes
 from teahouse.site import pages
-from teahouse.site.owner_shapes import ChoicesOut, ReleaseOut
+from teahouse.site.owner_shapes import ChoicesOut, PredictionOut, ReleaseOut
 from teahouse.store import lineage, releases, rollouts
 
 LIKED = "How often visitors liked it better"
@@ -61,6 +61,12 @@ def in_words(told: ChoicesOut | None) -> str:
     return f"{told.preferred} of {told.n} preferred it" + (f" to release {told.against}" if told.against else "")
 
 
+def made_with(told: PredictionOut) -> str:
+    """What an answer was made with beside a photo, in words: inputs that are kept, else its seed, else ""."""
+    given = ", ".join(f"{name} {value}".replace("_", " ") for name, value in told.given.items())
+    return given[:160] or (f"seed {told.seed}" if told.seed is not None else "")
+
+
 def learnt(counts: Mapping[str, Any]) -> str:
     """What a training on this version's rows learns from visitors' words, in words; "" for nothing."""
     words, pictures = int(counts.get("words") or 0), int(counts.get("train") or 0) + int(counts.get("validation") or 0)
@@ -90,8 +96,12 @@ def figures(seen: Numbers, waiting: int, of_words: bool) -> tuple[shapes.Figure,
     """The numbers of the last 24 hours."""
     loved, errors = seen.love, seen.sum.errors
     said = f"{seen.sum.loved:,} of {seen.sum.rated:,} words" if seen.sum.rated else "no words yet"
+    asked = tuple(float(hour.answers) for hour in seen.hours)
+    opened = tuple(float(hour.shown) for hour in seen.hours)
+    shown = shapes.Figure("shown", f"{seen.sum.shown:,}", "from the pool, counted each minute", opened)
     found = [
-        shapes.Figure("answers", f"{seen.sum.answers:,}", "in the last 24 hours", _by_hour(seen)),
+        *((shown,) if of_words else ()),
+        shapes.Figure("asked for" if of_words else "answers", f"{seen.sum.answers:,}", "in the last 24 hours", asked),
         shapes.Figure("visitors love it", f"{loved * 100:.0f} %" if loved is not None else "–", said),
         shapes.Figure("an answer takes", f"{seen.mean_ms:.0f} ms" if seen.mean_ms is not None else "–", "on average"),
         shapes.Figure("errors", f"{errors:,}", "of ours", tone="bad" if errors else "plain"),
@@ -99,10 +109,6 @@ def figures(seen: Numbers, waiting: int, of_words: bool) -> tuple[shapes.Figure,
     if not of_words:
         found.append(shapes.Figure("to review", f"{waiting:,}", "photos wait for you"))
     return tuple(found)
-
-
-def _by_hour(seen: Numbers) -> tuple[float, ...]:
-    return tuple(float(hour.answers) for hour in seen.hours)
 
 
 def compared(c: Any, app: str, champion: str | None) -> tuple[str, int, int]:

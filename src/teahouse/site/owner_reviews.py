@@ -51,6 +51,7 @@ def item(row: Any, choices: list[str]) -> QueueItem:
         guess=None if row.held or pictures.is_picture(row.guess) else row.guess,
         word=word,
         choices=choices,
+        given=beside_photo(row.inputs),
     )
 
 
@@ -187,6 +188,12 @@ def blob_of(inputs: Any) -> str | None:
     """The digest of the first picture among a label's inputs."""
     given = inputs.values() if isinstance(inputs, Mapping) else ()
     return next((one["blob"] for one in given if isinstance(one, Mapping) and one.get("blob")), None)
+
+
+def beside_photo(inputs: Any) -> dict[str, Any]:
+    """What was given beside the pictures among a label's inputs, by field."""
+    given = inputs.items() if isinstance(inputs, Mapping) else ()
+    return {name: one for name, one in given if not (isinstance(one, Mapping) and "blob" in one)}
 
 
 def next_page(rows: list[Any], limit: int) -> int | None:

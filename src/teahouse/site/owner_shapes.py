@@ -45,7 +45,8 @@ class SessionOut(BaseModel):
 
 class QueueItem(BaseModel):
     """A photo that waits for the owner's word. Of one drawn by lot neither the guess nor the visitor's word is told.
-    Where the answer was a picture there is no guess: the word is what its visitor said of it, love or meh."""
+    Where the answer was a picture there is no guess: the word is what its visitor said of it, love or meh. `given` is
+    what was given beside the photo, by field."""
 
     label: str
     photo: str
@@ -53,6 +54,7 @@ class QueueItem(BaseModel):
     guess: dict[str, Any] | None
     word: str | None
     choices: list[str]
+    given: dict[str, Any] = Field(default_factory=dict)
 
 
 class QueueOut(BaseModel):
@@ -302,7 +304,7 @@ class JobsOut(BaseModel):
 
 
 class PredictionOut(BaseModel):
-    """One answer. `photo` is "" unless the visitor let it be kept."""
+    """One answer. `photo` is "" unless the visitor let it be kept; then `given` is what was given beside it."""
 
     id: str
     at: int = At
@@ -310,6 +312,8 @@ class PredictionOut(BaseModel):
     release: str
     arm: str
     output: Any
+    given: dict[str, Any] = Field(default_factory=dict)
+    seed: int | None = None
     held: bool
     ms: float
     word: dict[str, Any] | None
@@ -334,6 +338,7 @@ class TodayOut(BaseModel):
     agreed: int
     rated: int = Field(description="Pictures that somebody spoke of; `loved` of them were loved.")
     loved: int
+    shown: int = Field(description="Pages that opened with a picture of the pool.")
     mean_ms: float | None
     by_hour: list[int] = Field(description="Answers in each of the last 24 hours, oldest first.")
     waiting: int

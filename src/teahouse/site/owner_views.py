@@ -208,6 +208,7 @@ def prediction_line(told: PredictionOut, number: int) -> shapes.PredictionLine:
         word=said(told.word),
         held=told.held,
         photo=told.photo,
+        made=owner_pictures.made_with(told),
     )
 
 

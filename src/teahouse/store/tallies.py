@@ -39,6 +39,12 @@ def played(c: sa.Connection, app: str) -> int:
     return c.execute(query).scalar() or 0
 
 
+def opened(c: sa.Connection, app: str) -> int:
+    """How many pages of the app opened with a picture of its pool so far."""
+    query = sa.select(sa.func.sum(tallies.c.n)).where(tallies.c.app == app, tallies.c.what == "opened")
+    return c.execute(query).scalar() or 0
+
+
 def read(c: sa.Connection, app: str, since_hour: int) -> list[Any]:
     """The app's tallies from this hour on, oldest first."""
     query = sa.select(tallies).where(tallies.c.app == app, tallies.c.hour >= since_hour)

@@ -6,7 +6,7 @@ from tests.loop.guests import guest as somebody
 
 from teahouse import datasets, ids
 from teahouse.site import owner_releases
-from teahouse.store import labels, predictions
+from teahouse.store import labels, predictions, tables, tallies
 from teahouse.testing import install_tiny, photo, whole_house
 
 from .conftest import OWN
@@ -56,6 +56,25 @@ def test_today_tells_of_love_and_of_words_until_the_next_training(drawn, owner):
     assert "67 %" in page and "2 of 3 words" in page
     assert "17 more words, and it learns again" in page
     assert "may judge" not in page and "to review" not in page.lower().replace("to review photos", "")
+
+
+def test_what_was_shown_from_the_pool_is_counted_and_is_no_answer(drawn, owner):
+    at = drawn.deps.clock() // 3_600_000
+
+    def count(c):
+        tallies.add(c, tallies.Tally(drawn.name, drawn.release, "pool", at, "opened", 20))
+        tallies.add(c, tallies.Tally(drawn.name, drawn.release, "pool", at, "answers", 96, 500.0))
+
+    drawn.house.db.write(count)
+    told = owner.get("/api/owner/today").json()
+    assert (told["shown"], told["answers"]) == (20, 0)
+    page = text(owner, "/owner/")
+    assert "Shown</span><b>20</b>" in page and "Asked for</span><b>0</b>" in page
+    said = text(owner, "/owner/predictions")
+    assert "Nobody has asked for one of their own yet; 20 were shown from the pool." in said
+    drawn.ask(seed=7)
+    said = text(owner, "/owner/predictions")
+    assert "seed 7" in said and "Nobody has asked" not in said
 
 
 def test_the_release_that_visitors_compare_tells_how_many_preferred_it(drawn, owner):
@@ -148,6 +167,21 @@ class TestPhotos:
             "love": 1
         }
 
+    def test_the_owner_sees_what_a_picture_was_made_with_where_that_is_kept(self, quick, owner):
+        row = self.give(quick, "love")
+
+        def style(c):
+            inputs = {**labels.of_prediction(c, row).inputs, "style": "night_sky", "strength": 0.8}
+            c.execute(tables.labels.update().values(inputs=inputs))
+
+        quick.house.db.write(style)
+        (item,) = owner.get("/api/owner/reviews").json()["items"]
+        assert item["given"] == {"style": "night_sky", "strength": 0.8}
+        (one,) = owner.get("/api/owner/predictions").json()["predictions"]
+        assert one["given"] == item["given"]
+        page = text(owner, "/owner/predictions")
+        assert "style night sky" in page and "strength 0.8" in page
+
     def test_the_owner_takes_the_visitors_word_or_another(self, quick, owner):
         self.give(quick, "love")
         self.give(quick, "meh", 2)
@@ -161,5 +195,5 @@ class TestPhotos:
         self.give(quick, "love")
         page = text(owner, "/owner/")
         assert "20 more photos, and it learns again" in page and "1 of 1 words" in page and "Review 1 photo" in page
-        assert "What you accept may train" in text(owner, "/owner/review")
+        assert "The picture made of it is not kept" in text(owner, "/owner/review")
         assert ">love<" in text(owner, "/owner/predictions")

@@ -48,6 +48,9 @@ function show() {
   const share = guess?.scores?.[guess.label];
   find("guess").textContent = guess ? `It said ${guess.label.replaceAll("_", " ")}${share ? `, ${percent(share)}` : ""}` : "";
   find("word").textContent = item.held ? "" : item.word ? `The visitor said ${String(item.word).replaceAll("_", " ")}.` : "The visitor said nothing.";
+  const given = Object.entries(item.given ?? {}).map(([name, value]) => `${name} ${String(value).replaceAll("_", " ")}`);
+  find("given").hidden = !given.length;
+  find("given").textContent = `Made with ${given.join(", ")}.`;
   for (const button of root.querySelectorAll("[data-choice]")) button.classList.toggle("guessed", !item.held && button.dataset.choice === (guess?.label ?? item.word));
 }
 
