@@ -58,7 +58,7 @@ def require_owner(request: Request) -> OwnerSession:
         raise Refused(
             "This site has no owner yet.",
             "Until it has one, the owner's side is closed.",
-            "Open the link that `teahouse serve` printed, on the machine itself.",
+            "Run `teahouse open` on the machine itself, or open the link that `teahouse serve` printed there.",
         )
     owner = owner_of(request)
     if owner is None:
@@ -125,7 +125,7 @@ def holds_claim(request: Request, token: str) -> None:
         raise NotFound(
             "This link does not open anything.",
             "It was used, or a newer one was printed.",
-            "Log in, or restart the site.",
+            "Log in, or run `teahouse open` on this machine for a new link.",
         )
 
 
@@ -152,7 +152,7 @@ def log_in(request: Request, response: Response, password: str) -> None:
     deps, door = deps_of(request), door_of(request)
     owner = owner_of_house(deps.house)
     if owner is None:
-        raise Refused("This site has no owner yet.", do_next="Open the link that `teahouse serve` printed.")
+        raise Refused("This site has no owner yet.", do_next="Run `teahouse open` on the machine itself.")
     address = address_of(request)
     door.guesses.take(address)
     if not door.passwords.fits(owner.hash, password):

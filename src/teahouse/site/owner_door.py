@@ -206,22 +206,23 @@ class Door:
     passwords: Passwords = field(default_factory=Passwords)
 
 
-def claim_link(place: Any, url: str) -> str:
-    """The one-time link with which the owner takes the site, or "" once it is taken. A new one ends the old one.
+def claim_link(place: Any, url: str, lives_ms: int = 0) -> str:
+    """The one-time link with which the owner takes the site, or "" once it is taken. A new one ends the old one, but
+    one with an end of its own stands beside that which `teahouse serve` printed.
 
     `place` is a House, or anything that has one. Only the digest of the link is kept.
     """
     house = getattr(place, "house", place)
     if owner_of_house(house) is not None:
         return ""
-    token = links_of(house).make("claim", ids.now_ms(), alone=True)
+    token = links_of(house).make("claim", ids.now_ms(), lives_ms, alone=not lives_ms)
     return f"{url.rstrip('/')}/claim/{token}"
 
 
 def open_link(place: Any, url: str) -> str:
-    """A link that logs its first user in, for ten minutes; the claim link while the site has no owner."""
+    """A link that logs its first user in, for ten minutes; while the site has no owner, one to claim it, as long."""
     house = getattr(place, "house", place)
-    claim = claim_link(house, url)
+    claim = claim_link(house, url, OPEN_LINK_MS)
     if claim:
         return claim
     token = links_of(house).make("open", ids.now_ms(), OPEN_LINK_MS)

@@ -71,7 +71,8 @@ def log_in(request: Request) -> Response:
     security.refuse_plain_owner(request)
     if not owner_access.claimed(deps):
         raise Refused(
-            "This site has no owner yet.", do_next="Open the link that `teahouse serve` printed, on the machine itself."
+            "This site has no owner yet.",
+            do_next="Run `teahouse open` on the machine itself, or open the link that `teahouse serve` printed there.",
         )
     then = owner_access.safe_next(request.query_params.get("next"))
     owner = owner_access.owner_of(request)

@@ -2,6 +2,7 @@
 
 import re
 
+from teahouse import ids
 from teahouse.site import owner_door
 from teahouse.testing import client_of
 
@@ -52,6 +53,18 @@ def test_the_link_works_once_and_a_new_one_ends_the_old(site):
     assert claim_with(site.client, new).status_code == 201
     assert claim_with(site.client, new, "another long one").status_code == 404
     assert link(site) == ""
+
+
+def test_what_the_terminal_opens_leaves_the_printed_link_alive(site):
+    printed = link(site).rsplit("/", 1)[1]
+    opened = owner_door.open_link(site.house, URL).rsplit("/", 1)[1]
+    assert all(site.client.get(f"/claim/{token}", headers=PAGE).status_code == 200 for token in (printed, opened))
+    later = ids.now_ms() + owner_door.OPEN_LINK_MS
+    links = owner_door.links_of(site.house)
+    assert links.holds("claim", printed, later) and not links.holds("claim", opened, later)
+    assert claim_with(site.client, printed).status_code == 201
+    dead = site.client.get(f"/claim/{printed}", headers=PAGE)
+    assert dead.status_code == 404 and "run <code>teahouse open</code>" in dead.text
 
 
 def test_a_short_password_is_refused_and_the_link_lives_on(site):
