@@ -186,12 +186,17 @@ def database(place: Project) -> Iterator[Finding]:
 
 
 def port(place: Project) -> Iterator[Finding]:
-    """The port is free, or taken by this project's own site."""
+    """The port is free, or taken by this project's own site, or nobody cares which one it is."""
     import socket
+
+    from teahouse.cli import serve
 
     site, running = place.settings.site, place.running()
     if running:
         yield Finding("ok", f"the site runs: {running['url']}")
+        return
+    if (free := serve.free_instead(place)) is not None:
+        yield Finding("note", f"port {site.port} is taken: teahouse serve takes {free}")
         return
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

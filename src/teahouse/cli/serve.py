@@ -18,7 +18,7 @@ from teahouse.cli.where import Project
 
 
 @click.command("serve", short_help="Put the project's apps on a site, in this terminal.")
-@click.option("--port", type=int, help="Port to listen on (8360; 0 takes a free one).")
+@click.option("--port", type=int, help="Port to listen on (8360, or the next free one; 0 takes any free one).")
 @click.option("--host", help="Address to listen on (127.0.0.1: this machine only; 0.0.0.0: the whole network).")
 @click.option(
     "--open/--no-open", "open_page", default=None, help="Open the page in the browser (where there is a screen)."
@@ -31,6 +31,7 @@ def serve_verb(port: int | None, host: str | None, open_page: bool | None, quiet
     reachable from this machine only, unless --host says otherwise; where a phone can reach it (--host 0.0.0.0: the same
     network) a QR code is printed too.
     """
+    from teahouse.cli import say
     from teahouse.cli.where import project
 
     # the keeper's children read the settings anew: what was said here reaches them as the environment
@@ -39,6 +40,10 @@ def serve_verb(port: int | None, host: str | None, open_page: bool | None, quiet
             os.environ[name] = str(given)
     place = project()
     refuse_second(place)
+    if (free := free_instead(place)) is not None:
+        say.warn(f"Port {place.settings.site.port} is taken, so this site takes {free}. --port chooses another.")
+        os.environ["TEAHOUSE_SITE_PORT"] = str(free)
+        place = project()
     if not quiet:
         wanted = sys.stdout.isatty() if open_page is None else open_page
         threading.Thread(target=greet, args=(place, wanted), daemon=True).start()
@@ -56,6 +61,34 @@ def refuse_second(place: Project) -> None:
             f"{running['url']}, process {running['pid']}.",
             "teahouse open, or teahouse stop",
         )
+
+
+def free_instead(place: Project) -> int | None:
+    """The next free port where the usual one is taken; None where it is free, or somebody chose it, or a public address
+    leads to it."""
+    site = place.settings.site
+    if "port" in site.model_fields_set or site.url:
+        return None
+    found = next_free(site.host, site.port)
+    return found if found != site.port else None
+
+
+def next_free(host: str, port: int) -> int | None:
+    """The first port from this one on that is free, or None where a hundred are taken."""
+    return next((one for one in range(port, port + 100) if is_free(host, one)), None)
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether a site could listen there."""
+    import socket
+
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
 
 
 def run(place: Project) -> int:

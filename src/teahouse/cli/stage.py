@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -15,7 +14,7 @@ from typing import Any
 
 from teahouse.cli import scaffold
 from teahouse.cli.say import SiteNotReachable
-from teahouse.cli.serve import wait_ready
+from teahouse.cli.serve import next_free, wait_ready
 from teahouse.cli.where import Project
 from teahouse.errors import DeclarationError, TrainingFailed
 
@@ -59,16 +58,8 @@ def draw_fewer(declared: Path) -> None:
 
 
 def free_port(wanted: int | None, usual: int = 8360) -> int:
-    """The port asked for; else the usual one, or a free one where that is taken."""
-    if wanted is not None:
-        return wanted
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", usual))
-        except OSError:
-            probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """The port asked for; else the usual one, or the next free one where that is taken."""
+    return wanted if wanted is not None else next_free("127.0.0.1", usual) or usual
 
 
 class Child:
