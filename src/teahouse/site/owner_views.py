@@ -12,7 +12,7 @@ from teahouse.errors import NotFound
 from teahouse.feedback import judges, tastes
 from teahouse.monitor.today import Today as Numbers
 from teahouse.release.verdict import ROWS
-from teahouse.site import accuracy, owner_live, owner_loop, owner_pictures, owner_releases, pages, pictures
+from teahouse.site import accuracy, owner_live, owner_loop, owner_pictures, owner_releases, pages, pictures, render
 from teahouse.site import owner_page_shapes as shapes
 from teahouse.site.deps import Deps
 from teahouse.site.owner_reviews import needed_of, photo_address
@@ -86,14 +86,12 @@ def circle(c: Any, deps: Deps, shown: Any) -> shapes.Circle:
     row = releases.get(c, champion.release) if champion is not None else None
     measured = owner_releases.accuracy_of(row, lineage.verdict_on(c, row.id)) if row is not None else None
     on = champion.release if champion is not None else None
-    waits, since = candidate(c, shown.name, on)
     words, href = learning(c, shown.name)
-    judged_by, judging, needed = "photos", 0, ROWS
+    judged_by, judging = "photos", judges.live(c, shown.name)
+    waits, since, needed = candidate(c, shown.name, on, judging)
     if owner_pictures.are_made(shown.declaration):
         compared, judging, needed = owner_pictures.compared(c, shown.name, on)
         judged_by, waits = ("choices", compared) if compared else ("", waits)
-    else:
-        judging = judges.live(c, shown.name)
     return shapes.Circle(
         new=tastes.waiting(c, shown.name),
         needed=needed_of(deps, shown.declaration),
@@ -110,22 +108,24 @@ def circle(c: Any, deps: Deps, shown: Any) -> shapes.Circle:
     )
 
 
-def candidate(c: Any, app: str, champion: str | None) -> tuple[str, int | None]:
-    """What the latest verdict waits for, in words ("" for nothing), and the moment that they are about, if any."""
+def candidate(c: Any, app: str, champion: str | None, judging: int) -> tuple[str, int | None, int]:
+    """What the latest verdict waits for, in words ("" for nothing), the moment that they are about, if any, and how
+    many photos of visitors the next one takes, of which there are `judging`."""
     verdict = next(iter(lineage.verdicts(c, app, limit=1)), None)
     if verdict is None or verdict.outcome == "reject" or verdict.candidate == champion:
-        return "", None
-    number, missing = releases.number(c, verdict.candidate), int((verdict.numbers or {}).get("missing") or 0)
+        return "", None, ROWS
+    number, again = releases.number(c, verdict.candidate), (verdict.numbers or {}).get("again_at") or {}
     if off := rollouts.taken_off(c, app, verdict.candidate):
-        return f"release {number} was rolled back by you", off.at
+        return f"release {number} was rolled back by you", off.at, ROWS
     if verdict.outcome == "promote":
         waits = verdict.champion == champion  # else somebody has put another one on since
-        return (f"release {number} is better: promote it on its page" if waits else ""), None
-    if missing and (verdict.numbers or {}).get("measured_on") == "choices":
-        return "", None  # told where visitors compare it; nowhere else it waits for anything
-    if missing:
-        return f"release {number} waits for {missing} more judging photo{'s' * (missing != 1)}", None
-    return f"release {number} waits for your look", None
+        return (f"release {number} is better: promote it on its page" if waits else ""), None, ROWS
+    if "choices" in again:
+        return "", None, ROWS  # told where visitors compare it; nowhere else it waits for anything
+    if needed := int(again.get("gold_live") or 0):
+        missing = max(1, needed - judging)
+        return f"release {number} waits for {render.count(missing, 'more judging photo')}", None, needed
+    return f"release {number} waits for your look", None, ROWS
 
 
 def learning(c: Any, app: str) -> tuple[str, str]:
@@ -167,8 +167,9 @@ def rollout_happening(c: Any, row: Any) -> shapes.Happening:
 
 
 def job_happening(row: Any) -> shapes.Happening:
-    """A job as a line."""
-    state, words = row.state or "queued", owner_loop.job_words(row)
+    """A job as a line. One that ended in a verdict leaves the words to that one's own line."""
+    judged = isinstance(row.detail, Mapping) and "verdict" in row.detail
+    state, words = "done" if judged else row.state or "queued", "" if judged else owner_loop.job_words(row)
     said = STATES.get(state, state) + (f": {spaced(words)}" if words and state != "queued" else "")
     subject = JOBS.get(row.kind, row.kind.replace("_", " ").capitalize())
     href = f"/owner/runs?app={quote(row.app)}" if row.kind == "retrain" and row.app else ""

@@ -6,7 +6,7 @@ import re
 from teahouse import ids
 from teahouse.site import owner_pages
 from teahouse.store import jobs, lineage, predictions
-from teahouse.testing import APP
+from teahouse.testing import APP, install_tiny
 
 PAGE = {"Accept": "text/html"}
 PATHS = ["", "predictions", "review", "versions", "runs", "releases"]
@@ -28,6 +28,26 @@ def test_today_counts_from_the_tallies(quick, owner, guest):
     assert told["waiting"] == 3 and told["champion"] == 1 and told["gold_needed"] == 60 and told["mean_ms"] > 0
     page = owner.get("/owner/", headers=PAGE).text
     assert "33 %" in page and "1 of 3 words" in page
+
+
+def test_a_hold_says_once_what_it_waits_for_and_the_bar_says_the_same(quick, owner):
+    two, why = install_tiny(quick.house, note="2", state=""), "On 153 judged rows that may be luck."
+    job, version, verdict = ids.new_id(), ids.new_id(), ids.new_id()
+
+    def hold(c):
+        lineage.add_version(c, lineage.Version(version, APP, "a" * 64, None, {}, "b" * 64, 1))
+        numbers = {"missing": 66, "again_at": {"gold_live": 219}, "gold": {"n": 153}, "measured_on": "live"}
+        reasons = [{"code": "may-be-luck", "words": why, "numbers": {}}]
+        lineage.add_verdict(
+            c, lineage.Judged(verdict, APP, two, quick.release, version, "hold", reasons, numbers, 2)
+        )
+        jobs.ask(c, job, "retrain", APP, {}, "loop", None, 1)
+        jobs.event(c, job, "done", {"verdict": ids.text(verdict), "words": why, "outcome": "hold"}, 2)
+
+    quick.house.db.write(hold)
+    page = owner.get("/owner/", headers=PAGE).text
+    assert "Release 2 waits for 219 more judging photos" in page and "0 of 219" in page and "are enough" not in page
+    assert page.count(why) == 1 and "A training</a> ended</span>" in page
 
 
 def test_predictions_page_by_seq_and_show_photos_that_were_kept(quick, owner, guest):
