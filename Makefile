@@ -28,7 +28,7 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
 demo: .make/core ## the whole circle: a site, its visitors, a retrain, a better champion (DEMO="--seed 7 --exit")
-	@$(BIN)/teahouse demo $(DEMO)
+	@stopped=; trap 'stopped=yes' INT; $(BIN)/teahouse demo $(DEMO) || test -n "$$stopped"
 
 quick: .make/test ## the tests of the parts: no PyTorch, no browser, no whole circle; in 90 seconds
 	@$(BIN)/python -m pytest $(PARALLEL) $(UNSEEN) -m "not torch and not browser and not slow and not standard" $(PYTEST)
