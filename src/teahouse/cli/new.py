@@ -31,7 +31,7 @@ STARTERS = ("tea", "toon", "style", "teapot")
     "--copy", is_flag=True, help="With --from-folder: copy the photos into the project (else they stay where they are)."
 )
 def new_verb(name: str, starter: str | None, folder: Path | None, weights: Path | None, copy: bool) -> None:
-    """Start a project called NAME; inside a project, add an app called NAME.
+    """Start a project called NAME, with an app of that name; inside a project, add an app called NAME.
 
     \b
     teahouse new shop --starter tea                 green tea or oolong, with a trained release
