@@ -112,7 +112,7 @@ def test_the_challenger_answers_beside_the_champion_and_a_choice_names_both(mirr
     assert "choose" not in {one["kind"] for one in mirror.ask().json()["feedback"]}
     release = challenge(mirror)
     first = mirror.ask("warm", 1).json()
-    assert {"kind": "choose", "values": [True]} in first["feedback"]
+    assert {"kind": "choose", "values": [True], "between": "releases"} in first["feedback"]
     second = beside(mirror, first, 1)
     assert second.status_code == 201, second.text
     one, other = row_of(mirror, first), row_of(mirror, second.json())

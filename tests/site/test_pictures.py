@@ -100,7 +100,7 @@ def test_a_seed_that_nobody_gave_is_drawn_and_told(colour):
     assert answer["inputs"] == {"input": answer["seed"]} and row.seed == answer["seed"]
     assert drew(bytes_of(answer), answer["seed"])
     assert colour.ask(seed=None).json()["seed"] != answer["seed"]
-    assert {"kind": "choose", "values": [True]} in answer["feedback"]
+    assert {"kind": "choose", "values": [True], "between": "seeds"} in answer["feedback"]
     again = colour.ask(seed=answer["seed"])
     assert again.json()["output"] == answer["output"]
     assert row_of(colour, again.json()).given == row.given

@@ -197,7 +197,8 @@ def test_the_next_ones_come_in_one_answer_and_none_twice(site):
     assert site.client.get(f"/api/apps/{APP}/pool").json() == {"items": []}
     fill(site, Rules(keep=12, first=12, make=1))
     items = site.client.get(f"/api/apps/{APP}/pool").json()["items"]
-    assert len({one["id"] for one in items}) == 8 and set(items[0]) == {"id", "seed", "picture"}
+    assert len({one["id"] for one in items}) == 8 and set(items[0]) == {"id", "seed", "picture", "feedback"}
+    assert [said["kind"] for said in items[0]["feedback"]] == ["rate", "choose"]
     for one in items:
         assert drew(site.client.get(one["picture"]).content, one["seed"])
     assert site.client.get("/api/apps/nothing/pool").status_code == 404

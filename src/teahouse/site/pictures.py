@@ -93,12 +93,14 @@ def needs_nothing(manifest: Manifest) -> bool:
 
 def choices(live: Live, shown: Shown | None) -> list[dict[str, Any]]:
     """What may be said of a picture of this release: kinds, with the values of each. Two can be compared where a
-    challenger waits for choices, or another seed makes another one."""
+    challenger waits for choices (they are "between" releases: it is what a verdict counts), or another seed makes
+    another one."""
     said: list[dict[str, Any]] = []
     if "rate" in live.output.feedback:
         said.append({"kind": "rate", "values": RATES})
-    if "choose" in live.output.feedback and (needs_nobody(live.fields) or challenger(shown) is not None):
-        said.append({"kind": "choose", "values": [True]})
+    waits = challenger(shown) is not None
+    if "choose" in live.output.feedback and (waits or needs_nobody(live.fields)):
+        said.append({"kind": "choose", "values": [True], "between": "releases" if waits else "seeds"})
     return said
 
 

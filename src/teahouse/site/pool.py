@@ -60,11 +60,12 @@ class Made:
 
 
 class PooledOut(BaseModel):
-    """A picture of the pool: its prediction, the seed it came of, the address of its bytes."""
+    """A picture of the pool: its prediction, the seed it came of, the address of its bytes, what may be said of it."""
 
     id: str
     seed: int
     picture: str
+    feedback: list[dict[str, Any]]
 
 
 class PoolOut(BaseModel):
@@ -76,9 +77,12 @@ class PoolOut(BaseModel):
 def listing(request: Request, app: str) -> PoolOut:
     """The next eight pictures of an app that makes them of seeds: so that "another one" takes no waiting."""
     deps = deps_of(request)
-    live = deps.serving.app(app).champion
-    pieces = deps.stock.deck(live.release).hand(NEXT, time.monotonic()) if live else []
-    return PoolOut(items=[PooledOut(id=one.id, seed=one.seed, picture=one.address) for one in pieces])
+    shown = deps.serving.app(app)
+    live = shown.champion
+    if live is None:
+        return PoolOut(items=[])
+    pieces, said = deps.stock.deck(live.release).hand(NEXT, time.monotonic()), pictures.choices(live, shown)
+    return PoolOut(items=[PooledOut(id=one.id, seed=one.seed, picture=one.address, feedback=said) for one in pieces])
 
 
 def shown_on(request: Request, deps: Deps, live: Live) -> dict[str, Any]:

@@ -28,7 +28,7 @@ export async function offer(answer, post, current) {
   } catch {
     return { answer };
   }
-  if (!current()) return { answer };
+  if (!current() || !other.feedback.some((f) => f.between === "releases")) return { answer }; // the challenger may have gone meanwhile
   const sides = two ? [other, answer] : [answer, other];
   const chosen = await ask(two ? images.reverse() : images);
   if (chosen === null) return { answer };

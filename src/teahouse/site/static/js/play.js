@@ -136,11 +136,11 @@ async function draw(answer, show, current) {
   state(answer.familiar === false ? "strange" : "told");
 }
 
-/** Two to choose from: after two answers, never twice in a row, three times a visit. */
+/** Two to choose from, where a challenger waits for it: after five answers, then after eight more, and no third time. */
 async function due({ feedback = [] }) {
   const { visit } = await import("./visit.js");
   const [seen, offered, last] = visit("pairs") ?? [0, 0, 0];
-  const now = feedback.some((f) => f.kind === "choose") && seen - last >= 2 && offered < 3;
+  const now = feedback.some((f) => f.between === "releases") && offered < 2 && seen - last >= (offered ? 8 : 5);
   visit("pairs", [seen + 1, offered + now, now ? seen + 1 : last]);
   return now;
 }
@@ -177,7 +177,7 @@ find("share")?.addEventListener("click", async ({ currentTarget: from }) => {
   open(play, { app, from, alone: Object.keys(inputs).length === 1 });
 });
 if (prediction) {
-  play.answer = { id: prediction, seed: Number(seed), feedback: [{ kind: "rate" }, { kind: "choose" }] };
+  play.answer = { id: prediction, seed: Number(seed), feedback: [{ kind: "rate" }] };
   due({});
 }
 if (now) opened.then(() => ask({ fresh: true }));

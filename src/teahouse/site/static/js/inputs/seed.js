@@ -23,7 +23,7 @@ export function open(place, { root, ask, app }) {
     if (!stock.length) await fill();
     const ready = stock.shift();
     seed = ready?.seed;
-    ask({ fresh: true, answer: ready && { ...ready, output: { picture: ready.picture }, feedback: [{ kind: "rate" }, { kind: "choose" }] } });
+    ask({ fresh: true, answer: ready && { ...ready, output: { picture: ready.picture } } });
     fill();
   }
 
