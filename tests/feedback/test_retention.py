@@ -1,5 +1,6 @@
 """Retention: on the day, what is old goes, and what a visitor still lets us use stays theirs to take back."""
 
+import pytest
 from tests.loop.circle import APP, label_of, review, visit, withdraw
 
 from teahouse import datasets, ids, settings
@@ -119,6 +120,19 @@ def test_a_yes_stands_while_its_visitor_comes_and_is_forgotten_when_they_stay_aw
         assert consents.standing(c, visitor) is None
     for file in house.data.glob("house.db*"):
         assert visitor not in file.read_bytes()
+
+
+@pytest.mark.parametrize("says", ["yes", "no"])
+def test_the_last_word_does_not_fade_because_one_photo_was_deleted_after_it(house, says):
+    visitor = ids.new_id()
+    kept, deleted = (visit(house, photo("warm", seed), "cold", visitor=visitor) for seed in (1, 2))
+    review(house, label_of(house, kept).id, "cold")
+    if says == "no":
+        house.db.write(lambda c: consents.withdraw_standing(c, visitor, ids.now_ms()))
+    house.db.write(lambda c: erase.forget_prediction(c, house, deleted.id, "visitor"))
+    retention.sweep(house, DAYS, LATER)
+    with house.db.read() as c:
+        assert (consents.standing(c, visitor) is not None) == (says == "yes")
 
 
 def test_a_day_has_one_run_whoever_asks(house):

@@ -117,6 +117,13 @@ def test_v2_one_act_takes_it_out_of_the_next_version(site, act):
     assert without_a_yes(site) == 0
 
 
+def test_v2_deleting_one_photo_leaves_the_yes_for_the_next_ones(site):
+    told = visit(site.client, ORIGIN, marked("warm", 1))
+    assert site.client.delete(f"/api/predictions/{told['id']}", headers=OWN).status_code == 204
+    assert site.client.get("/api/mine").json()["standing"] is True
+    assert "Your next photos are kept" in site.client.get("/mine").text, "and one tap ends it"
+
+
 def test_v2_a_standing_yes_ends_with_one_act_and_no_later_photo_is_kept(site):
     visit(site.client, ORIGIN, marked("warm", 1))
     yes = {"X-Consent": "keep, train"}

@@ -94,6 +94,19 @@ def test_a_yes_stands_until_it_is_ended_or_taken_back(house: House) -> None:
         assert not consents.live(c, new_id())
 
 
+def test_a_yes_stands_when_one_answer_is_deleted_and_so_does_a_no(house: House, predict: Keep) -> None:
+    visitor, made = new_id(), [predict(), predict()]
+    for one in made:
+        yes = give(house, visitor, "keep", "train", prediction=one)
+    house.db.write(lambda c: erasures.forget_prediction(c, made[1], "visitor", 5))
+    with house.db.read() as c:
+        assert consents.standing(c, visitor).id == yes and not consents.live(c, yes)
+    assert house.db.write(lambda c: consents.withdraw_standing(c, visitor, 6)) is True
+    house.db.write(lambda c: erasures.forget_prediction(c, made[0], "visitor", 7))
+    with house.db.read() as c:
+        assert consents.standing(c, visitor) is None
+
+
 def test_an_input_needs_its_consent_and_is_kept_once_a_field(house: House, predict: Keep) -> None:
     made, visitor = predict(), new_id()
     consent, blob = give(house, visitor, "keep", prediction=made), "ab" * 32

@@ -45,6 +45,12 @@ def _is_show(table: Any = consents) -> Any:
     return (sa.type_coerce(table.c.purposes, sa.Text) == of) | back
 
 
+def _says(table: Any = consents) -> Any:
+    """Whether a row of this table is a word on what is kept from now on: not one on a page that others see, and not one
+    that takes back a single answer's yes, for who deletes one photo has said nothing of the next."""
+    return ~_is_show(table) & (table.c.withdraws.is_(None) | table.c.prediction.is_(None))
+
+
 @takes(Given)
 def give(c: sa.Connection, given: Given) -> bytes:
     """Keep a yes; its id."""
@@ -80,14 +86,14 @@ def withdraw_all(c: sa.Connection, visitor: bytes, at: int) -> list[bytes]:
 
 
 def standing(c: sa.Connection, visitor: bytes, text_version: str | None = None) -> Any:
-    """The visitor's latest word if it is a yes to "keep" that was not taken back: it holds for their next photos, and
-    with `text_version` only where it was said to these words."""
-    last = rows.one(c, consents, consents.c.visitor == visitor, ~_is_show())
+    """The visitor's latest word if it is a yes to "keep": it holds for their next photos, also where they have deleted
+    the one that they said it to, and with `text_version` only where it was said to these words."""
+    last = rows.one(c, consents, consents.c.visitor == visitor, _says())
     if last is None or last.withdraws is not None or "keep" not in last.purposes:
         return None
     if text_version is not None and last.text_version != text_version:
         return None
-    return last if live(c, last.id) else None
+    return last
 
 
 def live(c: sa.Connection, id: bytes) -> bool:
@@ -117,8 +123,8 @@ def fade(c: sa.Connection, until: int, limit: int = 500) -> int:
     last word of a visitor whose photos are kept (an old no must not fade from before an older yes); how many."""
     later, kept = consents.alias("later"), labels.c.inputs.is_not(None)
     holds_up = sa.exists().where(labels.c.consent == consents.c.id, kept)
-    newer = sa.exists().where(later.c.visitor == consents.c.visitor, later.c.seq > consents.c.seq, ~_is_show(later))
-    is_last = ~newer & ~_is_show()
+    newer = sa.exists().where(later.c.visitor == consents.c.visitor, later.c.seq > consents.c.seq, _says(later))
+    is_last = ~newer & _says()
     is_kept = sa.exists().where(labels.c.visitor == consents.c.visitor, kept)
     where = (consents.c.visitor.is_not(None), consents.c.at < until, ~holds_up, ~(is_last & is_kept))
     old = sa.select(consents.c.seq).where(*where).order_by(consents.c.seq).limit(limit).scalar_subquery()
