@@ -148,7 +148,7 @@ PAGES = {
         p.MineLine("c", NOW, "Tea?", "oolong", 0.5),
     ), True, "http://127.0.0.1:8360/mine/token"),
     "mine, shared": p.Mine(HOUSE, (
-        p.MineLine("a", NOW, "Mirror", "a picture", None, "love", photo="/media/1", shared="/shared/token"),
+        p.MineLine("a", NOW, "Mirror", "a picture", None, "love", photo="/media/1", shared="/shared/t", beside=True),
         p.MineLine("b", NOW, "Mirror", "a picture", None, shared="/shared/other", hidden=True),
     )),
     "mine, nothing": p.Mine(HOUSE),

@@ -52,6 +52,14 @@ def test_the_page_shows_the_word_however_it_was_sent_and_promises_no_day_too_man
     assert "for 90 days, or for as long as it teaches, until you delete it." in page
 
 
+def test_a_no_that_names_nothing_is_a_word_too(site, own):
+    told = site.client.post(PATH, content=photo("warm", 1), headers=own).json()
+    said = {"json": {"kind": "agree", "value": False}, "headers": {**own, "X-Receipt": told["receipt"]}}
+    answer = site.client.post(f"/api/predictions/{told['id']}/feedback", **said)
+    assert answer.json()["ask_consent"] is False, "nothing that could be learned was said"
+    assert "You said no." in site.client.get("/mine").text
+
+
 def test_a_forged_or_old_picture_address_shows_nothing(site, given, monkeypatch):
     address = re.search(r'"(/media/[^"]+)"', site.client.get("/mine").text).group(1)
     assert site.client.get(address[:-3] + "abc").status_code == 404

@@ -101,6 +101,15 @@ def test_what_is_kept_is_clean_and_named_by_a_consent_to_words_of_today(mirror):
     assert mirror.client.get("/api/mine").json()["standing"] is False, "a yes to show is no yes to keep"
 
 
+def test_my_data_says_where_a_photo_is_that_is_only_shown(mirror):
+    answer, given, made = play(mirror)
+    share(mirror, answer, picture=made)
+    assert "Your photo is not kept." in mirror.client.get("/mine").text
+    share(mirror, answer, picture=made, photo=given)
+    page = mirror.client.get("/mine").text
+    assert "Your photo is on its page only." in page and "Your photo is not kept." not in page
+
+
 def test_the_tags_tell_of_the_page_under_the_address_that_it_has(mirror):
     answer, _, made = play(mirror)
     told = share(mirror, answer, picture=made).json()

@@ -102,7 +102,10 @@ def line(deps: Deps, out: api.PredictionOut, share: Any = None) -> pages.MineLin
     if out.word:
         value = out.word["value"]
         told = value.get("label", "") if isinstance(value, dict) else value
-        word = "yes" if value is True else str(told) if out.word["kind"] in ("correct", "rate") else ""
+        if out.word["kind"] == "agree":
+            word = "yes" if value else "no"
+        elif out.word["kind"] in ("correct", "rate"):
+            word = str(told)
     return pages.MineLine(
         id=out.id,
         at=out.at,
@@ -113,6 +116,7 @@ def line(deps: Deps, out: api.PredictionOut, share: Any = None) -> pages.MineLin
         kept=out.kept,
         photo=shown_of(deps, out, share),
         shared=out.shared or "",
+        beside=not out.kept and share is not None and bool(share.photo),
         hidden=share is not None and share.hidden is not None,
     )
 

@@ -298,7 +298,7 @@ class Closed:
 
 @dataclass(frozen=True)
 class MineLine:
-    """One answer this visitor got. `word` is what they said of it ("yes", or the right label), "" for nothing."""
+    """One answer this visitor got. `word` is what they said of it ("yes", "no" or the right label), "" for nothing."""
 
     id: str
     at: int
@@ -309,6 +309,7 @@ class MineLine:
     kept: bool = False
     photo: str = ""
     shared: str = ""  # the path of the page that shows it to others
+    beside: bool = False  # that page holds the photo, which is not kept otherwise
     hidden: bool = False  # the owner hides that page
 
 
