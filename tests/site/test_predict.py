@@ -31,7 +31,7 @@ def test_an_answer_has_all_that_the_interface_promises(site):
     }  # fmt: skip
     assert answer["output"] == expected(given) and answer["release"] == site.release and answer["app"] == APP
     assert answer["confidence"] == max(answer["output"]["scores"].values())
-    assert {"kind": "agree", "values": [True]} in answer["feedback"]
+    assert {"kind": "agree", "values": [True, False]} in answer["feedback"]
     assert {"kind": "correct", "values": ["warm", "cold"]} in answer["feedback"]
 
 

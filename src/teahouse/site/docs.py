@@ -36,7 +36,7 @@ PLAIN = {
 ANSWER = {
     "id": "0193…", "receipt": "…", "app": "…", "release": "…",
     "output": {"label": "…", "scores": {}}, "confidence": 0.96,
-    "familiar": True, "latency_ms": 12.5, "feedback": [{"kind": "agree", "values": [True]}], "kept": False,
+    "familiar": True, "latency_ms": 12.5, "feedback": [{"kind": "agree", "values": [True, False]}], "kept": False,
 }  # fmt: skip
 
 PICTURE = {

@@ -272,7 +272,7 @@ def feedback_choices(live: Live, shown: Shown | None = None) -> list[dict[str, A
     """What may be said of an answer of this release: kinds, with the values of each."""
     choices = pictures.choices(live, shown)
     if "agree" in live.output.feedback:
-        choices.append({"kind": "agree", "values": [True]})
+        choices.append({"kind": "agree", "values": [True, False]})
     if "correct" in live.output.feedback:
         words = getattr(live.output, "words", None)
         choices.append({"kind": "correct", "values": words() if words else []})

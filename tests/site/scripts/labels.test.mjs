@@ -6,11 +6,12 @@ const scores = { bee: 0.6, wasp: 0.2, ant: 0.1, moth: 0.05, fly: 0.03, beetle: 0
 
 const said = (chips) => chips.filter((chip) => chip.said).map((chip) => chip.said.value);
 
-test("two labels are two taps, yes first", async () => {
+test("two labels are two taps, yes first, and neither", async () => {
   const answer = { receipt: "r", output: { label: "green", scores: { green: 0.9, oolong: 0.1 } } };
   assert.deepEqual(await chips(answer, { labels: ["green", "oolong"] }), [
     { words: "Yes", said: { kind: "agree", value: true } },
     { words: "It was oolong", said: { kind: "correct", value: "oolong" } },
+    { words: "Neither", quiet: true, said: { kind: "agree", value: false } },
   ]);
 });
 
@@ -20,6 +21,12 @@ test("of many labels the likeliest are chips and the rest a list", async () => {
   assert.equal(typeof all.at(-1), "function");
   const six = await chips({ receipt: "r", output: { label: "bee", scores } }, { labels: Object.keys(scores).slice(0, 5) });
   assert.deepEqual(said(six), [true, "wasp", "ant", "moth", "fly"]);
+});
+
+test("of what it has never seen nothing may be right", async () => {
+  const labels = Object.keys(scores).slice(0, 3);
+  assert.deepEqual(said(await chips({ receipt: "r", familiar: false, output: { label: "bee", scores } }, { labels })).at(-1), false);
+  assert.deepEqual(said(await chips({ receipt: "r", familiar: true, output: { label: "bee", scores } }, { labels })).at(-1), "ant");
 });
 
 test("of an answer without a receipt nothing can be said", async () => {

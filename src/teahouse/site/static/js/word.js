@@ -11,6 +11,7 @@ const THANKS = {
   noted: ["Thank you.", "Your word counts in how well this release does."],
   loved: ["Noted: you love it.", "What people love teaches the next release."],
   passed: ["Noted: not this one.", "What people pass by teaches the next release too."],
+  neither: ["Good to know.", "It knows only what it was taught."],
   chosen: ["Thank you.", "Choices like this one decide which release stays."],
   forgotten: ["It is forgotten.", "Nothing of it stays here. Your word still counts in how well this release does."],
   sample: ["Thank you.", "That was one of the house's own photos. Now one of yours?"],
@@ -58,7 +59,8 @@ export function panel(play, root) {
         method: "POST", body: { kind, value }, headers: { ...opens(answer), "Idempotency-Key": key },
       });
       if (play.answer !== answer) return;
-      if (sample) thank("sample");
+      if (kind === "agree" && !value) thank("neither");
+      else if (sample) thank("sample");
       else if (answer.kept) thank("kept");
       else if (said?.ask_consent !== false && given) ask();
       else thank(kind === "rate" ? (value === "love" ? "loved" : "passed") : "noted");
@@ -123,7 +125,7 @@ export function panel(play, root) {
     /** Asks about the answer that now stands. `chips`: what one tap can say, {words, said}, or what makes something
      * larger, given `say`; an empty list where the page has its buttons; null where nothing can be said. */
     open(chips) {
-      const places = (chips ?? []).map((chip) => (chip.said ? button(chip.words, { onclick: () => say(chip.said) }) : chip(say)));
+      const places = (chips ?? []).map((chip) => (chip.said ? button(chip.words, { className: `button ${chip.quiet ? "quiet" : ""}`, onclick: () => say(chip.said) }) : chip(say)));
       part("chips")?.replaceChildren(...places);
       for (const rate of root.querySelectorAll("[data-rate]")) rate.disabled = false;
       show(chips ? "ask" : "own");

@@ -27,13 +27,18 @@ export function draw(root, { output, confidence }, { labels, sureness }) {
   });
 }
 
-/** What one tap can say, the likeliest first; past six words the rest in a list. */
-export async function chips({ output, receipt }, { labels }) {
+/** What one tap can say, the likeliest first; past six words the rest in a list. Of two, or of what it has never seen,
+ * none may be right. */
+export async function chips({ output, receipt, familiar }, { labels }) {
   if (!receipt) return null;
   const others = labels.length <= 5 ? labels : ranked(output.scores);
   const wrong = others.filter((l) => l !== output.label).map((l) => ({ words: `It was ${l.replaceAll("_", " ")}`, said: { kind: "correct", value: l } }));
   const more = wrong.splice(5);
-  return [{ words: "Yes", said: { kind: "agree", value: true } }, ...wrong, ...(more.length ? [(await import("./chips.js")).list(more)] : [])];
+  const none = { words: labels.length === 2 ? "Neither" : "None of these", quiet: true, said: { kind: "agree", value: false } };
+  return [
+    { words: "Yes", said: { kind: "agree", value: true } }, ...wrong,
+    ...(more.length ? [(await import("./chips.js")).list(more)] : []), ...(labels.length === 2 || familiar === false ? [none] : []),
+  ];
 }
 
 const ranked = (scores) => Object.keys(scores).sort((a, b) => scores[b] - scores[a]);
