@@ -1,0 +1,3 @@
+// The page without a connection looks again by itself once there is one.
+
+addEventListener("online", () => location.reload());
