@@ -48,8 +48,9 @@ function refuse(error, how) {
   const seconds = calm === "full" ? Math.max(error.retry_after ?? 5, PATIENT_S[tries]) : PATIENT_S[tries];
   find("what").textContent = calm === "offline" ? "You are offline." : (error.what ?? "That did not work.");
   find("next").textContent = !calm || !seconds ? (error.do_next ?? "")
-    : calm === "full" ? `I ask again by myself in ${seconds} s.` : "What you gave stays here. I try again by myself once you are back.";
+    : calm === "full" ? `I ask again by myself in ${seconds} s.` : `${photos().some((input) => input.own()) ? "What you gave stays here. " : ""}I try again by myself once you are back.`;
   find("trouble").hidden = false;
+  word.close(); // the picture on the page is not what the inputs say
   find("retry").hidden = Boolean(error.final);
   find("retry").textContent = error.old ? "Reload the page" : calm ? "Try now" : "Try again";
   find("another").hidden = !error.final || !photos().length;
