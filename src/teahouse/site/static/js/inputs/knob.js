@@ -5,7 +5,11 @@ const round = (value) => String(Number(Number(value).toPrecision(3)));
 export function open(place, { ask }) {
   const slider = place.querySelector("[type=range]"), line = place.querySelector("[type=text]"), told = place.querySelector("output");
   const given = () => (slider ?? line ?? place.querySelector("select") ?? place.querySelector(":checked"))?.value.trim();
-  const tell = () => told && (told.textContent = round(slider.value));
+  function tell() {
+    if (!slider) return;
+    told.textContent = round(slider.value);
+    slider.style.setProperty("--full", (slider.value - slider.min) / (slider.max - slider.min));
+  }
   place.addEventListener("input", () => {
     tell();
     if (given()) ask({ after: slider ? 250 : line ? 700 : 0 });
