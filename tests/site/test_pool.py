@@ -100,7 +100,7 @@ def test_each_refresh_opens_with_another_picture_of_the_pool(site, path):
     seeds = [opened(site, path)[0] for _ in range(6)]
     assert set(seeds) == {row.seed for row in on(site, site.release)}
     seed, id_, page = opened(site, path)
-    assert "It makes 24 and shows the 6 it likes best." in page.text
+    assert "It drew 24 and shows you the 6 it likes best." in page.text
     picture = re.search(r'<img[^>]*src="(/media/[^"]+)"', page.text)[1]
     response = site.client.get(picture)
     assert drew(response.content, seed) and response.headers["content-type"] == "image/png"
