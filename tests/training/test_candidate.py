@@ -70,6 +70,19 @@ def test_rows_whose_photo_was_erased_are_neither_tried_nor_shown():
     assert [example.inputs["input"] for example in candidate._examples(data, some[:5])] == ["0", "1", "2", "4"]
 
 
+def test_a_page_opens_with_the_example_that_is_answered_right_and_most_surely():
+    said = {"a": ("bee", 0.99), "b": ("ant", 0.6), "c": ("ant", 0.9), "d": ("bee", 0.8)}
+
+    def predict(one):
+        label, sure = said[one]
+        return {"label": label, "scores": {label: sure}}
+
+    ants = [{"label": "ant"}] * 4
+    assert candidate._best_first(list("abcd"), ants, predict) == ["c", "a", "b", "d"]
+    assert candidate._best_first(["a", "d"], ants[:2], predict) == ["a", "d"], "none is right"
+    assert candidate._best_first([], [], predict) == []
+
+
 def test_what_is_familiar_is_told_from_the_makers_rows_alone_over_all_of_them(tmp_path, monkeypatch):
     fitted = []
 

@@ -246,15 +246,18 @@ def _seal(app: App, folder: Path, made: _Made) -> str:
 
 def _write_examples(app: App, folder: Path, made: _Made) -> Iterator[dict[str, Any]]:
     """Up to eight examples: the maker's samples, then the maker's rows, going round the labels; where there is neither,
-    what the candidate was tried on. A visitor's photo never leaves with a release."""
+    what the candidate was tried on. A visitor's photo never leaves with a release. Rows begin with the one that it
+    answers best, for a page opens with the first."""
     target, pantry, code = folder / "candidate", made.data.pantry, folder / "code"
     (target / "examples").mkdir(exist_ok=True)
     own = [row for row in [*made.data.validation.rows, *made.data.train.rows] if row.source == "maker"]
     photo = next((name for name, field in app.fields.items() if field.binary), None)
     given = [{photo: data} for data in tries.samples(app, code)]
-    for row in _spread(pantry.there(own)):
-        given.append({name: pantry.given(row, name) for name in app.fields if name in row.inputs})
-    given = given or [dict(row.inputs) for row in tries.stand_ins(app, code)]
+    rows = [] if len(given) >= EXAMPLES else _spread(pantry.there(own))
+    shown = [{name: pantry.given(row, name) for name in app.fields if name in row.inputs} for row in rows]
+    if not given and app.output.kind == "labels":
+        shown = _best_first(shown, [row.truth for row in rows], made.predict)
+    given = [*given, *shown] or [dict(row.inputs) for row in tries.stand_ins(app, code)]
     alone = sum(field.binary for field in app.fields.values()) == 1
     for number, part in enumerate(given[:EXAMPLES]):
         example, inputs = tries.with_values(app, part, number), {}
@@ -268,6 +271,14 @@ def _write_examples(app: App, folder: Path, made: _Made) -> Iterator[dict[str, A
         said = made.predict(example)
         expected = pictures.write_example(target, number, said) if app.output.kind == "image" else said
         yield {"file": first, "inputs": inputs, "expected": expected}
+
+
+def _best_first(given: list[Any], truths: Sequence[Any], predict: Callable[[Any], Any]) -> list[Any]:
+    """The same examples, that one first which is answered right and most surely; as they are where none is right."""
+    said = [predict(one) for one in given]
+    right = [at for at, truth in enumerate(truths) if said[at]["label"] == truth["label"]]
+    best = max(right, key=lambda at: said[at]["scores"][said[at]["label"]], default=0)
+    return [*given[best : best + 1], *given[:best], *given[best + 1 :]]
 
 
 def _write_thumbnails(app: App, code: Path, target: Path) -> None:
