@@ -23,7 +23,7 @@ export async function copy(field, told) {
 
 /** The lines in a field, and the button that copies them. */
 export function parts(app, kind = "") {
-  const field = element("textarea", { readOnly: true, rows: 5, ariaLabel: "HTML for a page of your own", value: lines(app) });
+  const field = element("textarea", { readOnly: true, rows: 6, ariaLabel: "HTML for a page of your own", value: lines(app) });
   field.setSelectionRange(0, 0); // or the field would open at its end
   const copies = button("Copy", kind, () => copy(field, copies));
   return [field, copies];
