@@ -217,6 +217,11 @@ def test_a_seed_app_opens_with_a_picture_and_shows_another_at_every_tap_key_and_
         page.wait_for_url(f"**{COLOUR}/seeds/{which}")
         visitor.gets()
         expect(number).to_have_text(which)
+        visitor.sees(page.get_by_role("heading", name="Noted: not this one."))
+        visitor.tap(visitor.button("Change it"))
+        visitor.tap(visitor.button("Love it"))
+        visitor.sees(page.get_by_role("heading", name="Noted: you love it."))
+        wait_until(lambda: said(house)[-1] == ("rate", "love"), "a later word takes the place of the first")
         assert mean(shown(page)) == pytest.approx(colour, abs=2)
         visitor.tap(visitor.button("Share"))
         link = page.get_by_role("dialog").get_by_label("Link")
@@ -292,6 +297,24 @@ def test_a_chip_and_a_slider_answer_again_for_the_same_photo(chromium, house):
         visitor.tap(visitor.button("Love it"))
         visitor.tap(visitor.button("Yes, keep it"))
         visitor.sees(page.get_by_role("heading", name="Thank you. It is kept."))
+
+
+def test_a_picture_that_is_not_what_the_chip_says_can_not_be_spoken_of(chromium, house):
+    with guest(chromium, house.url, PHONE) as visitor:
+        page = visitor.page
+        page.goto(TINTED)
+        visitor.choose(own("cold", 4))
+        visitor.gets()
+        page.route("**/predictions", lambda route: route.abort())
+        page.get_by_role("radio", name="Sea").check()
+        visitor.sees(visitor.button("Try now"))
+        for name in ("Love it", "Meh", "Share"):
+            expect(visitor.button(name)).to_be_hidden()
+        visitor.sees(page.get_by_text("What you gave stays here."))
+        page.unroute("**/predictions")
+        visitor.tap(visitor.button("Try now"))
+        visitor.sees(visitor.button("Love it"))
+        visitor.watch.said = [text for text in visitor.watch.said if "ERR_FAILED" not in text]
 
 
 def test_the_live_camera_takes_a_photo(chromium, house):

@@ -180,5 +180,6 @@ find("share")?.addEventListener("click", async ({ currentTarget: from }) => {
 if (prediction) {
   play.answer = { id: prediction, seed: Number(seed), feedback: [{ kind: "rate" }] };
   due({});
+  import("./visit.js").then(({ visit }) => visit(`said ${prediction}`) && play.answer?.id === prediction && word.rated(visit(`said ${prediction}`)));
 }
 if (now) opened.then(() => ask({ fresh: true }));

@@ -9,8 +9,8 @@ const THANKS = {
   keeping: ["Keeping it …", "It is on its way to the house."],
   kept: ["Thank you. It is kept.", LEARNS],
   noted: ["Thank you.", "Your word counts in how well this release does."],
-  loved: ["Noted: you love it.", "What people love teaches the next release."],
-  passed: ["Noted: not this one.", "What people pass by teaches the next release too."],
+  love: ["Noted: you love it.", "That teaches the next release."],
+  meh: ["Noted: not this one.", "That teaches the next release."],
   neither: ["Good to know.", "It knows only what it was taught."],
   chosen: ["Thank you.", "Choices like this one decide which release stays."],
   forgotten: ["It is forgotten.", "Nothing of it stays here. Your word still counts in how well this release does."],
@@ -41,6 +41,21 @@ export function panel(play, root) {
     part("thanks-head").focus({ preventScroll: true });
   }
 
+  /** Says how it was rated, and lets that be changed: of several words the last one counts. */
+  function rated(value) {
+    const [head, words] = THANKS[value];
+    part("thanks-head").textContent = head;
+    part("thanks-words").replaceChildren(`${words} `, button("Change it", { className: "link", onclick: () => (open([]), part("ask").querySelector("button").focus()) }));
+    show("thanks");
+  }
+
+  function open(chips) {
+    const places = (chips ?? []).map((chip) => (chip.said ? button(chip.words, { className: `button ${chip.quiet ? "quiet" : ""}`, onclick: () => say(chip.said) }) : chip(say)));
+    part("chips")?.replaceChildren(...places);
+    for (const rate of root.querySelectorAll("[data-rate]")) rate.disabled = false;
+    show(chips ? "ask" : "own");
+  }
+
   function failed(error, again) {
     part("thanks-head").textContent = error.what;
     part("thanks-words").textContent = `${error.do_next ?? ""} `;
@@ -58,12 +73,17 @@ export function panel(play, root) {
       const said = await call(`/api/predictions/${answer.id}/feedback`, {
         method: "POST", body: { kind, value }, headers: { ...opens(answer), "Idempotency-Key": key },
       });
+      if (kind === "rate" && !given) import("./visit.js").then(({ visit }) => visit(`said ${answer.id}`, value));
       if (play.answer !== answer) return;
       if (kind === "agree" && !value) thank("neither");
       else if (sample) thank("sample");
       else if (answer.kept) thank("kept");
       else if (said?.ask_consent !== false && given) ask();
-      else thank(kind === "rate" ? (value === "love" ? "loved" : "passed") : "noted");
+      else if (kind !== "rate") thank("noted");
+      else {
+        rated(value);
+        part("thanks-head").focus({ preventScroll: true });
+      }
     } catch (error) {
       if (play.answer === answer) failed(error, () => say({ kind, value }, { answer, given, sample }, key));
     }
@@ -124,12 +144,8 @@ export function panel(play, root) {
   return {
     /** Asks about the answer that now stands. `chips`: what one tap can say, {words, said}, or what makes something
      * larger, given `say`; an empty list where the page has its buttons; null where nothing can be said. */
-    open(chips) {
-      const places = (chips ?? []).map((chip) => (chip.said ? button(chip.words, { className: `button ${chip.quiet ? "quiet" : ""}`, onclick: () => say(chip.said) }) : chip(say)));
-      part("chips")?.replaceChildren(...places);
-      for (const rate of root.querySelectorAll("[data-rate]")) rate.disabled = false;
-      show(chips ? "ask" : "own");
-    },
+    open,
+    rated,
     close: () => show(null),
     thank,
   };
