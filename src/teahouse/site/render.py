@@ -113,8 +113,8 @@ def environment() -> jinja2.Environment:
         floor_of=drawing.floor_of,
         ring=drawing.ring,
     )
-    env.filters.update(when=when, day=day, percent=percent, in_words=in_words, spoken=spoken, took=took, count=count)
-    env.filters.update(sentence=sentence, coded=coded, number=number, ends=ends)
+    env.filters.update(when=when, date=date, day=day, percent=percent, in_words=in_words, spoken=spoken, took=took)
+    env.filters.update(count=count, sentence=sentence, coded=coded, number=number, ends=ends)
     return env
 
 
@@ -128,6 +128,13 @@ def when(ms: int) -> Markup:
     return Markup('<time datetime="{}" data-when="{}">{}</time>').format(
         moment.isoformat(timespec="seconds"), ms, shown
     )
+
+
+def date(ms: int) -> Markup:
+    """The day of a moment as <time>, in full; the browser says it in the reader's own words."""
+    moment = datetime.fromtimestamp(ms / 1000, UTC)
+    shown = f"{moment.day} {moment:%B %Y}"
+    return Markup('<time datetime="{:%Y-%m-%d}" data-when="{}" data-day>{}</time>').format(moment, ms, shown)
 
 
 def day(ms: int) -> Markup:

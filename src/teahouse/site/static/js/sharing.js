@@ -68,7 +68,7 @@ export async function open(play, { app, from, alone }) {
     const send = !framed && navigator.share && button("Send it …", "main", () => navigator.share({ title: document.title, url }).catch(() => {}));
     const copies = button("Copy the link", send ? "" : "main", () => copy(field, copies));
     say(answer.shared ? "It has a page." : "It has a page of its own.",
-      element("p", { textContent: answer.shared ? `Anyone with this link sees it until you take it back, or until ${new Date(answer.until).toLocaleDateString()}.` : "This link shows this very one to anybody." }),
+      element("p", { textContent: answer.shared ? `Anyone with this link sees it until you take it back, or until ${new Date(answer.until).toLocaleDateString(undefined, { dateStyle: "long" })}.` : "This link shows this very one to anybody." }),
       field,
       trouble && element("p", { className: "trouble", role: "alert", textContent: trouble }),
       element("div", { className: "row" }, send, copies, answer.shared && button("Take it back", "", takeBack)),

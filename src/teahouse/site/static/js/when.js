@@ -1,6 +1,7 @@
-// Moments on the page in the reader's own clock; the last day as "5 minutes ago".
+// Moments on the page in the reader's own clock; the last day as "5 minutes ago", where a day is meant the day.
 
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "short" });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
 const near = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 
 export function words(ms, now = Date.now()) {
@@ -12,5 +13,5 @@ export function words(ms, now = Date.now()) {
 
 for (const time of document.querySelectorAll("time[data-when]")) {
   time.title = full.format(Number(time.dataset.when));
-  time.textContent = words(Number(time.dataset.when));
+  time.textContent = time.matches("[data-day]") ? day.format(Number(time.dataset.when)) : words(Number(time.dataset.when));
 }
