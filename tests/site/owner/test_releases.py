@@ -122,6 +122,7 @@ def judge(site, release, outcome="hold", missing=12):
     numbers = {
         "gold": {"challenger_interval": counted, "champion_interval": {**counted, "value": 0.85}},
         "missing": missing,
+        "again_at": {"gold_live": missing} if missing else {},
     }
     reasons = [{"code": "too-few-rows", "words": "There are 48 judged rows and a verdict takes 60.", "numbers": {}}]
 
