@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from fastapi import Request
@@ -67,16 +66,17 @@ def short(name: str) -> str:
 def worker(request: Request) -> Response:
     """GET /sw.js: the worker of today's shell. Whatever of it changes, this text changes, and browsers take it anew."""
     page = render.html(away(deps_of(request)), nonce="")
-    first = [address for address in _files(page) if address.startswith("/static/")]
+    sheets = [address for address in _sheets(page) if address.startswith("/static/")]
     version = ids.sha256(page.encode())[:12]
-    shell = {"name": f"shell-{version}", "at": f"/static/{render.stand().hash}/", "page": "/offline", "first": first}
+    shell = {"name": f"shell-{version}", "at": f"/static/{render.stand().hash}/", "page": "/offline", "first": sheets}
     text = f"const SHELL = {json.dumps(shell)};\n".encode() + render.stand().files["js/sw.js"]
     return Response(text, media_type="text/javascript", headers=CACHED)
 
 
-def _files(page: str) -> list[str]:
-    """The addresses of a page's style sheets and scripts."""
-    return re.findall(r'<(?:link rel="stylesheet" href|script [^>]*src)="([^"]+)"', page)
+def _sheets(page: str) -> list[str]:
+    """The addresses in a page's links to style sheets."""
+    links = [part.partition(">")[0] for part in page.split("<link ")[1:]]
+    return [link.partition('href="')[2].partition('"')[0] for link in links if 'rel="stylesheet"' in link]
 
 
 def offline(request: Request) -> Response:
