@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 from fastapi import Request
@@ -45,14 +46,12 @@ def example_address(deps: Deps, live: Live, index: int) -> str:
 
 def example_output_address(deps: Deps, live: Live, index: int) -> str:
     """The address of the picture that a release makes of its example, for half a day; '' where it makes none."""
-    there = live.output.kind == "image" and 0 <= index < len(live.manifest.examples)
-    return _signed(deps, ["output", live.release, index]) if there else ""
+    return _signed(deps, ["output", live.release, index]) if makes_picture(live, index) else ""
 
 
 def light_output_address(deps: Deps, live: Live, index: int, side: int) -> str:
     """The address of a small copy of the picture that a release makes of its example; '' where it makes none."""
-    there = example_output_address(deps, live, index)
-    return _signed(deps, ["light", side, "output", live.release, index]) if there else ""
+    return _signed(deps, ["light", side, "output", live.release, index]) if makes_picture(live, index) else ""
 
 
 def chip_address(deps: Deps, live: Live, choice: Field, word: str) -> str:
@@ -79,6 +78,11 @@ def kept_address(deps: Deps, prediction: bytes) -> str:
 def shared_address(deps: Deps, token: str, which: str, owner: bool = False) -> str:
     """The address of what a share shows (picture or photo), for an hour; for the owner also while it is hidden."""
     return _signed(deps, ["shared", token, which, owner])
+
+
+def makes_picture(live: Live, index: int) -> bool:
+    """Whether there is such an example, and what the release makes of it is a picture."""
+    return live.output.kind == "image" and 0 <= index < len(live.manifest.examples)
 
 
 def example_path(manifest: Any, index: int) -> str:
@@ -143,7 +147,7 @@ async def lighten(deps: Deps, live: Live) -> bool:
     examples = [index for index in range(SAMPLES) if example_path(live.manifest, index)]
     shown = [(THUMB, "example", index) for index in examples]
     shown += [(OPENING, "example", 0)] if 0 in examples else []
-    shown += [(OPENING, "output", 0)] if example_output_address(deps, live, 0) else []
+    shown += [(OPENING, "output", 0)] if makes_picture(live, 0) else []
     for side, kind, index in shown:
         await _light(deps, side, kind, live.release, index, "idle")
     return all((live.release, *one) in deps.stock.light for one in shown)
@@ -188,9 +192,7 @@ def example_photo(deps: Deps, live: Live, index: int) -> bytes | None:
 
 
 def _example(deps: Deps, release: str, index: int) -> bytes:
-    folder = deps.house.releases / release
-    if not ids.is_digest(release) or not folder.is_dir():
-        raise NotFound(GONE, do_next="Load the page again.")
+    folder = _folder(deps, release)
     path = example_path(bundle.read(folder), index)
     if not path:
         raise NotFound(GONE)
@@ -198,10 +200,18 @@ def _example(deps: Deps, release: str, index: int) -> bytes:
 
 
 def _chip(deps: Deps, release: str, path: str) -> bytes:
-    folder = deps.house.releases / release
-    if not ids.is_digest(release) or not folder.is_dir() or path not in bundle.read(folder).files:
+    folder = _folder(deps, release)
+    if path not in bundle.read(folder).files:
         raise NotFound(GONE, do_next="Load the page again.")
     return (folder / path).read_bytes()
+
+
+def _folder(deps: Deps, release: str) -> Path:
+    """Where a release lies; NotFound where it does not any more."""
+    folder = deps.house.releases / release
+    if not ids.is_digest(release) or not folder.is_dir():
+        raise NotFound(GONE, do_next="Load the page again.")
+    return folder
 
 
 def _kept(deps: Deps, prediction: str) -> bytes:
