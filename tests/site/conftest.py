@@ -17,3 +17,17 @@ def site(tmp_path):
 def own():
     """Headers of a request that one of the site's own pages sends."""
     return dict(OWN)
+
+
+@pytest.fixture
+def mirror(tmp_path):
+    """A site whose app makes a picture of a photo."""
+    with whole_house(tmp_path, kind="picture") as site:
+        yield site
+
+
+@pytest.fixture
+def colour(tmp_path):
+    """A site whose app makes a picture of a seed."""
+    with whole_house(tmp_path, kind="seed") as site:
+        yield site

@@ -16,18 +16,6 @@ OWN = {"Origin": "http://127.0.0.1:8360", "Sec-Fetch-Site": "same-origin"}
 RULES = Rules(keep=4, make=1, first=4)
 
 
-@pytest.fixture
-def mirror(tmp_path):
-    with whole_house(tmp_path, kind="picture") as site:
-        yield site
-
-
-@pytest.fixture
-def colour(tmp_path):
-    with whole_house(tmp_path, kind="seed") as site:
-        yield site
-
-
 def challenge(site):
     """Another release, which waits in the shadow for choices; its id."""
     release = install_tiny(site.house, note="two", state="shadow", kind=site.kind)

@@ -13,21 +13,9 @@ from teahouse import ids
 from teahouse.errors import QueueFull
 from teahouse.site import media
 from teahouse.store import predictions
-from teahouse.testing import NAMES, drew, install_tiny, photo, whole_house
+from teahouse.testing import NAMES, drew, install_tiny, photo
 
 MIRROR, COLOUR = (f"/api/apps/{NAMES[kind]}/predictions" for kind in ("picture", "seed"))
-
-
-@pytest.fixture
-def mirror(tmp_path):
-    with whole_house(tmp_path, kind="picture") as site:
-        yield site
-
-
-@pytest.fixture
-def colour(tmp_path):
-    with whole_house(tmp_path, kind="seed") as site:
-        yield site
 
 
 def row_of(site, answer):
