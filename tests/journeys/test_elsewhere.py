@@ -160,7 +160,7 @@ def test_nothing_in_the_frame_leads_to_the_owner_and_links_leave_the_frame(guest
     assert page.frames[1].evaluate("document.querySelector('base').target") == "_blank"
     with page.context.expect_page() as opened:
         frame_of(page).get_by_role("contentinfo").get_by_role("link").click()
-    expect(opened.value.get_by_role("navigation", name="House")).to_be_visible(timeout=PATIENCE_MS)
+    expect(opened.value.get_by_role("navigation", name="Site")).to_be_visible(timeout=PATIENCE_MS)
 
 
 def test_no_other_page_of_the_house_can_be_framed(chromium, house):

@@ -155,7 +155,7 @@ def takes_back_one_decision_though_the_answer_is_lost(owner: Guest) -> None:
     wait_until(lambda: sum(decisions(page).values()) == sum(before.values()) + 1, "the decision is written down")
     page.route("**/api/owner/reviews?label=*", lose)
     page.keyboard.press("z")
-    owner.sees(page.get_by_role("alert").get_by_text("I can not reach the house."))
+    owner.sees(page.get_by_role("alert").get_by_text("I cannot reach the site."))
     page.unroute("**/api/owner/reviews?label=*")
     owner.button("Try again").click()
     owner.sees(page.locator("[data-note]"))
@@ -202,7 +202,7 @@ def promotes_and_rolls_back(owner: Guest, house) -> None:
     owner.button("Promote release 2").click()
     owner.sees(dialog.get_by_role("heading", name="Let release 2 answer everyone?"))
     look(page, PHONE)
-    dialog.get_by_role("button", name="Leave it").click()
+    dialog.get_by_role("button", name="Cancel").click()
     expect(dialog).to_be_hidden()
     assert answers(house) == 1
     owner.button("Promote release 2").click()

@@ -375,14 +375,14 @@ def test_a_photo_given_without_a_connection_is_kept_and_answered_once_it_is_back
 
 
 def test_a_full_house_says_so_and_asks_again_by_itself(chromium, house):
-    full = {"error": {"code": "queue-full", "what": "The house is full just now.", "do_next": "", "retry_after": 1}}
+    full = {"error": {"code": "queue-full", "what": "The site is full just now.", "do_next": "", "retry_after": 1}}
     with guest(chromium, house.url, DESK) as visitor:
         page = visitor.page
         page.route("**/predictions", lambda route: route.fulfill(status=503, json=full))
         page.goto(MIRROR, wait_until="networkidle")
         visitor.choose(own("warm", 6))
         page.wait_for_selector("[data-answer][data-state=full]", timeout=PATIENCE_MS)
-        expect(page.get_by_role("alert")).to_contain_text("I ask again by myself")
+        expect(page.get_by_role("alert")).to_contain_text("Trying again in")
         look(page)
         page.unroute("**/predictions")
         visitor.gets()

@@ -68,7 +68,7 @@ def test_a_friend_sees_it_with_its_card_until_it_is_taken_back_under_my_data(chr
         assert card_of(friend.page).size == (1200, 630)
         look(friend.page)
         visitor.page.goto("/mine")
-        visitor.sees(visitor.page.get_by_role("link", name="Its own page"))
+        visitor.sees(visitor.page.get_by_role("link", name="See its page"))
         look(visitor.page)
         began = time.monotonic()
         visitor.tap(visitor.button("Take it back"))

@@ -104,7 +104,7 @@ def test_a_phone_visitor_plays_corrects_lets_a_photo_be_kept_and_takes_it_back(c
 def takes_everything_back(visitor: Guest, house, before: int) -> None:
     """My data: all is listed, comes along as a zip, and goes."""
     page = visitor.page
-    visitor.tap(page.get_by_role("navigation", name="House").get_by_role("link", name="My data"))
+    visitor.tap(page.get_by_role("navigation", name="Site").get_by_role("link", name="My data"))
     lines = page.locator("ul.given > li")
     expect(lines).to_have_count(4, timeout=PATIENCE_MS)
     expect(lines.filter(has_text="Your photo is kept.")).to_have_count(2)
@@ -189,7 +189,7 @@ def test_a_photo_on_its_way_can_not_be_forgotten_and_its_late_failure_leaves_the
             held[0].abort()
         page.evaluate("fetch('/healthz').then((told) => told.text())")
         visitor.sees(visitor.button("It was warm"))
-        expect(page.get_by_role("heading", name="I can not reach the house.")).to_be_hidden()
+        expect(page.get_by_role("heading", name="I cannot reach the site.")).to_be_hidden()
         visitor.tap(visitor.button("It was warm"))
         asks_consent(visitor)
         visitor.tap(visitor.button("Yes, keep it"))
@@ -275,7 +275,7 @@ def test_what_a_yes_means_is_in_sight_with_its_buttons(chromium, house):
         asked_for_consent(visitor, 21)
         visitor.tap(visitor.button("Yes"))
         visitor.sees(visitor.button("Yes, keep it"))
-        words, bar = page.locator("[data-consent] > p"), page.locator(".give")
+        words, bar = page.locator("[data-consent] > p").last, page.locator(".give")
         foot = bar.bounding_box()["y"] if bar.is_visible() else page.viewport_size["height"]
         assert words.bounding_box()["y"] + words.bounding_box()["height"] <= foot
 
@@ -363,7 +363,7 @@ def test_no_page_of_a_visitor_has_a_fault_that_axe_finds(chromium, house):
         visitor.sees(page.get_by_role("heading", name="Nothing at all"))
         page.goto("/docs")
         look(page)
-        assert page.goto("/no-such-cup").status == 404
+        assert page.goto("/no-such-app").status == 404
         look(page)
         assert visitor.watch.refusals(404) == 1
 
@@ -378,6 +378,8 @@ def test_what_the_house_has_never_seen_is_said_so(chromium, house):
         visitor.sees(strange)
         words = "I have never seen anything like this; my guess would be warm."
         expect(strange.locator(".line")).to_have_text(words, use_inner_text=True, ignore_case=True)
+        expect(page.locator("[data-bars]")).to_be_hidden()
+        assert "%" not in strange.inner_text(), "who never saw it is not 98 % sure of it"
         look(page)
         visitor.choose(own("cold", 11))
         visitor.hears("Cold")

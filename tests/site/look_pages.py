@@ -80,7 +80,7 @@ SHARED = (o.ShareLine("s1", NOW, "/shared/s1", "/media/1"), o.ShareLine("s2", NO
 OPERATION = p.Operation(
     "POST", "/api/apps/tea/predictions", "Ask for an answer", "One photo as the raw body.",
     (p.Parameter("app", "path", "text", "The app's name", True),), "the photo's bytes", '{"id": "…"}',
-    (("201", "the answer"), ("503", "the house is full")), "curl …",
+    (("201", "the answer"), ("503", "the site is full")), "curl …",
 )  # fmt: skip
 
 PAGES = {
@@ -153,7 +153,7 @@ PAGES = {
     )),
     "mine, nothing": p.Mine(HOUSE),
     "trouble, 404": p.Trouble(HOUSE, 404, "not-found", "There is nothing at this address."),
-    "trouble, 503": p.Trouble(HOUSE, 503, "queue-full", "The house is full.", "Forty guests wait.", "", 20),
+    "trouble, 503": p.Trouble(HOUSE, 503, "queue-full", "The site is full just now.", "Forty are waiting.", "", 20),
     "trouble, 507": p.Trouble(HOUSE, 507, "disk-full", "There is no room left.", "", "Come back later."),
     "docs": p.Docs(HOUSE, "0.1.0", (p.Chapter("Play", (OPERATION, p.Operation("GET", "/api/apps", "")), "Ask."),)),
     "claim": p.Claim(HOUSE, "token"),

@@ -49,7 +49,7 @@ def test_the_page_shows_the_word_however_it_was_sent_and_promises_no_day_too_man
         assert answer.status_code == 201, answer.text
     page = site.client.get("/mine").text
     assert page.count("You said: Cold.") == 2
-    assert "for 90 days, or for as long as it teaches, until you delete it." in page
+    assert "for 90 days, or longer while the app learns from it, and goes at once when you delete it." in page
 
 
 def test_a_no_that_names_nothing_is_a_word_too(site, own):

@@ -231,7 +231,7 @@ def test_an_accuracy_is_said_in_words():
 
 def test_a_few_photos_are_said_as_what_they_can_tell():
     few = render.in_words(pages.Accuracy(1.0, 0.757, 1.0, 12, "visitors"))
-    assert few == "right somewhere between 75 and 100 times in 100: 12 photos from visitors can not tell more"
+    assert few == "right somewhere between 75 and 100 times in 100: 12 photos from visitors cannot tell more"
 
 
 def test_an_interval_is_rounded_outward_wherever_it_is_said():

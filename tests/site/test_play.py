@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 from tests.journeys import styled
 
-from teahouse.site import pages, play, reconcile
+from teahouse.site import media, pages, play, reconcile
 from teahouse.spec import fields
-from teahouse.testing import whole_house
+from teahouse.testing import photo, whole_house
+
+HTML = {"Accept": "text/html"}
 
 
 @pytest.fixture
@@ -91,3 +93,13 @@ def test_a_seed_app_opens_with_a_picture_and_no_photo(tmp_path):
         assert re.search(r'data-seed="\d+" data-prediction="[0-9a-f-]{36}"', page)
         assert "data-give" not in page and "data-again" in page
         assert play.opening(site.deps, site.deps.serving.apps[site.name].champion) is None
+
+
+def test_the_place_of_the_first_photo_is_kept_in_its_own_shape(tmp_path):
+    with whole_house(tmp_path) as site:
+        live = next(iter(site.deps.serving.apps.values())).champion
+        opening = play.opening(site.deps, live)
+        assert opening.sample.ratio == media.example_ratio(site.deps, live, 0) > 0
+        assert f".frame {{ --ratio: {round(opening.sample.ratio, 4)}" in site.client.get("/", headers=HTML).text
+        site.deps.stock.light[live.release, media.OPENING, "example", 0] = photo("warm", side=64)[:20]
+        assert media.example_ratio(site.deps, live, 0) == 1.0, "a header that tells nothing is no error of the page"

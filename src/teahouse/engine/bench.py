@@ -52,7 +52,7 @@ class Bench:
             except (ConnectionError, TimeoutError):
                 self._end()
         raise InputBroke(
-            "This model can not take this input.", "Its process ended twice while it worked on it.", "Try another one."
+            "This model cannot take this input.", "Its process ended twice while it worked on it.", "Try another one."
         )
 
     def answers(
@@ -88,7 +88,7 @@ class Bench:
         try:
             self._worker = WorkerProcess(self._folder, self._limits)
         except OSError as error:
-            raise WorkerDied("A worker can not be started.", str(error)) from error
+            raise WorkerDied("A worker cannot be started.", str(error)) from error
         self._worker.sock.settimeout(self._load_s)
         try:
             frame = wire.receive(self._worker.sock)

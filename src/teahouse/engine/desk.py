@@ -80,7 +80,7 @@ class Desk:
                 self.ready = Ready(self.name, why=str(error))
                 self._log.error("release-not-started", release=self.name, why=str(error))
                 if not self._first.is_set():
-                    self.traffic.fail(NotReady("This app can not answer.", str(error)), closed=str(error))
+                    self.traffic.fail(NotReady("This app cannot answer.", str(error)), closed=str(error))
                     return
                 if failures >= 3:
                     self.traffic.fail(
@@ -100,7 +100,7 @@ class Desk:
         try:
             self._worker = self._spawn()
         except OSError as error:
-            raise ReleaseBroken("A worker can not be started.", str(error)) from error
+            raise ReleaseBroken("A worker cannot be started.", str(error)) from error
         reader, self._writer = await asyncio.open_unix_connection(sock=self._worker.sock, limit=1 << 20)
         why = await self._greeting(reader)
         if not why:

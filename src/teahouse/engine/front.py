@@ -75,7 +75,7 @@ class LocalEngine:
         """One answer before `until` (seconds of time.monotonic)."""
         desk = self._desks.get(release)
         if desk is None:
-            raise NotReady("This app can not answer yet.", "Its release is not loaded.", "Try again in a moment.")
+            raise NotReady("This app cannot answer yet.", "Its release is not loaded.", "Try again in a moment.")
         frame = await desk.ask("predict", given, until, lane)
         header = frame.header
         return Answer(
@@ -99,7 +99,7 @@ class LocalEngine:
         frame = await self._desk(BARE, None).ask("clean", {"input": data, "field": field}, until, "owner")
         pictures, told = wire.pictures(frame), frame.header["output"]
         if not pictures:
-            raise InputError("This picture can not be read.")
+            raise InputError("This picture cannot be read.")
         return Cleaned(pictures[0].data, pictures[0].media_type, told["width"], told["height"], bytes(told["near"]))
 
     async def light(self, data: bytes, side: int, lane: str = "free") -> Picture:

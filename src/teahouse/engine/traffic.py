@@ -79,7 +79,7 @@ class Traffic:
             self.counts["broke"] += 1
             raise _broke()
         if self._closed:
-            raise NotReady("This app can not answer.", self._closed, "Come back later.")
+            raise NotReady("This app cannot answer.", self._closed, "Come back later.")
         place, wait = self._queue.ahead_of(call.lane), self.wait_for(call.lane)
         too_late = self._pace.known and wait > call.until - now
         must_go = call if too_late else self._queue.add(call)
@@ -184,5 +184,5 @@ class Traffic:
 
 def _broke() -> InputBroke:
     return InputBroke(
-        "This model can not take this input.", "Its process ended twice while it worked on it.", "Try another one."
+        "This model cannot take this input.", "Its process ended twice while it worked on it.", "Try another one."
     )

@@ -139,7 +139,7 @@ def queue_full(place: int, wait: float) -> QueueFull:
     """The refusal of a call that would stand at `place`; retry_after is jittered, so that they come back one by one."""
     retry = min(60, max(1, math.ceil(wait * random.uniform(0.75, 1.25))))
     return QueueFull(
-        "The house is full.",
+        "The site is full just now.",
         f"{place} are waiting, about {max(1, round(wait))} seconds.",
         f"Try again in {retry} seconds.",
         place=place,

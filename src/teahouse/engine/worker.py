@@ -92,7 +92,7 @@ class Bare:
         field = parts.get("field") or {"kind": "image"}
         if field.get("kind") != "image":
             raise ReleaseBroken(
-                "This can not be cleaned.", f"There is no way to clean a field of kind {field.get('kind')!r}."
+                "This cannot be cleaned.", f"There is no way to clean a field of kind {field.get('kind')!r}."
             )
         given = wire.slice_of(frame.payload, parts["input"])
         return lambda: self._cleaned(given)
@@ -224,7 +224,7 @@ class Worker:
             told = error
         except MemoryError:
             told = InputBroke(
-                "The model can not take this input.", "It needs more memory than a worker has.", "Try a smaller one."
+                "The model cannot take this input.", "It needs more memory than a worker has.", "Try a smaller one."
             )
         except wire.WireBroken as error:
             told = ReleaseBroken("The worker was given nonsense.", str(error))
@@ -269,7 +269,7 @@ def main(argv: list[str] | None = None) -> int:
     except TeahouseError as error:
         return _never_started(sock, error)
     except Exception as error:  # edge: whatever a release can not be loaded for, the front is told
-        return _never_started(sock, ReleaseBroken("The release can not be loaded.", f"{type(error).__name__}: {error}"))
+        return _never_started(sock, ReleaseBroken("The release cannot be loaded.", f"{type(error).__name__}: {error}"))
     with contextlib.suppress(ConnectionError):  # the front is gone: nobody is left to answer
         Worker(sock, service, given.folder.name if given.folder else "").serve()
     sys.stderr.flush()

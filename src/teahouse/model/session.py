@@ -35,14 +35,14 @@ class Session:
             Exception
         ) as error:  # edge: onnxruntime has a dozen exceptions of its own for a file that it can not load
             raise ReleaseBroken(
-                f"{file} can not be loaded.", f"{type(error).__name__}: {error}", "Export it again."
+                f"{file} cannot be loaded.", f"{type(error).__name__}: {error}", "Export it again."
             ) from error
         self._types = {each.name: TYPES.get(each.type) for each in self._session.get_inputs()}
         self.names = list(self._types)
         self.outputs = [each.name for each in self._session.get_outputs()]
         if len(self.outputs) > 2:
             raise ReleaseBroken(
-                f"{file} can not be used.",
+                f"{file} cannot be used.",
                 f"It has {len(self.outputs)} outputs; there is one, or one and its score.",
                 "Return one tensor, or a tensor and a score [N].",
             )
@@ -60,7 +60,7 @@ class Session:
         try:
             made = self._session.run(None, batch)
         except ValueError as error:
-            raise InputError("The model can not take this input.", str(error)) from error
+            raise InputError("The model cannot take this input.", str(error)) from error
         except MemoryError:
             raise
         except Exception as error:  # edge: see above; what runs out of memory inside says so in words alone

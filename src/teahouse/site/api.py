@@ -144,7 +144,7 @@ def feedback(request: Request, id: str, said: WordIn, response: Response) -> Wor
     deps = deps_of(request)
     key = request.headers.get("idempotency-key", "")
     if len(key) > 200 or not key.isascii() or not (key == "" or key.isprintable()):
-        raise InputError("This Idempotency-Key can not be used.", "It has 1 to 200 plain characters.")
+        raise InputError("This Idempotency-Key cannot be used.", "It has 1 to 200 plain characters.")
     with deps.house.db.read() as c:
         row = predictions.get(c, ids.parse(id))
         refuse_unspoken(request, row)
@@ -222,7 +222,7 @@ def compared(c: Any, request: Request, row: Any, said: WordIn) -> bytes | None:
     handed = secrets.compare_digest(said.pair.encode(), visitors.pair(deps_of(request), row.id, other.id).encode())
     if other.id == row.id or not (beside or handed):
         why = "They were not shown side by side."
-        raise InputError("These two can not be compared.", why, "Send `pair` as it came.")
+        raise InputError("These two cannot be compared.", why, "Send `pair` as it came.")
     return other.id
 
 

@@ -25,7 +25,7 @@ STATUSES = {
     "422": "Not a picture that can be read here, or a field that does not fit.",
     "429": "Too many requests from one network; Retry-After says for how long.",
     "503": "Full, or the model is being loaded; Retry-After says for how long.",
-    "507": "The disk is full, and an answer that can not be kept is not given.",
+    "507": "The disk is full, and an answer that cannot be kept is not given.",
 }
 PLAIN = {
     "200": "The answer.",
@@ -186,7 +186,7 @@ SHARE: dict[str, Any] = {
                 "application/json": {"example": {"token": "…", "url": "…/shared/…", "card": "…/card.png", "until": 0}}
             },
         },
-        "403": {"description": "The owner of the house has hidden it."},
+        "403": {"description": "The owner of the site has hidden it."},
         "404": {"description": "There is no such prediction, or it is not yours."},
         "409": {"description": "These are not the bytes of this answer, or a seed's own page shows it already."},
         "422": {"description": "X-Consent is missing, or a part is."},

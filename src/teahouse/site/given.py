@@ -89,7 +89,7 @@ def from_json(body: bytes, fields: Mapping[str, Field]) -> Parts:
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise InputError("This JSON can not be read.", str(error)[:200], "Mend it and send it again.") from None
+        raise InputError("This JSON cannot be read.", str(error)[:200], "Mend it and send it again.") from None
     if not isinstance(value, dict):
         raise InputError("The JSON must be an object with the fields by name.", do_next="See /docs for an example.")
     if len(value) > MAX_PARTS:
@@ -204,9 +204,9 @@ def form_of(body: bytes, content_type: str, names: Mapping[str, Any]) -> dict[st
     _, options = parse_options_header(content_type)
     boundary = options.get(b"boundary", b"")
     if not boundary or len(boundary) > MAX_BOUNDARY:
-        raise InputError("This form can not be read.", "Its boundary is missing or too long.")
+        raise InputError("This form cannot be read.", "Its boundary is missing or too long.")
     if not body[: MAX_BOUNDARY + 8].lstrip(b"\r\n").startswith(b"--" + boundary):
-        raise InputError("This form can not be read.", "It does not begin with its boundary.")
+        raise InputError("This form cannot be read.", "It does not begin with its boundary.")
     reader = PartReader()
     parser = MultipartParser(boundary, reader.callbacks())  # type: ignore[arg-type]
     try:
@@ -215,7 +215,7 @@ def form_of(body: bytes, content_type: str, names: Mapping[str, Any]) -> dict[st
     except TeahouseError:
         raise
     except (FormParserError, ValueError, IndexError) as error:
-        raise InputError("This form can not be read.", "It is not complete or not well formed.") from error
+        raise InputError("This form cannot be read.", "It is not complete or not well formed.") from error
     parts: dict[str, bytes] = {}
     for part in reader.parts:
         refuse_unknown({part.name: None}, names)

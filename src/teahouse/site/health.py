@@ -29,7 +29,7 @@ async def ready(request: Request) -> Response:
     """Every open app answers one of its own examples through the engine, else 503 with the reason."""
     deps = deps_of(request)
     if not deps.serving.settled:
-        raise NotReady("The house is just opening.", retry_after=1)
+        raise NotReady("The site is just opening.", retry_after=1)
     champions = [shown.champion for shown in deps.serving.apps.values() if shown.champion is not None]
     for live in champions:
         if not live.ready:

@@ -20,7 +20,7 @@ from teahouse.model import bundle
 from teahouse.site import health, pictures, render
 from teahouse.site.deps import Deps, Live, deps_of
 from teahouse.spec.fields import Field, Picture
-from teahouse.spec.fields.image import media_type
+from teahouse.spec.fields.image import header_size, media_type
 from teahouse.store import inputs, pool, shares
 
 SAMPLES = 6  # of a release, on its play page
@@ -184,6 +184,17 @@ def _pooled(deps: Deps, prediction: str) -> bytes:
     if row is None:
         raise NotFound(GONE, do_next="Load the page again.")
     return deps.house.blobs.get(row.blob)
+
+
+def example_ratio(deps: Deps, live: Live, index: int) -> float:
+    """Width over height of an example's picture: of its small copy, which stands upright, else of the file; 1 where it
+    has none. Runs in a thread."""
+    data = deps.stock.light.get((live.release, OPENING, "example", index)) or example_photo(deps, live, index)
+    try:
+        width, height = header_size(data or b"")
+    except InputError:
+        return 1.0
+    return width / height if width > 0 and height > 0 else 1.0
 
 
 def example_photo(deps: Deps, live: Live, index: int) -> bytes | None:

@@ -82,7 +82,7 @@ def page(request: Request) -> Response:
     """The visitor's own page."""
     deps = deps_of(request)
     visitor = visitors.mine_of(request)
-    lines = tuple(line(deps, one.out, one.share) for one in held(deps, visitor)) if visitor else ()
+    lines = tuple(line(deps, one) for one in held(deps, visitor)) if visitor else ()
     site = origin.address_of(request.scope, request.headers, deps.settings)
     shown = pages.Mine(
         shell=pages.Shell(title=deps.settings.site.title or "Teahouse", many=len(deps.serving.apps) > 1),
@@ -94,8 +94,10 @@ def page(request: Request) -> Response:
     return render.render(shown, request.state.nonce)
 
 
-def line(deps: Deps, out: api.PredictionOut, share: Any = None) -> pages.MineLine:
+def line(deps: Deps, one: Held) -> pages.MineLine:
     """One prediction on the page."""
+    out, share = one.out, one.share
+    made = ", ".join(f"{row.field} {row.value}".replace("_", " ") for row in one.kept if not row.blob)
     shown = deps.serving.apps.get(out.app)
     output = out.output if isinstance(out.output, dict) else {}
     word = ""
@@ -118,6 +120,7 @@ def line(deps: Deps, out: api.PredictionOut, share: Any = None) -> pages.MineLin
         shared=out.shared or "",
         beside=not out.kept and share is not None and bool(share.photo),
         hidden=share is not None and share.hidden is not None,
+        made=made[:160],
     )
 
 

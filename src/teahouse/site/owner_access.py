@@ -52,6 +52,13 @@ def owner_of(request: Request) -> OwnerSession | None:
     return _by_session(deps, token) if token else None
 
 
+def is_at_home(request: Request) -> bool:
+    """Whether the owner's own browser asks, for pages that are everybody's: by its cookie alone, and nobody else's
+    page costs a look into the database."""
+    token = request.cookies.get(cookie_name(request), "")
+    return bool(token) and _by_session(deps_of(request), token) is not None
+
+
 def require_owner(request: Request) -> OwnerSession:
     """The owner, or Unauthorised (a page of the owner then leads to the log-in); Refused while there is none yet."""
     if not claimed(deps_of(request)):

@@ -116,6 +116,7 @@ class ShareLine:
     href: str
     photo: str = ""
     hidden: int | None = None
+    app: str = ""  # the app's title, where the house has several
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,7 @@ class ReportLine:
     share: ShareLine | None = None
     gone: bool = False
     prediction: str = ""
+    app: str = ""
 
 
 @dataclass(frozen=True)

@@ -114,12 +114,13 @@ class Written:
 
 @dataclass(frozen=True)
 class Sample:
-    """A photo of the maker that one tap answers: the address of its bytes, words for who can not see it, and the
-    address of a small copy that is shown in its place, where there is one."""
+    """A photo of the maker that one tap answers: the address of its bytes, words for who can not see it, the address of
+    a small copy that is shown in its place, where there is one, and its width over its height."""
 
     photo: str
     alt: str = ""
     small: str = ""
+    ratio: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -311,6 +312,7 @@ class MineLine:
     shared: str = ""  # the path of the page that shows it to others
     beside: bool = False  # that page holds the photo, which is not kept otherwise
     hidden: bool = False  # the owner hides that page
+    made: str = ""  # what it was made with beside the photo, in words
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from fastapi import Request
 from starlette.responses import Response
 
 from teahouse.errors import NotFound
-from teahouse.site import accuracy, keep, media, origin, pool, render, shelf, visitors
+from teahouse.site import accuracy, keep, media, origin, owner_access, pool, render, shelf, visitors
 from teahouse.site.deps import Deps, Live, Shown, deps_of
 from teahouse.site.pages import Chip, Closed, Input, Opening, Play, Sample, Shell, Social
 from teahouse.spec.fields import Field
@@ -41,7 +42,9 @@ def show(request: Request, page: Any, status: int = 200) -> Response:
 def play(request: Request, deps: Deps, shown: Shown) -> Response:
     """The play page, or the honest page of an app that is not open."""
     framed = bool(getattr(request.state, "framed", False))
-    shell = Shell(title=deps.settings.site.title or "Teahouse", many=len(deps.serving.apps) > 1, framed=framed)
+    owner = not framed and owner_access.is_at_home(request)
+    many = len(deps.serving.apps) > 1
+    shell = Shell(title=deps.settings.site.title or "Teahouse", many=many, owner=owner, framed=framed)
     live = shown.champion
     if live is None:
         return show(request, Closed(shell=shell, title=shown.title))
@@ -128,4 +131,5 @@ def asked(deps: Deps, live: Live, one: Field, given: Mapping[str, Any]) -> Input
 def opening(deps: Deps, live: Live) -> Opening | None:
     """The first example, answered as the page opens: its worker gave this answer before it took traffic."""
     first = sample(deps, live, 0, media.OPENING)
-    return Opening(first, shelf.answered(deps, live)) if first.photo else None
+    shaped = replace(first, ratio=media.example_ratio(deps, live, 0))
+    return Opening(shaped, shelf.answered(deps, live)) if first.photo else None

@@ -29,13 +29,13 @@ from teahouse.site.pages import Shell, Trouble
 LOG_IN = "/owner/login"
 SEE_DOCS = "See /docs for what there is."
 WORDS = {  # what, why, what to do next
-    400: ("This request can not be read.", "It is cut off, or not what it says it is.", SEE_DOCS),
+    400: ("This request cannot be read.", "It is cut off, or not what it says it is.", SEE_DOCS),
     404: ("There is nothing under this address.", "It was never here, or it is gone.", SEE_DOCS),
-    405: ("This address can not be used in that way.", "It knows other methods.", SEE_DOCS),
+    405: ("This address cannot be used in that way.", "It knows other methods.", SEE_DOCS),
     413: ("That is too much at once.", "The body is larger than this address takes.", "Send less."),
-    415: ("This kind of content can not be used here.", "This address takes another Content-Type.", SEE_DOCS),
+    415: ("This kind of content cannot be used here.", "This address takes another Content-Type.", SEE_DOCS),
     421: ("This site does not answer under that name.", "It has another.", "Use the address that it gives out."),
-    503: ("The house is full.", "Too much is being sent to it at this moment.", "Try again in a moment."),
+    503: ("The site is full just now.", "Too much is being sent to it at this moment.", "Try again in a moment."),
 }
 BROKEN = {
     "code": "internal",
@@ -67,7 +67,7 @@ async def invalid(request: Request, error: Exception) -> Response:
 
 
 async def http_refused(request: Request, error: Exception) -> Response:
-    """The answer where the framework itself refused: no such path, no such method, a body that can not be read."""
+    """The answer where the framework itself refused: no such path, no such method, a body that cannot be read."""
     assert isinstance(error, HTTPException)
     status = error.status_code
     words = WORDS.get(status, ("This request was refused.", "", SEE_DOCS))

@@ -165,7 +165,7 @@ def in_words(accuracy: pages.Accuracy) -> str:
     photos = f"{count(accuracy.n, 'photo')} {whose}"
     if accuracy.n < ROWS:
         low, high = whole(accuracy.low, accuracy.high)
-        return f"right somewhere between {low} and {high} times in 100: {photos} can not tell more"
+        return f"right somewhere between {low} and {high} times in 100: {photos} cannot tell more"
     before = f"; the release before it {times(accuracy.before)}" if accuracy.before is not None else ""
     return f"right about {times(accuracy.value)} times in 100 on {photos}{before}"
 
@@ -240,7 +240,7 @@ def lean(name: str, data: bytes) -> bytes:
         data = COMMENT_LINES.sub(lambda found: b"\n" * found[0].count(b"\n"), data)
         return re.sub(rb"^[ \t]+", b"", data, flags=re.M)
     if name.endswith(".css"):
-        data = re.sub(rb"\s*([{};,])\s*|(:)\s+", rb"\1\2", COMMENTS.sub(b"", data).strip())
+        data = re.sub(rb"\s*([{};,>])\s*|(:)\s+", rb"\1\2", COMMENTS.sub(b"", data).strip())
         return data.replace(b";}", b"}")
     return data
 

@@ -167,8 +167,8 @@ def page(request: Request) -> Response:
         cards = {row.token: row for row in shares.page(c, limit=PAGE)}
         cards |= {row.share: found for row in rows if row.share and (found := shares.get(c, row.share))}
         desk = owner_views.desk(c, shown)
-        lines = tuple(report_line(deps, row, cards.get(row.share)) for row in rows)
-        shared = tuple(share_line(deps, row) for row in cards.values() if row.card is not None)
+        lines = tuple(report_line(deps, c, row, cards.get(row.share)) for row in rows)
+        shared = tuple(share_line(deps, c, row) for row in cards.values() if row.card is not None)
     whole = owner_page_shapes.Reports(
         shell=pages.Shell(title=deps.settings.site.title or "Teahouse", many=len(deps.serving.apps) > 1, owner=True),
         desk=desk,
@@ -178,7 +178,7 @@ def page(request: Request) -> Response:
     return render.render(whole, request.state.nonce)
 
 
-def report_line(deps: Deps, row: Any, shared: Any) -> owner_page_shapes.ReportLine:
+def report_line(deps: Deps, c: Any, row: Any, shared: Any) -> owner_page_shapes.ReportLine:
     """A report on the page."""
     there = shared is not None and shared.card is not None
     return owner_page_shapes.ReportLine(
@@ -187,14 +187,23 @@ def report_line(deps: Deps, row: Any, shared: Any) -> owner_page_shapes.ReportLi
         kind=KINDS.get(row.kind, row.kind),
         words=row.words,
         open=bool(row.open),
-        share=share_line(deps, shared) if there else None,
+        share=share_line(deps, c, shared) if there else None,
         gone=row.share is not None and not there,
         prediction=ids.text(row.prediction) if row.prediction else "",
+        app=app_title(deps, c, row.prediction or (shared.prediction if shared is not None else None)),
     )
 
 
-def share_line(deps: Deps, row: Any) -> owner_page_shapes.ShareLine:
+def app_title(deps: Deps, c: Any, prediction: bytes | None) -> str:
+    """The title of the app that a prediction is of, where the house has several; "" otherwise."""
+    row = predictions.get(c, prediction) if prediction and len(deps.serving.apps) > 1 else None
+    shown = deps.serving.apps.get(row.app) if row is not None else None
+    return shown.title if shown is not None else row.app if row is not None else ""
+
+
+def share_line(deps: Deps, c: Any, row: Any) -> owner_page_shapes.ShareLine:
     """A share on the page."""
     which = next((which for which in ("picture", "photo") if getattr(row, which)), "")
     photo = media.shared_address(deps, row.token, which, owner=True) if which else ""
-    return owner_page_shapes.ShareLine(row.token, row.at, api.shared_path(row) or "", photo, row.hidden)
+    return owner_page_shapes.ShareLine(row.token, row.at, api.shared_path(row) or "", photo, row.hidden,
+                                        app_title(deps, c, row.prediction))  # fmt: skip

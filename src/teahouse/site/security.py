@@ -175,7 +175,7 @@ class Rate:
         """Counts one request, or raises TooMany."""
         if self.limiter.hit(self.item, who):
             return
-        raise TooMany("Too many requests at once.", "This site limits them so that everybody gets an answer.",
+        raise TooMany("That was a lot at once.", "This site limits them so that everybody gets an answer.",
                       "Wait a minute and try again.", retry_after=20)  # fmt: skip
 
 

@@ -95,7 +95,7 @@ def has_a_page(row: Any) -> NothingToDo:
 
 def hidden() -> Refused:
     """The refusal to show what the owner hid."""
-    return Refused("This is not shown here.", "The owner of the house has hidden it.")
+    return Refused("This is not shown here.", "The owner of the site has hidden it.")
 
 
 def opened(request: Request, deps: Deps, body: bytes, row: Any, manifest: shape.Manifest) -> Asked:
@@ -107,7 +107,7 @@ def opened(request: Request, deps: Deps, body: bytes, row: Any, manifest: shape.
         raise has_a_page(row)
     if (picture is not None) != pictures.is_picture(row.output):
         words = "Send the picture that was made." if picture is None else "This answer is no picture."
-        raise InputError("This can not be shown.", words, 'A form with the part "picture", and "photo" if you like.')
+        raise InputError("This cannot be shown.", words, 'A form with the part "picture", and "photo" if you like.')
     if picture is not None and not secrets.compare_digest(pictures.digest(deps, picture), row.output["digest"]):
         raise Conflict("This is not what was made.", "Its bytes differ.", "Send exactly the picture of the answer.")
     if photo is not None:

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
-from teahouse.site import accuracy, media, pages, pictures, render
+from teahouse.site import accuracy, media, owner_access, pages, pictures, render
 from teahouse.site.deps import Deps, Live, Shown
 from teahouse.store import lineage, rollouts, tallies
 
@@ -65,7 +65,8 @@ def page(request: Request, deps: Deps) -> Response:
     """The shelf, with another picture of each app that draws at each look."""
     board: Board = request.app.state.board
     shown = deps.serving.apps.values()
-    shell = pages.Shell(title=deps.settings.site.title or "Teahouse", many=len(shown) > 1)
+    owner = owner_access.is_at_home(request)
+    shell = pages.Shell(title=deps.settings.site.title or "Teahouse", many=len(shown) > 1, owner=owner)
     cards = tuple(card(deps, board, one) for one in shown)
     return render.render(pages.Shelf(shell=shell, apps=cards), request.state.nonce)
 

@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
 from teahouse.errors import InputError, TooLarge
-from teahouse.spec.fields.image import MAX_MEGAPIXELS, MAX_SIDE, TRY_AGAIN, refuse_unreadable
+from teahouse.spec.fields.image import MAX_MEGAPIXELS, MAX_SIDE, SMALLER, UNREADABLE, WORKS, refuse_unreadable
 from teahouse.spec.fields.protocol import Picture
 
 FORMATS = ("JPEG", "PNG", "WEBP")
@@ -41,7 +41,7 @@ def open_image(data: bytes, want: int | None = None) -> Pillow.Image:
             picture = Pillow.open(io.BytesIO(data), formats=FORMATS)
             width, height = picture.size
             if max(width, height) > MAX_SIDE or width * height > MAX_MEGAPIXELS * 1e6:
-                raise TooLarge("This picture is too large.", f"It is {width} by {height}.", "Send a smaller one.")
+                raise TooLarge("This picture is too large.", f"It is {width} by {height}.", SMALLER)
             if getattr(picture, "n_frames", 1) > 1:
                 raise InputError(
                     "This picture moves.", "Only pictures with one frame can be read.", "Send a single picture."
@@ -68,7 +68,7 @@ def open_image(data: bytes, want: int | None = None) -> Pillow.Image:
         Warning,
         Pillow.DecompressionBombError,
     ) as error:
-        raise InputError("This photo can not be read: it is damaged.", "The file is damaged.", TRY_AGAIN) from error
+        raise InputError(UNREADABLE, "The file is damaged.", WORKS) from error
 
 
 def _opaque(picture: Pillow.Image) -> Pillow.Image:

@@ -10,7 +10,7 @@ from teahouse.errors import TooMany
 from teahouse.site import owner_access, owner_api, owner_door, owner_pages
 from teahouse.site.assembly import create_app
 from teahouse.store import keys
-from teahouse.testing import client_of
+from teahouse.testing import APP, client_of, whole_house
 
 from .conftest import OWN, PASSWORD
 
@@ -234,3 +234,20 @@ def test_the_door_leads_back_to_where_one_came_from(given):
 @pytest.mark.parametrize("given", BAD)
 def test_the_door_never_leads_off_the_site(given):
     assert owner_access.safe_next(given) == "/owner/"
+
+
+def test_the_pages_of_visitors_lead_to_the_owners_side_in_the_owners_own_browser_alone(quick, owner):
+    assert 'href="/owner/"' in owner.get("/", headers=PAGE).text
+    assert 'href="/owner/"' not in quick.visitor().get("/", headers=PAGE).text
+    assert 'href="/owner/"' not in owner.get(f"/{APP}/embed", headers=PAGE).text
+    assert 'href="/owner/"' not in quick.visitor().get("/", headers={**PAGE, "Cookie": "owner=made-up"}).text
+
+
+def test_a_page_that_is_cut_for_everybody_names_no_owner(tmp_path):
+    with whole_house(tmp_path, kind="seed") as site:
+        site.client.headers.update(OWN)
+        token = owner_door.claim_link(site.house, "http://127.0.0.1:8360").rsplit("/", 1)[1]
+        answer = site.client.post("/api/owner/session", json={"password": PASSWORD, "token": token})
+        assert answer.status_code == 201
+        for client in (site.client, site.visitor()):
+            assert 'href="/owner/"' not in client.get(f"/{site.name}/seeds/7", headers=PAGE).text

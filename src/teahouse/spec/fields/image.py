@@ -24,7 +24,9 @@ MADE = {
 MARKERS, FILL = 512, 4096  # segments and stray bytes that a JPEG may have before its picture; real ones have dozens
 
 MAGIC = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
-TRY_AGAIN = "Try another photo, or take it again."
+UNREADABLE = "I can't open this file as a photo."
+WORKS = f"JPEG, PNG and WebP up to {MAX_BYTES // 1_000_000} MB work."
+SMALLER = f"Up to {MAX_BYTES // 1_000_000} MB, {MAX_MEGAPIXELS:.0f} megapixels and {MAX_SIDE:,} pixels a side work."
 
 
 def media_type(data: bytes) -> str | None:
@@ -39,9 +41,9 @@ def refuse_unreadable(data: bytes) -> None:
     """InputError where the first bytes are those of no picture: a damaged file looks no different from another kind."""
     if media_type(data) is None:
         raise InputError(
-            "This photo is damaged, or it is no JPEG, PNG or WebP.",
+            UNREADABLE,
             "Its first bytes are not those of a JPEG, PNG or WebP picture.",
-            TRY_AGAIN,
+            WORKS,
         )
 
 
@@ -125,17 +127,17 @@ class Image(Labelled):
             raise TooLarge(
                 "This picture is too heavy.",
                 f"It has {len(given) / 1e6:.1f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB.",
-                "Send a smaller one.",
+                SMALLER,
             )
         refuse_unreadable(given)
-        width, height = _header_size(given)
+        width, height = header_size(given)
         if width < 1 or height < 1:
-            raise InputError("This photo can not be read: it is damaged.", "Its header is damaged.", TRY_AGAIN)
+            raise InputError(UNREADABLE, "Its header is damaged.", WORKS)
         if width > MAX_SIDE or height > MAX_SIDE or width * height > MAX_MEGAPIXELS * 1e6:
             raise TooLarge(
                 "This picture is too large.",
                 f"It is {width} by {height}; the limit is {MAX_MEGAPIXELS:.0f} megapixels and {MAX_SIDE} a side.",
-                "Send a smaller one.",
+                SMALLER,
             )
 
     def tensor(self, given: bytes | Json) -> Array:
@@ -175,12 +177,13 @@ def _loved(truth: Json) -> float:
     return loved / of
 
 
-def _header_size(data: bytes) -> tuple[int, int]:
+def header_size(data: bytes) -> tuple[int, int]:
+    """Width and height of a picture as its header tells them; InputError where it tells none."""
     try:
         # What PNG and WebP say of their size stands in their first thirty bytes.
         return _jpeg_size(data) if media_type(data) == "image/jpeg" else imagesize.get(io.BytesIO(data[:512]))
     except Exception as error:  # edge: struct.error and whatever else a hostile header brings out of the parser
-        raise InputError("This photo can not be read: it is damaged.", "Its header is damaged.", TRY_AGAIN) from error
+        raise InputError(UNREADABLE, "Its header is damaged.", WORKS) from error
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:

@@ -10,8 +10,12 @@ export class Refusal extends Error {
   }
 }
 
-const OFFLINE = { code: "offline", what: "I can not reach the house.", do_next: "Look to your connection, then try again." };
-const TOO_LONG = { code: "too-long", what: "No answer came.", do_next: "The house may be busy. Try again in a moment." };
+const TOO_LONG = { code: "too-long", what: "No answer came.", do_next: "The site may be busy. Try again in a moment." };
+
+/** What is said where nothing came back: the same words on the whole page. */
+export const away = () => ({
+  code: "offline", what: globalThis.navigator?.onLine ? "I cannot reach the site." : "You are offline.", do_next: "Check your connection, then try again.",
+});
 
 /** In a frame of another site's page nobody has a cookie, so that all browsers do the same: receipts open what is one's own. */
 export const framed = globalThis.document?.body.hasAttribute("data-framed") ?? false;
@@ -32,7 +36,7 @@ export async function call(path, { method = "GET", body, headers = {}, on, patie
     return response.headers.get("Content-Type")?.includes("json") ? await response.json() : null;
   } catch (error) {
     if (error instanceof Refusal) throw error;
-    throw new Refusal(error.name === "TimeoutError" ? TOO_LONG : OFFLINE);
+    throw new Refusal(error.name === "TimeoutError" ? TOO_LONG : away());
   } finally {
     clearTimeout(late);
   }
@@ -40,7 +44,7 @@ export async function call(path, { method = "GET", body, headers = {}, on, patie
 
 async function errorOf(response) {
   const given = await response.json().catch(() => ({}));
-  return { status: response.status, ...(given.error ?? { what: "The house could not answer.", do_next: "Try again in a moment." }) };
+  return { status: response.status, ...(given.error ?? { what: "The site could not answer.", do_next: "Try again in a moment." }) };
 }
 
 async function listen(stream, on) {

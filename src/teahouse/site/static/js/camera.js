@@ -14,7 +14,7 @@ export async function open(take) {
   let facing = matchMedia("(pointer: coarse)").matches ? "environment" : "user", stream;
   const video = element("video", { autoplay: true, muted: true, playsInline: true, ariaLabel: "What the camera sees" });
   const said = element("p", { role: "status", textContent: "Opening the camera …" });
-  const shoot = button("Take it", "main", shot), flip = button("Other camera", "", turn), leave = button("Leave it", "", () => dialog.close());
+  const shoot = button("Take it", "main", shot), flip = button("Other camera", "", turn), leave = button("Cancel", "", () => dialog.close());
   const dialog = element("dialog", { className: "ask card lens-box", ariaLabel: "Camera" }, element("div", { className: "lens" }, video, said), element("div", { className: "row" }, shoot, flip, leave));
   shoot.disabled = flip.hidden = true;
 

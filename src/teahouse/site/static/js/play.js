@@ -1,16 +1,21 @@
 // The play page: what the visitor gives goes in, its answer comes out, in place.
 
-import { call, freshKey } from "./api.js";
+import { away, call, freshKey } from "./api.js";
+import { late } from "./late.js";
 import { panel, standing } from "./word.js";
 
 const root = document.getElementById("play");
 const { app, view, now, seed, prediction } = root.dataset;
 const about = { app, labels: JSON.parse(root.dataset.labels), sureness: JSON.parse(root.dataset.sureness) };
 const find = (name) => root.querySelector(`[data-${name}]`);
-const shown = import(`./answers/${view}.js`); // not awaited here: a tap counts before it is there
-const inputs = {}; // by name: ready() and value(), and what else a kind has: own(), heard(answer)
-const CALM = { offline: "offline", "queue-full": "full" }; // refusals that pass by themselves
+// not awaited here: a tap counts before it is there
+const shown = import(`./answers/${view}.js`);
+// by name: ready() and value(), and what else a kind has: own(), heard(answer)
+const inputs = {};
+// refusals that pass by themselves
+const CALM = { offline: "offline", "queue-full": "full", "too-many": "full" };
 const PATIENT_S = [3, 6, 12, 24, 48];
+const busy = root.classList.contains("makes") ? "Drawing …" : "Looking …";
 const photos = () => Object.values(inputs).filter((input) => input.photo);
 
 /** `given`: what may be kept of the visitor's own, as it was sent; `photo`: the picture file that was sent. */
@@ -18,6 +23,7 @@ const play = { answer: null, given: null, photo: null, sample: false, standing: 
 const word = panel(play, find("word"));
 const state = (name) => (find("answer").dataset.state = name);
 let stop = new AbortController(), later, tries = 0, pair, stands = /told|strange/.test(find("answer").dataset.state);
+let last = stands && { state: find("answer").dataset.state, play: { answer: null, given: null, photo: null, sample: true } };
 
 function wait(fresh) {
   state(fresh ? "waiting" : "again");
@@ -25,7 +31,7 @@ function wait(fresh) {
   if (find("steam")) find("steam").hidden = false;
   if (!fresh) return;
   find("waiting").hidden = false;
-  find("waiting").textContent = "Looking …";
+  find("waiting").textContent = busy;
   word.close();
 }
 
@@ -43,22 +49,35 @@ function place(event, { place, wait_s }) {
 
 function refuse(error, how) {
   const calm = CALM[error.code] ?? (navigator.onLine ? undefined : "offline");
-  state(calm ?? "trouble");
   still();
+  // What can not be looked at leaves the last photo and its answer as they were; only the words say what failed.
+  const back = !calm && (error.final || error.old) && photos().map((input) => input.back()).some(Boolean);
+  if (back && last) Object.assign(play, last.play);
+  stands = Boolean(back && last);
+  state(stands ? last.state : (calm ?? "trouble"));
   const seconds = calm === "full" ? Math.max(error.retry_after ?? 5, PATIENT_S[tries]) : PATIENT_S[tries];
-  find("what").textContent = calm === "offline" ? "You are offline." : (error.what ?? "That did not work.");
+  find("what").textContent = calm === "offline" ? away().what : (error.what ?? "That did not work.");
   find("next").textContent = !calm || !seconds ? (error.do_next ?? "")
-    : calm === "full" ? `I ask again by myself in ${seconds} s.` : `${photos().some((input) => input.own()) ? "What you gave stays here. " : ""}I try again by myself once you are back.`;
+    : calm === "full" ? "Trying again in" : `${photos().some((input) => input.own()) ? "What you gave stays here. " : ""}I'll try again when you are back.`;
+  find("count").textContent = "";
   find("trouble").hidden = false;
-  word.close(); // the picture on the page is not what the inputs say
+  // the picture on the page is not what the inputs say
+  word.close();
   find("retry").hidden = Boolean(error.final);
   find("retry").textContent = error.old ? "Reload the page" : calm ? "Try now" : "Try again";
   find("another").hidden = !error.final || !photos().length;
   find("retry").onclick = () => (error.old ? location.reload() : (find("answer").focus(), ask(how)));
+  find("trouble").scrollIntoView({ block: "nearest" });
   if (!calm || !seconds) return;
   tries += 1;
-  later = setTimeout(() => send(how), seconds * 1000);
+  if (calm === "full") tick(seconds, how);
+  else later = setTimeout(() => send(how), seconds * 1000);
   if (calm === "offline") addEventListener("online", () => ask(how), { once: true, signal: stop.signal });
+}
+
+function tick(seconds, how) {
+  find("count").textContent = `${seconds} s`;
+  later = setTimeout(() => (seconds > 1 ? tick(seconds - 1, how) : send(how)), 1000);
 }
 
 /** What the inputs hold, as it is sent: a file alone as itself, a file among others as a form, the rest as JSON. */
@@ -85,7 +104,7 @@ async function send(how) {
   pair?.close();
   Object.assign(play, { answer: null, given: null });
   wait(fresh);
-  const slow = setTimeout(() => current() && fresh && (find("waiting").textContent = "Still looking …"), 2500);
+  const slow = setTimeout(() => current() && fresh && (find("waiting").textContent = `Still ${busy.toLowerCase()}`), 2500);
   try {
     await opened;
     const own = (photos().length ? photos() : Object.values(inputs)).some((input) => input.own());
@@ -95,11 +114,14 @@ async function send(how) {
       headers: { "Idempotency-Key": key, ...(own ? standing(play) : {}), ...headers },
       on: (event, data) => current() && (clearTimeout(slow), place(event, data)),
     });
-    const answer = how.answer ?? (await post({}, how.key));
+    const ready = await how.answer;
+    if (!current()) return;
+    const answer = ready ?? (await post({}, how.key));
     if (!current()) return;
     tries = 0;
     for (const input of Object.values(inputs)) input.heard?.(answer);
-    if (own) play.given = await pack(); // with the seed that was drawn, where there is one
+    // with the seed that was drawn, where there is one
+    if (own) play.given = await pack();
     await tell(answer, current, how.fresh && post);
   } catch (error) {
     if (current()) refuse(error, how);
@@ -135,6 +157,9 @@ async function draw(answer, show, current) {
   stands = true;
   still();
   state(answer.familiar === false ? "strange" : "told");
+  for (const input of photos()) input.settle();
+  const { given, photo, sample } = play;
+  last = { state: find("answer").dataset.state, play: { answer, given, photo, sample } };
 }
 
 /** Two to choose from, where a challenger waits for it: after five answers, then after eight more, and no third time. */
@@ -147,7 +172,7 @@ async function due({ feedback = [] }) {
 }
 
 /** Asks about what now stands in the inputs. `fresh`: it is another thing, not the same one done differently. `after`:
- * milliseconds to wait for more. `answer`: the house has it ready. */
+ * milliseconds to wait for more. `answer`: resolves to what the house has ready, or undefined. */
 function ask(how = {}) {
   clearTimeout(later);
   tries = 0;
@@ -167,15 +192,17 @@ const opened = Promise.all([...root.querySelectorAll("[data-input]")].map(async 
 }));
 
 find("another").onclick = () => [...root.querySelectorAll("[data-give]")].at(-1).click();
-document.querySelector("[data-embed]")?.addEventListener("click", async () => (await import("./snippet.js")).open(app));
+document.querySelector("[data-embed]")?.addEventListener("click", async () => (await late(() => import("./snippet.js")))?.open(app));
 find("share")?.addEventListener("click", async ({ currentTarget: from }) => {
-  const { open } = await import("./sharing.js");
-  if (!play.answer) { // what the page opened with is nobody's answer yet
+  const sharing = await late(() => import("./sharing.js"));
+  if (!sharing) return;
+  // what the page opened with is nobody's answer yet
+  if (!play.answer) {
     from.disabled = true;
     await send({});
     from.disabled = false;
   }
-  open(play, { app, from, alone: Object.keys(inputs).length === 1 });
+  sharing.open(play, { app, from, alone: Object.keys(inputs).length === 1 });
 });
 if (prediction) {
   play.answer = { id: prediction, seed: Number(seed), feedback: [{ kind: "rate" }] };

@@ -32,7 +32,7 @@ export async function open(play, { app, from, alone }) {
       element("p", { textContent: "The picture gets a page that anyone with its link can see. You can take it back at any time, here and under My data." }),
       own && element("label", { className: "tick" }, beside, element("span", { textContent: "Show my photo beside it too" })),
       again && element("p", { className: "trouble", role: "alert", textContent: again }),
-      element("div", { className: "row" }, yes, button("Leave it", "", () => dialog.close())));
+      element("div", { className: "row" }, yes, button("Cancel", "", () => dialog.close())));
   }
 
   async function make(beside) {
@@ -67,7 +67,7 @@ export async function open(play, { app, from, alone }) {
     const field = element("input", { type: "text", readOnly: true, value: url, ariaLabel: "Link" });
     const send = !framed && navigator.share && button("Send it …", "main", () => navigator.share({ title: document.title, url }).catch(() => {}));
     const copies = button("Copy the link", send ? "" : "main", () => copy(field, copies));
-    say(answer.shared ? "It has a page." : "It has a page of its own.",
+    say(answer.shared ? "Your link is ready." : "It has a page of its own.",
       element("p", { textContent: answer.shared ? `Anyone with this link sees it until you take it back, or until ${new Date(answer.until).toLocaleDateString(undefined, { dateStyle: "long" })}.` : "This link shows this very one to anybody." }),
       field,
       trouble && element("p", { className: "trouble", role: "alert", textContent: trouble }),

@@ -9,7 +9,8 @@ async function keep() {
 
 if (isSecureContext && navigator.serviceWorker && top === self) {
   const idle = window.requestIdleCallback ?? setTimeout;
-  const begin = () => idle(() => keep().catch(() => {})); // who forbids it, or is full, plays on without
+  // who forbids it, or is full, plays on without
+  const begin = () => idle(() => keep().catch(() => {}));
   if (document.readyState === "complete") begin();
   else addEventListener("load", begin, { once: true });
 }

@@ -2,7 +2,8 @@
 
 import { visit } from "./visit.js";
 
-const REST = 36; // most of it shows what was made
+// most of it shows what was made
+const REST = 36;
 
 export function open(stage) {
   const range = stage.querySelector("[data-split]");
@@ -15,7 +16,8 @@ export function open(stage) {
 
   function play(name) {
     stage.classList.remove("reveal", "hint");
-    void stage.offsetWidth; // or the browser would not begin anew
+    // or the browser would not begin anew
+    void stage.offsetWidth;
     stage.classList.add(name);
   }
 

@@ -6,15 +6,15 @@ const PURPOSES = { "X-Consent": "keep, train" };
 const SETTLES_MS = 600;
 const LEARNS = "It goes to the owner first. Once accepted, the next release learns from it.";
 const THANKS = {
-  keeping: ["Keeping it …", "It is on its way to the house."],
+  keeping: ["Keeping it …", "It is on its way."],
   kept: ["Thank you. It is kept.", LEARNS],
   noted: ["Thank you.", "Your word counts in how well this release does."],
   love: ["Noted: you love it.", "That teaches the next release."],
   meh: ["Noted: not this one.", "That teaches the next release."],
   neither: ["Good to know.", "It knows only what it was taught."],
   chosen: ["Thank you.", "Choices like this one decide which release stays."],
-  forgotten: ["It is forgotten.", "Nothing of it stays here. Your word still counts in how well this release does."],
-  sample: ["Thank you.", "That was one of the house's own photos. Now one of yours?"],
+  forgotten: ["It is forgotten.", "It stays only on this page, until you leave it. Your word still counts in how well this release does."],
+  sample: ["Thank you.", "That was one of our own photos. Now one of yours?"],
   stopped: ["Done.", "Your next photos are not kept."],
 };
 
@@ -30,7 +30,17 @@ export function panel(play, root) {
 
   function show(name) {
     for (const p of parts) part(p).hidden = p !== name || (p === "own" && !document.querySelector("[data-give]"));
-    for (const below of [pill, root]) if (name === "consent" || name === "thanks") below.scrollIntoView({ block: "nearest" });
+    if (name === "consent" || name === "thanks") reveal(part(name));
+  }
+
+  /** Scrolls until all of it is seen: no further than needed, and never past the middle of the picture. */
+  function reveal(shown) {
+    const bar = parseFloat(getComputedStyle(document.documentElement).scrollPaddingBottom) || 0;
+    const picture = document.querySelector("[data-frame]")?.getBoundingClientRect();
+    // it hides the bar
+    const needed = shown.getBoundingClientRect().bottom + 8 - innerHeight + (shown === part("consent") ? 0 : bar);
+    const most = picture ? picture.top + picture.height / 2 : needed;
+    if (Math.min(needed, most) > 0) scrollBy(0, Math.min(needed, most));
   }
 
   function thank(kind) {
@@ -50,7 +60,7 @@ export function panel(play, root) {
   }
 
   function open(chips) {
-    const places = (chips ?? []).map((chip) => (chip.said ? button(chip.words, { className: `button ${chip.quiet ? "quiet" : ""}`, onclick: () => say(chip.said) }) : chip(say)));
+    const places = (chips ?? []).map((chip) => (chip.said ? button(chip.words, { className: `button ${chip.quiet ? "faint" : ""}`, onclick: () => say(chip.said) }) : chip(say)));
     part("chips")?.replaceChildren(...places);
     for (const rate of root.querySelectorAll("[data-rate]")) rate.disabled = false;
     show(chips ? "ask" : "own");
@@ -61,7 +71,7 @@ export function panel(play, root) {
     part("thanks-words").textContent = `${error.do_next ?? ""} `;
     const retry = button("Try again");
     retry.addEventListener("click", again, { once: true });
-    if (!error.final) part("thanks-words").append(document.createElement("br"), retry);
+    if (!error.final) part("thanks-words").append(retry);
     show("thanks");
     part("thanks-head").focus({ preventScroll: true });
   }

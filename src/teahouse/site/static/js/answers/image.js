@@ -1,6 +1,7 @@
 // An answer that is a picture: on the stage, over the photo that it was made of where there is one.
 
-const ENDINGS = { "image/jpeg": ".jpg", "image/png": ".png" }; // of a picture of the house the browser finds it
+// of a picture of the house the browser finds it
+const ENDINGS = { "image/jpeg": ".jpg", "image/png": ".png" };
 const addresses = [];
 let slide;
 
@@ -35,16 +36,18 @@ export function picture(answer) {
 /** Puts the picture in its place once it is decoded, so that nothing flickers. */
 export async function draw(root, answer, { app }, current) {
   const find = (name) => root.querySelector(`[data-${name}]`);
-  const stage = find("stage"), photo = find("photo"), made = find("made"), save = find("save"), which = find("which");
+  const stage = find("stage"), frame = find("frame"), photo = find("photo"), made = find("made"), save = find("save"), which = find("which");
   const next = Object.assign(new Image(), { src: picture(answer) });
   await next.decode();
   if (!current()) return;
   const fresh = photo && !stage.classList.contains("both");
-  stage.style.setProperty("--ratio", next.naturalWidth / next.naturalHeight);
+  // Sides that are rounded to a net's steps are no new shape: nothing below moves for two pixels.
+  const ratio = next.naturalWidth / next.naturalHeight;
+  if (Math.abs(getComputedStyle(frame).getPropertyValue("--ratio") / ratio - 1) > 0.02) frame.style.setProperty("--ratio", ratio);
   Object.assign(made, { src: next.src, hidden: false });
   find("bare").hidden = true;
   name(find("number"), answer, app);
-  if (photo) stage.classList.toggle("both", !photo.hidden);
+  if (photo) stage.classList.add(photo.hidden ? "alone" : "both");
   if (which) which.textContent = `Another one: number ${answer.seed}.`;
   Object.assign(save, { href: next.src, download: [app, answer.seed].filter((part) => part !== undefined).join("-") + (ENDINGS[answer.blob?.type] ?? "") });
   if (fresh) (await slides(stage)).reveal();

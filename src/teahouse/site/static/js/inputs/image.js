@@ -1,36 +1,45 @@
 // A photo: chosen, taken, dropped, pasted, or one of the house's own that a tap answers.
 
-let shrinks;
+import { late } from "../late.js";
 
-/** What makes a photo fit to send. It comes once the page is usable, before a hand can be there with a photo. */
-const shrink = () => (shrinks ??= import("../photo.js").catch((error) => {
-  shrinks = null;
-  throw error;
-}));
+// What makes a photo fit to send, and its frame fit for it. They come once the page is usable, before a hand can be
+// there with a photo.
+const shrink = () => import("../photo.js"), shape = () => import("../shape.js");
 
 /** A photo of the house. Its address is good for some hours only: a page that stood open longer has to be loaded anew. */
 async function sample(address) {
   const response = await fetch(address);
   const old = response.status === 404;
   if (old) throw { what: "This photo is not here any more.", do_next: "The page stood open for long. Reload it, then tap again.", old };
-  if (!response.ok) throw { what: "The house could not show this photo.", do_next: "Try again in a moment." };
+  if (!response.ok) throw { what: "The site could not show this photo.", do_next: "Try again in a moment." };
   return response.blob();
 }
 
 export function open(place, { root, ask }) {
   const { side, bytes } = root.dataset;
-  const thumb = place.querySelector("[data-thumb]"); // a second photo has a small place of its own
+  // a second photo has a small place of its own
+  const thumb = place.querySelector("[data-thumb]");
   const find = (name) => root.querySelector(`[data-${name}]`);
-  const stage = find("stage"), photo = find("photo"), cups = thumb ? [] : [...root.querySelectorAll("[data-sample]")];
-  let file = null, house = cups.find((cup) => cup.ariaPressed === "true")?.dataset.sample, address, made;
+  const stage = find("stage"), frame = find("frame"), photo = find("photo"), cups = thumb ? [] : [...root.querySelectorAll("[data-sample]")];
+  let file = null, house = cups.find((cup) => cup.ariaPressed === "true")?.dataset.sample, address, made, good;
+  const shown = () => (thumb ?? photo).src, looks = () => ["both", "alone"].filter((each) => stage.classList.contains(each));
+  if (house) good = { file, house, url: shown(), words: photo.alt, ratio: "", looks: looks() };
 
   function show(url, words) {
     if (thumb) return Object.assign(thumb, { src: url, hidden: false, alt: words });
-    stage.classList.remove("both");
+    stage.classList.remove("both", "alone");
+    stage.classList.add("coming");
     find("bare").hidden = true;
     for (const image of [find("wash"), photo]) Object.assign(image, { src: url, hidden: false });
     photo.alt = words;
-    find("frame").scrollIntoView({ block: "nearest" });
+    frame.scrollIntoView({ block: "nearest" });
+  }
+
+  /** The frame takes the shape of the photo, where its answer will have no other. */
+  async function fit({ naturalWidth, naturalHeight }) {
+    const module = await shape().catch(() => null);
+    if (naturalWidth && (root.dataset.view !== "image" || stage.classList.contains("keep"))) module?.reshape(root, frame, naturalWidth / naturalHeight);
+    stage.classList.remove("coming");
   }
 
   function press(cup) {
@@ -38,7 +47,7 @@ export function open(place, { root, ask }) {
   }
 
   function take(given) {
-    if (address) URL.revokeObjectURL(address);
+    if (address !== good?.url) URL.revokeObjectURL(address);
     address = URL.createObjectURL(given);
     [file, house, made] = [given, null, null];
     press(null);
@@ -51,6 +60,8 @@ export function open(place, { root, ask }) {
       [file, house, made] = [null, cup.dataset.sample, null];
       press(cup);
       show(house, cup.firstElementChild.alt);
+      // at once, with the tap: the photo itself may be long on its way
+      fit(cup.firstElementChild);
       ask({ fresh: true });
     });
   }
@@ -61,14 +72,15 @@ export function open(place, { root, ask }) {
     });
   }
   if (!thumb) dropped(root, take);
-  (window.requestIdleCallback ?? setTimeout)(() => shrink().catch(() => {}));
+  (window.requestIdleCallback ?? setTimeout)(() => Promise.allSettled([shrink(), shape()]));
 
   const camera = place.querySelector("[data-camera]");
-  const closed = document.featurePolicy?.allowsFeature("camera") === false; // a page that holds this one in a frame says so
+  // a page that holds this one in a frame says so
+  const closed = document.featurePolicy?.allowsFeature("camera") === false;
   if (camera && !closed && isSecureContext && navigator.mediaDevices?.getUserMedia) {
     camera.hidden = false;
     place.classList.add("live");
-    camera.addEventListener("click", async () => (await import("../camera.js")).open(take));
+    camera.addEventListener("click", async () => (await late(() => import("../camera.js")))?.open(take));
   }
 
   if (!thumb) {
@@ -78,7 +90,7 @@ export function open(place, { root, ask }) {
       find("bare").hidden = false;
     });
     photo.addEventListener("load", () => {
-      if (!stage.classList.contains("both")) stage.style.setProperty("--ratio", photo.naturalWidth / photo.naturalHeight);
+      if (!stage.classList.contains("both")) fit(photo);
     });
   }
 
@@ -86,6 +98,24 @@ export function open(place, { root, ask }) {
     photo: true,
     ready: () => Boolean(file || house),
     own: () => Boolean(file),
+    /** What now stands has its answer. */
+    settle() {
+      const old = good?.url;
+      good = { file, house, made, url: shown(), words: (thumb ?? photo).alt, ratio: frame.style.getPropertyValue("--ratio"), looks: looks() };
+      if (old !== good.url) URL.revokeObjectURL(old);
+    },
+    /** Puts back what last had an answer; false where nothing had. */
+    back() {
+      if (!good) return false;
+      ({ file, house, made } = good);
+      press(cups.find((cup) => cup.dataset.sample === house));
+      show(good.url, good.words);
+      if (thumb) return true;
+      stage.classList.remove("coming");
+      stage.classList.add(...good.looks);
+      frame.style.setProperty("--ratio", good.ratio);
+      return true;
+    },
     value: () => {
       made ??= (file ? shrink().then(({ ready }) => ready(file, Number(side), Number(bytes))) : sample(house)).catch((error) => {
         made = null;

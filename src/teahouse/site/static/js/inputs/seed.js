@@ -2,6 +2,8 @@
 
 import { call } from "../api.js";
 
+// longer than that a tap waits for no pool: the house draws one
+const POOL_MS = 300;
 const IDLE = "button, a, input, select, textarea, summary, label, dialog";
 
 export function open(place, { root, ask, app }) {
@@ -19,13 +21,17 @@ export function open(place, { root, ask, app }) {
     if (stock.length) new Image().src = stock[0].picture;
   }
 
-  async function again() {
-    if (!stock.length) await fill();
+  /** One that is ready, or undefined. */
+  async function next() {
+    if (alone && !stock.length) await Promise.race([fill(), new Promise((late) => setTimeout(late, POOL_MS))]);
     const ready = stock.shift();
     seed = ready?.seed;
-    ask({ fresh: true, answer: ready && { ...ready, output: { picture: ready.picture } } });
     fill();
+    return ready && { ...ready, output: { picture: ready.picture } };
   }
+
+  // the page waits from the tap on
+  const again = () => ask({ fresh: true, answer: next() });
 
   button.addEventListener("click", again);
   addEventListener("keydown", (event) => {
