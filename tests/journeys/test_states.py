@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 COLOUR, TINTED = f"/{testing.NAMES['seed']}", f"/{styled.NAME}"
 TEXT = {"name": "list.jpg", "mimeType": "image/jpeg", "buffer": b"milk, bread, tea\n" * 40}
+MOVING = {**PHONE, "reduced_motion": "no-preference"}
 ON_THE_SCREEN = """(each) => {
     const { top, bottom } = each.getBoundingClientRect(), bar = document.querySelector(".give").getBoundingClientRect();
     return top >= 0 && bottom <= (bar.width ? bar.top : innerHeight) + 0.5;
@@ -119,6 +120,26 @@ def test_on_a_phone_a_photo_fills_its_frame_and_the_buttons_stay_above_the_bar(c
         assert stage["height"] <= 0.55 * 740 + 1
         for name in ("Love it", "Meh", "Share"):
             assert visitor.button(name).evaluate(ON_THE_SCREEN), name
+        assert page.evaluate("globalThis.shifted") == []
+
+
+def test_nothing_jumps_where_a_photo_tells_its_shape_late(chromium, house):
+    late = """async () => {
+        await new Promise((go) => setTimeout(go, 800));  // no hand has just been there
+        const photo = document.querySelector("[data-photo]"), canvas = document.createElement("canvas");
+        [canvas.width, canvas.height] = [400, 200];
+        document.querySelector("[data-stage]").classList.replace("both", "coming");
+        photo.src = URL.createObjectURL(await new Promise((done) => canvas.toBlob(done)));
+        await photo.decode();
+        await new Promise((go) => setTimeout(go, 500));
+    }"""
+    with guest(chromium, house.url, MOVING) as visitor:
+        page = visitor.page
+        page.add_init_script(SHIFTS)
+        page.goto(TINTED, wait_until="networkidle")
+        before = page.locator("[data-frame]").bounding_box()["height"]
+        page.evaluate(late)
+        assert page.locator("[data-frame]").bounding_box()["height"] < before - 50
         assert page.evaluate("globalThis.shifted") == []
 
 

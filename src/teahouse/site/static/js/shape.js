@@ -2,11 +2,13 @@
 
 const SLIDES_MS = 220;
 
-/** Gives `frame` this ratio. Nothing jumps, however late the photo told its shape: what moves begins where it stood. */
-export function reshape(root, frame, ratio) {
-  const below = [...root.children].filter((each) => !each.contains(frame));
+/** Gives `frame` the shape of `image`, where what is made of it will have no other. Nothing jumps, however late the shape
+ * was known: what moves begins where it stood. */
+export function reshape(root, frame, { naturalWidth, naturalHeight }) {
+  if (!naturalWidth || (root.dataset.view === "image" && !frame.querySelector(".keep"))) return;
+  const below = [...root.children, document.querySelector(".foot")].filter((each) => !each.contains(frame));
   const tops = below.map((each) => each.getBoundingClientRect().top);
-  frame.style.setProperty("--ratio", ratio);
+  frame.style.setProperty("--ratio", naturalWidth / naturalHeight);
   const duration = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1 : SLIDES_MS;
   below.forEach((each, i) => {
     const way = tops[i] - each.getBoundingClientRect().top;

@@ -35,10 +35,9 @@ export function open(place, { root, ask }) {
     frame.scrollIntoView({ block: "nearest" });
   }
 
-  /** The frame takes the shape of the photo, where its answer will have no other. */
-  async function fit({ naturalWidth, naturalHeight }) {
-    const module = await shape().catch(() => null);
-    if (naturalWidth && (root.dataset.view !== "image" || stage.classList.contains("keep"))) module?.reshape(root, frame, naturalWidth / naturalHeight);
+  /** Without a line to the script that does it the frame stays as it is: the photo is whole in it all the same. */
+  async function fit(image) {
+    (await shape().catch(() => null))?.reshape(root, frame, image);
     stage.classList.remove("coming");
   }
 
