@@ -136,6 +136,14 @@ def test_a_header_longer_than_the_file_is_refused(sealed: tuple[Path, str]) -> N
         bundle.seal(folder, _manifest(folder))
 
 
+def test_code_is_there_only_where_the_manifest_says_so(sealed: tuple[Path, str]) -> None:
+    folder, _ = sealed
+    (folder / "code").mkdir()
+    (folder / "code" / "app.py").write_text("")
+    with pytest.raises(ReleaseBroken, match="holds no code, and holds code/app.py"):
+        bundle.seal(folder, _manifest(folder))
+
+
 def test_code_needs_its_app(sealed: tuple[Path, str]) -> None:
     folder, _ = sealed
     written = shape.to_json(_manifest(folder)) | {"code": True}

@@ -7,9 +7,11 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from teahouse import ids
 from teahouse.errors import ReleaseBroken
@@ -23,7 +25,8 @@ ENDINGS = {
     "code": {".py", ".json", ".txt", ".md", ".toml", ".csv", ".safetensors"},
 }
 SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")
-MOST_FILES, MOST_BYTES, MOST_MANIFEST = 2000, 4_000_000_000, 4_000_000
+MOST_FILES, MOST_BYTES, MOST_MANIFEST, MOST_DEEP = 2000, 4_000_000_000, 1_000_000, 7
+MOST_HEADER = 8_000_000  # of safetensors, which names some hundred tensors in 20 kB
 
 
 def seal(folder: Path, manifest: Manifest) -> str:
@@ -36,6 +39,12 @@ def seal(folder: Path, manifest: Manifest) -> str:
         shutil.rmtree(compiled)
     files = {path: _digest(folder / path) for path in _listing(folder)}
     written = ids.canonical(to_json(replace(manifest, files=files)))
+    if len(written) > MOST_MANIFEST:
+        raise ReleaseBroken(
+            "This release is too large.",
+            f"release.json would have {len(written)} bytes, and may have {MOST_MANIFEST}.",
+            "Keep fewer metrics and examples.",
+        )
     _write(folder / MANIFEST, written)
     release = ids.sha256(written)
     verify(folder, release)
@@ -44,7 +53,7 @@ def seal(folder: Path, manifest: Manifest) -> str:
 
 def read(folder: Path) -> Manifest:
     """The manifest alone, no digests checked: cheap, for a release that was installed here."""
-    return from_json(_parse(_manifest_bytes(Path(folder))))
+    return from_json(_parse(manifest_bytes(Path(folder))))
 
 
 def verify(folder: Path, release: str) -> Manifest:
@@ -52,7 +61,7 @@ def verify(folder: Path, release: str) -> Manifest:
 
     ReleaseBroken says which file is wrong."""
     folder = Path(folder)
-    written = _manifest_bytes(folder)
+    written = manifest_bytes(folder)
     if not ids.is_digest(release) or ids.sha256(written) != release:
         raise ReleaseBroken(
             "This is not the release that it claims to be.", "release.json has another digest.", "Install it again."
@@ -76,20 +85,29 @@ def verify(folder: Path, release: str) -> Manifest:
 
 def install(source: Path, releases: Path) -> str:
     """Copies a sealed folder to releases/<id> and returns the id: staged, verified, renamed; again is harmless."""
-    source, releases = Path(source), Path(releases)
-    release = ids.sha256(_manifest_bytes(source))
+    source = Path(source)
+
+    def fill(staging: Path) -> None:
+        for path in (*_listing(source), MANIFEST):
+            _copy(source / path, staging / path)
+
+    return place(ids.sha256(manifest_bytes(source)), Path(releases), fill)
+
+
+def place(release: str, releases: Path, fill: Callable[[Path], None]) -> str:
+    """Makes releases/<release> of what `fill` writes into an empty private folder: verified, then renamed; its id.
+
+    One that is there and whole stays, and nothing is filled; a damaged one is replaced. A ReleaseBroken leaves nothing
+    behind."""
     target = releases / release
+    if holds(releases, release):
+        return release
     if target.is_dir():
-        try:
-            verify(target, release)
-            return release
-        except ReleaseBroken:
-            _set_aside(target)
+        _set_aside(target)
     releases.mkdir(mode=0o700, parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=releases))
     try:
-        for path in (*_listing(source), MANIFEST):
-            _copy(source / path, staging / path)
+        fill(staging)
         verify(staging, release)
         try:
             os.rename(staging, target)
@@ -99,6 +117,22 @@ def install(source: Path, releases: Path) -> str:
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return release
+
+
+def holds(releases: Path, release: str) -> bool:
+    """Whether this release is installed here, and whole."""
+    if not (releases / release).is_dir():
+        return False
+    try:
+        verify(releases / release, release)
+    except ReleaseBroken:
+        return False
+    return True
+
+
+def allowed(path: str) -> bool:
+    """Whether a release may hold a file of this path (and release.json itself)."""
+    return path.count("/") < MOST_DEEP and _allowed(tuple(path.split("/")))
 
 
 def _listing(folder: Path) -> list[str]:
@@ -118,7 +152,7 @@ def _files(folder: Path, above: tuple[str, ...]) -> Iterator[str]:
                 stat.S_ISDIR(mode)
                 and not entry.is_symlink()
                 and path[0] in ENDINGS
-                and len(path) <= 6
+                and len(path) < MOST_DEEP
                 and SEGMENT.match(entry.name)
             ):
                 yield from _files(Path(entry.path), path)
@@ -148,10 +182,21 @@ def _check_contents(folder: Path, manifest: Manifest) -> None:
             check_onnx(folder / path)
         elif path.endswith(".safetensors"):
             _check_safetensors(folder / path)
+    code = next((path for path in manifest.files if path.startswith("code/")), None)
+    if code is not None and not manifest.code:
+        raise ReleaseBroken(
+            "This release can not be used.", f"It says that it holds no code, and holds {code}.", "Seal it again."
+        )
     if manifest.code and "code/app.py" not in manifest.files:
         raise ReleaseBroken(
             "This release is not whole.", "It says that it holds code, and has no code/app.py.", "Seal it again."
         )
+
+
+class _Tensor(msgspec.Struct):
+    dtype: str
+    shape: list[int]
+    data_offsets: tuple[int, int]
 
 
 def _check_safetensors(path: Path) -> None:
@@ -160,24 +205,31 @@ def _check_safetensors(path: Path) -> None:
         size = os.fstat(file.fileno()).st_size
         length = int.from_bytes(file.read(8), "little")
         try:
-            if not 2 <= length <= min(size - 8, 100_000_000):
+            if not 2 <= length <= min(size - 8, MOST_HEADER):
                 raise ValueError("the header does not fit")
-            header = json.loads(file.read(length))
-            parts = sorted(each["data_offsets"] for name, each in header.items() if name != "__metadata__")
             at = 0
-            for begin, end in parts:
+            for begin, end in sorted(_offsets(file.read(length))):
                 if begin != at or not begin <= end <= size - 8 - length:
                     raise ValueError("its tensors overlap, leave gaps or point outside of the file")
                 at = end
             if at != size - 8 - length:
                 raise ValueError("it holds bytes that belong to no tensor")
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise ReleaseBroken(
                 f"{path.name} can not be used.", f"It is not a sound safetensors file: {error}.", "Make it again."
             ) from error
 
 
-def _manifest_bytes(folder: Path) -> bytes:
+def _offsets(header: bytes) -> list[tuple[int, int]]:
+    """Where each tensor says that it lies. Parsed into its one shape, so that a hostile header takes little memory."""
+    raw = msgspec.json.decode(header, type=dict[str, msgspec.Raw])
+    if "__metadata__" in raw:
+        msgspec.json.decode(raw.pop("__metadata__"), type=dict[str, str])
+    return [msgspec.json.decode(each, type=_Tensor).data_offsets for each in raw.values()]
+
+
+def manifest_bytes(folder: Path) -> bytes:
+    """The bytes of release.json, whose SHA-256 is the release's id; ReleaseBroken where there is none."""
     try:
         with os.fdopen(os.open(folder / MANIFEST, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
             return file.read(MOST_MANIFEST)

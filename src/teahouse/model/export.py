@@ -58,7 +58,7 @@ def export(
     Raises ExportFailed where it can not be traced, or where ONNX and PyTorch differ by more than 0.001."""
     folder = Path(folder)
     batches = [examples] if isinstance(examples, Mapping) else list(examples)
-    rows = [_whole({name: _plain(batch[name])[:MOST_ROWS] for name in fields}) for batch in batches]
+    rows = [_whole({name: plain(batch[name])[:MOST_ROWS] for name in fields}) for batch in batches]
     rows = [batch for batch in rows if len(next(iter(batch.values())))]
     if not rows:
         raise ExportFailed("There is nothing to compare with.", "An export needs real rows.", "Give it some.")
@@ -78,7 +78,7 @@ def save_weights(net: torch.nn.Module, path: Path) -> None:
     save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in net.state_dict().items()}, path)
 
 
-def _plain(rows: numpy.ndarray) -> numpy.ndarray:
+def plain(rows: numpy.ndarray) -> numpy.ndarray:
     """Whole numbers as int64, all others as float32: the two that a release takes."""
     rows = numpy.asarray(rows)
     return rows.astype(numpy.int64 if rows.dtype.kind in "iu" else numpy.float32, copy=False)
@@ -106,7 +106,7 @@ def _resized(batch: Batch, fields: Mapping[str, Field], sides: tuple[int, int]) 
 
 def _trace(whole: Normalised, fields: Mapping[str, Field], rows: Batch, path: Path) -> None:
     # Traced with two rows: a batch of one could be taken for a constant.
-    few = _tensors(_resized({name: each[[0, -1]] for name, each in rows.items()}, fields, TRACED))
+    few = tensors(_resized({name: each[[0, -1]] for name, each in rows.items()}, fields, TRACED))
     batch = torch.export.Dim("batch", min=1, max=1024)
     shapes = tuple(_free_axes(field, batch, number) for number, field in enumerate(fields.values()))
     try:
@@ -148,7 +148,8 @@ def _free_axes(field: Field, batch: object, number: int) -> dict[int, object]:
     return {0: batch, 2: EVEN * height, 3: EVEN * width}
 
 
-def _tensors(batch: Batch) -> tuple[torch.Tensor, ...]:
+def tensors(batch: Batch) -> tuple[torch.Tensor, ...]:
+    """Each field's rows as a tensor of its own, in their order."""
     return tuple(torch.from_numpy(each.copy()) for each in batch.values())
 
 
@@ -176,7 +177,7 @@ def _apart(whole: Normalised, session: Session, batch: Batch) -> float:
     """How far what ONNX and PyTorch say of a batch lies apart."""
     try:
         with torch.no_grad():
-            wanted = [each.numpy() for each in whole(*_tensors(batch))]
+            wanted = [each.numpy() for each in whole(*tensors(batch))]
     except RuntimeError as error:
         shapes = ", ".join(f"{name} {each.shape}" for name, each in batch.items())
         raise ExportFailed("The net can not take every input that it will be given.", f"{shapes}: {error}") from error
@@ -189,6 +190,6 @@ def _apart(whole: Normalised, session: Session, batch: Batch) -> float:
 
 def _alone_apart(session: Session, rows: Batch) -> float:
     """How far a row alone lies from the same row beside another: what else is in a batch must not matter."""
-    alone = session.predict({name: each[:1] for name, each in rows.items()})
     beside = session.predict({name: each[:2] for name, each in rows.items()})
-    return float(numpy.abs(alone - beside[:1]).max(initial=0.0))
+    alone = [session.predict({name: each[at : at + 1] for name, each in rows.items()}) for at in range(len(beside))]
+    return float(numpy.abs(numpy.concatenate(alone) - beside).max(initial=0.0))

@@ -19,12 +19,13 @@ SHAPE: dict[str, dict[int, str]] = {
 }
 DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft"}
 DEPTH = 64
+MOST_FIELDS = 500_000  # an exported net of 1,000 layers has some 30,000, and a million takes seconds to walk
 TRAINING_INFO, EXTERNAL_DATA, DATA_LOCATION = 20, 13, 14
 
 
-def check_onnx(path: Path) -> None:
-    """ReleaseBroken unless the file is one ONNX model whole in itself: no external data in any kind of tensor, no
-    operators of other people's libraries, opset 18 or newer."""
+def check_onnx(path: Path) -> int:
+    """The model's opset; ReleaseBroken unless the file is one ONNX model whole in itself: no external data in any kind
+    of tensor, no operators of other people's libraries, opset 18 or newer."""
     path = Path(path)
     if path.stat().st_size == 0:
         raise _broken(path, "it is empty")
@@ -41,13 +42,16 @@ def check_onnx(path: Path) -> None:
     foreign = sorted((set(seen.opsets) | seen.used) - DOMAINS - seen.functions)
     if foreign:
         raise _broken(path, f'it uses operators of "{foreign[0]}"')
-    if max(seen.opsets.get("", 0), seen.opsets.get("ai.onnx", 0)) < 18:
+    opset = max(seen.opsets.get("", 0), seen.opsets.get("ai.onnx", 0))
+    if opset < 18:
         raise _broken(path, "its opset is older than 18")
+    return opset
 
 
 class _Seen:
     def __init__(self) -> None:
         self.graphs = 0
+        self.fields = 0
         self.opsets: dict[str, int] = {}
         self.used: set[str] = set()
         self.functions: set[str] = set()
@@ -66,6 +70,9 @@ def _walk(data: mmap.mmap, start: int, end: int, message: str, seen: _Seen, dept
     seen.graphs += message == "Graph"
     domain, version = "", 0
     for number, value, stop in _fields(data, start, end):
+        seen.fields += 1
+        if seen.fields > MOST_FIELDS:
+            raise ValueError("it has more parts than a net")
         inner = SHAPE[message].get(number)
         if inner is not None:
             _walk(data, value, _long(stop), inner, seen, depth + 1)

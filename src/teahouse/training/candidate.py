@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +12,15 @@ import numpy
 
 from teahouse.errors import TeahouseError, TrainingFailed
 from teahouse.spec.app import App
-from teahouse.training import pictures, tries
+from teahouse.training import pictures, sealing, tries
 from teahouse.training.data import Pantry, TrainingData, TrainRow
 from teahouse.training.progress import Journal, finite
 from teahouse.training.run import code_files
 
-EXAMPLES = 8
 CHECKED, CHECKED_KEPT = 200, 32  # rows that a check may use; of photos that keep their shape fewer: they are large
 THUMBNAIL = 256  # pixels of the longer side of a choice's small pictures
 FAMILIAR = 600  # of the maker's training rows, that tell what is familiar
 BATCH = 32
-TOLERANCE = 0.02
 ARRAYS = (numpy.ndarray, numpy.generic)  # one number of a batch is no ndarray any more
 
 
@@ -176,6 +173,17 @@ def _look_at_pictures(app: App, predict: Predict, pantry: Pantry, rows: Sequence
     return pictures.looked_at(made, [dict(row.inputs) for row in seen])
 
 
+def tried(app: App, predict: Predict, given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """All checks on a release that was made elsewhere: of its pictures, on what is `given`, and the maker's."""
+    if app.output.kind != "image":
+        return _try_checks(app, predict)
+    try:
+        looked = pictures.looked_at([predict(one) for one in given], [dict(one) for one in given])
+    except TeahouseError as error:
+        looked = [{"name": "its pictures are whole", "passed": False, "words": str(error)[:300]}]
+    return [*looked, *_try_checks(app, predict)]
+
+
 def _try_checks(app: App, predict: Predict) -> list[dict[str, Any]]:
     return [{"name": name, **_outcome(check, predict)} for name, check in app.checks.items()]
 
@@ -192,85 +200,46 @@ def _outcome(check: Callable[[Predict], Any], predict: Predict) -> dict[str, Any
 def _familiar(app: App, data: TrainingData, target: Path) -> dict[str, Any] | None:
     """What the maker's training rows look like, so that a photo of something else can be told; of the first image."""
     name = next((name for name, field in app.fields.items() if field.kind == "image" and field.fit != "keep"), None)
-    from safetensors.numpy import save_file
-
-    from teahouse.model import familiar
-
     if name is None:
         return None
     own = data.pantry.there([row for row in data.train.rows if not row.is_new])  # no visitor says what is familiar
     evenly = numpy.unique(numpy.linspace(0, len(own) - 1, FAMILIAR).astype(int)) if own else ()
     rows, arrays = data.pantry.reading([own[index] for index in evenly], data.pantry.arrays)
-    if len(rows) < familiar.LEAST:
-        return None
-    known = familiar.fit(arrays[name], None)
-    save_file({key: numpy.ascontiguousarray(value) for key, value in known.items()}, target / "familiar.safetensors")
-    return {"threshold": float(known["threshold"][0]), "file": "familiar.safetensors"}
+    return sealing.write_familiar(arrays[name], target) if rows else None
 
 
 def _seal(app: App, folder: Path, made: _Made) -> str:
-    from teahouse.model import bundle
-    from teahouse.model.shape import Manifest
-    from teahouse.spec.fields.image import MAX_BYTES, MAX_MEGAPIXELS, MAX_SIDE
-
     target, written = folder / "candidate", _read_json(folder / "run.json")
     with_code = "predict" in app.hooks
     if with_code:
         _copy_code(folder / "code", target / "code")
     _write_thumbnails(app, folder / "code", target)
     (target / "card.md").write_text(_card(app, written, made), encoding="utf-8")
-    return bundle.seal(
-        target,
-        Manifest(
-            app=app.name,
-            title=app.title,
-            description=app.description,
-            note=app.note,
-            fields=[field.json() for field in app.fields.values()],
-            output=app.output.json(),
-            version=written.get("version"),
-            run=written["run"],
-            metrics=made.metrics,
-            parity=made.parity,
-            familiar=made.familiar,
-            hooks=[name for name in ("predict",) if name in app.hooks],
-            code=with_code,
-            limits={"bytes": MAX_BYTES, "megapixels": MAX_MEGAPIXELS, "side": MAX_SIDE},
-            deadline_s=float(app.deadline_s),
-            examples=list(_write_examples(app, folder, made)),
-            tolerance=TOLERANCE,
-            made=datetime.now(UTC).isoformat(timespec="seconds"),
-        ),
+    facts = sealing.Facts(
+        parity=made.parity,
+        examples=sealing.write_examples(app, target, _shown(app, folder, made), made.predict),
+        run=written["run"],
+        version=written.get("version"),
+        metrics=made.metrics,
+        familiar=made.familiar,
+        code=with_code,
     )
+    return sealing.seal(app, target, facts)
 
 
-def _write_examples(app: App, folder: Path, made: _Made) -> Iterator[dict[str, Any]]:
-    """Up to eight examples: the maker's samples, then the maker's rows, going round the labels; where there is neither,
-    what the candidate was tried on. A visitor's photo never leaves with a release. Rows begin with the one that it
-    answers best, for a page opens with the first."""
-    target, pantry, code = folder / "candidate", made.data.pantry, folder / "code"
-    (target / "examples").mkdir(exist_ok=True)
+def _shown(app: App, folder: Path, made: _Made) -> list[dict[str, Any]]:
+    """What the examples are of: the maker's samples, then the maker's rows, going round the labels; where there is
+    neither, what the candidate was tried on. A visitor's photo never leaves with a release. Rows begin with the one
+    that it answers best, for a page opens with the first."""
+    pantry, code = made.data.pantry, folder / "code"
     own = [row for row in [*made.data.validation.rows, *made.data.train.rows] if row.source == "maker"]
     photo = next((name for name, field in app.fields.items() if field.binary), None)
-    given = [{photo: data} for data in tries.samples(app, code)]
-    rows = [] if len(given) >= EXAMPLES else _spread(pantry.there(own))
+    given: list[dict[str, Any]] = [{photo: data} for data in tries.samples(app, code)]
+    rows = [] if len(given) >= sealing.EXAMPLES else _spread(pantry.there(own))
     shown = [{name: pantry.given(row, name) for name in app.fields if name in row.inputs} for row in rows]
     if not given and app.output.kind == "labels":
         shown = _best_first(shown, [row.truth for row in rows], made.predict)
-    given = [*given, *shown] or [dict(row.inputs) for row in tries.stand_ins(app, code)]
-    alone = sum(field.binary for field in app.fields.values()) == 1
-    for number, part in enumerate(given[:EXAMPLES]):
-        example, inputs = tries.with_values(app, part, number), {}
-        for name, field in app.fields.items():
-            if field.binary:
-                inputs[name] = f"examples/{number}.jpg" if alone else f"examples/{number}-{name}.jpg"
-                (target / inputs[name]).write_bytes(example[name])
-            else:
-                inputs[name] = example[name]
-        first = next((value for name, value in inputs.items() if app.fields[name].binary), "")
-        said = made.predict(example)
-        expected = pictures.write_example(target, number, said) if app.output.kind == "image" else said
-        yield {"file": first, "inputs": inputs, "expected": expected}
+    return [*given, *shown] or [dict(row.inputs) for row in tries.stand_ins(app, code)]
 
 
 def _best_first(given: list[Any], truths: Sequence[Any], predict: Callable[[Any], Any]) -> list[Any]:
@@ -300,8 +269,8 @@ def _spread(rows: Sequence[TrainRow]) -> list[TrainRow]:
     by_label: dict[str, list[TrainRow]] = {}
     for row in rows:
         by_label.setdefault(str(row.truth), []).append(row)
-    rounds = [[found[i] for found in by_label.values() if i < len(found)] for i in range(EXAMPLES)]
-    return [row for one in rounds for row in one][:EXAMPLES]
+    rounds = [[found[i] for found in by_label.values() if i < len(found)] for i in range(sealing.EXAMPLES)]
+    return [row for one in rounds for row in one][: sealing.EXAMPLES]
 
 
 def _copy_code(source: Path, target: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import traceback
@@ -80,7 +81,7 @@ def train(folder: Path, written: dict[str, Any]) -> dict[str, Any]:
         raise TrainingFailed("This app has no train function.", "", "Write @app.train def train(data, run): …")
     seed_all(int(written["seed"]))
     rows = TrainingData(folder, app.fields, app.output, int(written["seed"]))
-    run = Run(folder, int(written["seed"]))
+    run = Run(folder, int(written["seed"]), float(written.get("epoch_seconds") or math.inf))
     run.previous, run.on_resume = load_previous(folder), rows.train.go_to
     Journal(folder).write(
         "training",

@@ -42,7 +42,8 @@ class Run:
     `run.seed` has seeded random, numpy and torch already. `run.previous` holds the champion's weights
     (dict of torch tensors by name), or None for the first training."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, seconds: float = math.inf) -> None:
+        """`seconds`: the time that epochs may take; the one that would pass it is not begun."""
         self.seed = seed
         self.previous: dict[str, Any] | None = None
         self.epoch = 0
@@ -54,11 +55,17 @@ class Run:
         self._kept: tuple[Any, Any] | None = None
         self._pictures = 0
         self._not_finite: set[str] = set()
+        self._seconds = seconds
 
     def epochs(self, n: int) -> Iterator[int]:
-        """The numbers 0 to n-1, told as they pass; after a crash those that `keep` remembers are skipped."""
+        """The numbers 0 to n-1, told as they pass; after a crash those that `keep` remembers are skipped. A training
+        whose time is bounded ends before the epoch that would not fit; the first one always passes."""
+        start, first = time.monotonic(), self.epoch
         for epoch in range(self.epoch, n):
             began = time.monotonic()
+            if epoch > first and (began - start) * (epoch - first + 1) / (epoch - first) > self._seconds:
+                self._journal.write("cut", epoch=epoch, of=n, seconds=round(self._seconds, 1))
+                return
             self._journal.write("epoch", epoch=epoch + 1, of=n)
             yield epoch
             self._flush()

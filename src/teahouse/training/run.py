@@ -22,7 +22,7 @@ from teahouse.errors import TrainingFailed
 Event = Callable[[dict[str, Any]], None]
 Photo = Callable[[str], bytes | None]  # None: it was erased
 LOOK_S = 0.2
-LEFT_OUT = {"__pycache__", "tests", "node_modules"}  # of the snapshot: the hooks need none of them
+LEFT_OUT = {"__pycache__", "tests", "node_modules", "release"}  # of the snapshot: the hooks need none of them
 MOST_CODE = 200_000_000
 PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 MOST_PHOTOS = 50  # in a folder beside app.py that are taken for samples or styles; more of them are data

@@ -30,12 +30,14 @@ def field_from_json(declared: dict[str, Json]) -> Field:
     """The field that `Field.json` described; DeclarationError for an unknown kind or a wrong parameter."""
     known = kinds()
     kind = declared.get("kind")
-    if kind not in known:
+    if not isinstance(kind, str) or kind not in known:
         raise DeclarationError(
             f'There is no kind of field called "{kind}".',
             f"Known: {', '.join(sorted(known))}.",
             likely(str(kind), known).strip() or "Use one of these.",
         )
+    if not isinstance(declared.get("name", ""), str):
+        raise DeclarationError(f'A field of kind "{kind}" could not be read.', "Its name is no text.")
     try:
         return known[kind].from_json(declared)
     except (KeyError, TypeError, ValueError) as error:
