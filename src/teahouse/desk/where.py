@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from teahouse.cli.say import WrongUse
+from teahouse.desk.say import WrongUse
 from teahouse.errors import likely
 
 if TYPE_CHECKING:
@@ -116,9 +114,3 @@ def project() -> Project:
             "teahouse new NAME --starter tea, then cd NAME",
         )
     return found
-
-
-def owner_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--site URL` and `--json`, as every owner's verb has them."""
-    command = click.option("--json", "as_json", is_flag=True, help="One JSON document, for scripts.")(command)
-    return click.option("--site", metavar="URL", help="A site elsewhere; its key in TEAHOUSE_KEY.")(command)

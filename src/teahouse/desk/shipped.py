@@ -1,0 +1,69 @@
+"""Puts a release that lies beside an app, or came in a file, on: verified, installed, its app declared."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from teahouse.desk.where import Project
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """Who puts a shipped release on, and why; the app's declaration where it is known without running its app.py."""
+
+    by: str = "starter"
+    why: str = "the release that the starter ships"
+    declaration: dict[str, Any] | None = None
+
+
+def install_shipped(project: Project, name: str, app_folder: Path, shipped: Path, how: Shipped = Shipped()) -> str:
+    """Verify a release that lies beside an app, install it, declare the app and put the release on; its id."""
+    with project.house() as house:
+        return put_on(house, name, app_folder, shipped, how)
+
+
+def put_on(house: Any, name: str, app_folder: Path, shipped: Path, how: Shipped) -> str:
+    """The same in a house that is open already."""
+    from teahouse import ids
+    from teahouse.model import bundle, shape
+    from teahouse.store import apps, releases, rollouts
+
+    if bundle.read(shipped).app == name:
+        release = bundle.install(shipped, house.releases)
+    else:
+        release = renamed(shipped, name, house)
+    manifest = bundle.read(house.releases / release)
+    declared, at = how.declaration or declaration_of(app_folder, name), ids.now_ms()
+
+    def put(c: Any) -> None:
+        apps.declare(c, name, manifest.title, declared, str(app_folder), at)
+        if releases.get(c, release) is None:
+            releases.add(c, release, name, None, shape.to_json(manifest), at=at)
+        rollouts.append(c, name, release, "full", by=how.by, why=how.why, at=at)
+
+    house.db.write(put)
+    return release
+
+
+def renamed(shipped: Path, name: str, house: Any) -> str:
+    """The shipped release under another app's name: sealed anew, so its id differs; installed."""
+    import tempfile
+    from dataclasses import replace
+
+    from teahouse.model import bundle
+
+    with tempfile.TemporaryDirectory(dir=house.data) as scratch:
+        copy = Path(scratch) / "release"
+        shutil.copytree(shipped, copy)
+        bundle.seal(copy, replace(bundle.read(shipped), app=name, files={}))
+        return bundle.install(copy, house.releases)
+
+
+def declaration_of(app_folder: Path, name: str) -> dict[str, Any]:
+    """The declaration of the app in this folder, under the name that it has here."""
+    from teahouse.spec.load import load_app
+
+    return {**load_app(app_folder).declaration(), "app": name}
