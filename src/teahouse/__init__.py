@@ -21,6 +21,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from teahouse.publishing.entry import publish
     from teahouse.spec.app import App
     from teahouse.spec.data import Folder
     from teahouse.spec.fields.choice import Choice
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from teahouse.spec.fields.seed import Seed
     from teahouse.spec.fields.text import Text
 
-__all__ = ["App", "Choice", "Folder", "Image", "Labels", "Number", "Seed", "Text", "__version__"]
+__all__ = ["App", "Choice", "Folder", "Image", "Labels", "Number", "Seed", "Text", "__version__", "publish"]
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -42,6 +43,7 @@ _HOMES = {
     "Number": "teahouse.spec.fields.number",
     "Seed": "teahouse.spec.fields.seed",
     "Text": "teahouse.spec.fields.text",
+    "publish": "teahouse.publishing.entry",
 }
 
 

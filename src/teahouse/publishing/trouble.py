@@ -1,0 +1,117 @@
+"""Trouble: why a net could not be exported, in words: which operation, where in the net, and what to do."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from teahouse.errors import ExportFailed
+from teahouse.spec.fields import Field
+
+# What exporters say → what it means, and what to do. The first that is found in any of the errors' words counts.
+KNOWN: tuple[tuple[str, str, str], ...] = (
+    (r"data-dependent|GuardOnDataDependent|Could not guard|Dynamic control flow|not allowed to .*bool",
+     "its forward decides by the values of a tensor",
+     "Write torch.where(condition, one, other) in place of `if`, and leave .item() out of forward."),
+    (r"\.item\(\)|_local_scalar_dense", "its forward takes a number out of a tensor",
+     "Keep it a tensor: leave .item() and float(x) out of forward."),
+    (r"\.numpy\(\)|numpy\(\) on|Can't call numpy|FakeTensor.*numpy|\.tolist\(\)",
+     "its forward leaves PyTorch for NumPy",
+     "Do it with torch's own operations, or outside of forward."),
+    (r"[Cc]onstraints? violated|specialized|marked batch as dynamic|not all values of|"
+     r"is invalid for input of size|\bDim\b.*(violat|constant)",
+     "its forward writes down a size as a plain number",
+     "Use x.shape[0] for the batch (and x.shape[2:] for a picture's size) wherever a view or reshape names a number."),
+    (r"lie up to", "ONNX answers otherwise than PyTorch",
+     "A layer that is random in eval mode is most often why (F.dropout(x) without training=self.training), or one "
+     "that looks at the whole batch at once."),
+    (r"Mutating module attribute|attributes? .* (were|was) assigned|side effect",
+     "its forward changes the module itself", "Do not assign to self in forward."),
+)  # fmt: skip
+UNSUPPORTED = re.compile(
+    r"No (?:ONNX function|decompositions?|conversion)[^<'\"]*(?:<OpOverload\(op='|['\"])?([\w.:]+)"
+)
+REPLACED = {
+    "fft": "Do the Fourier transform outside of the net.",
+    "grid_sampler_3d": "ONNX knows grid_sample for pictures only.",
+    "unique": "Its output has no fixed size: leave it out.",
+    "nonzero": "Its output has no fixed size: multiply by the mask instead.",
+    "linalg": "Do it before publishing, and keep its result as a buffer.",
+}
+
+
+def in_words(error: ExportFailed, net: Any) -> ExportFailed:
+    """The same error with what was found out: the operation, the module that it is in, the maker's own line."""
+    words = "\n".join(str(one) for one in chain(error))
+    where = place(error, net)
+    unsupported = UNSUPPORTED.search(words)
+    if unsupported:
+        name = unsupported[1].removeprefix("aten.").rstrip(".")
+        path = module_with(net, name, error)
+        do_next = next((fix for part, fix in REPLACED.items() if part in name), "")
+        return ExportFailed(
+            f"ONNX has no operation for {name}{f', which {path} uses' if path else ''}.", where or first_line(words),
+            do_next or "Write it with other operations of torch, or move it before or after the net.",
+        )  # fmt: skip
+    for pattern, what, do_next in KNOWN:
+        if re.search(pattern, words):
+            return ExportFailed(f"The net can not be exported: {what}.", where or first_line(words), do_next)
+    return ExportFailed(error.what, where or first_line(error.why), error.do_next)
+
+
+def refused(error: Exception | None, net: Any, fields: Mapping[str, Field], given: Sequence[Any]) -> ExportFailed:
+    """Why the net could not be run at all on what the page will give it."""
+    shapes = ", ".join(f"{name} {list(each.shape)}" for name, each in zip(fields, given, strict=True))
+    words = first_line(f"{type(error).__name__}: {error}")
+    do_next = "Declare the input that it was trained on: see Image(size=…)."
+    if "takes" in words and "positional" in words or "missing" in words:
+        do_next = "Name one input for each argument of its forward: input={'photo': Image(…), 'age': Number(…)}."
+    elif "shapes cannot be multiplied" in words or "size mismatch" in words or "shape '" in words:
+        do_next = "Its last layers were built for another size: write the size that you trained on, Image(size=…)."
+    elif "channels" in words:
+        do_next = "A page gives three channels, red, green and blue (or one, grey): build the net for these."
+    found = place(error, net)
+    return ExportFailed(f"The net can not take what the page gives it: {shapes}.", found or words, do_next)
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and all that it came of."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def place(error: BaseException | None, net: Any) -> str:
+    """Which module of the net was at work, and the maker's line in it: "decoder.up in line 12: `if x.sum() > 0:`"."""
+    names = {id(module): name for name, module in net.named_modules()}
+    found = ""
+    for one in chain(error):
+        for frame, line in traceback.walk_tb(one.__traceback__):
+            here = frame.f_locals.get("self")
+            if id(here) not in names or frame.f_code.co_name != "forward" or "/torch/nn/" in frame.f_code.co_filename:
+                continue
+            source = traceback.extract_tb(one.__traceback__)
+            text = next((at.line for at in source if at.lineno == line and at.name == "forward"), "")
+            path = names[id(here)] or type(net).__name__
+            last = first_line(f"{type(one).__name__}: {one}")
+            found = f"{path} ({type(here).__name__}), line {line}: `{text}`. {last}"
+    return found
+
+
+def module_with(net: Any, name: str, error: BaseException) -> str:
+    """The path of the module that an operation was called in, as the exporter's own graph tells it; "" where not."""
+    said = "\n".join(str(one) for one in chain(error))
+    stack = re.search(r"nn_module_stack[^\n]*", said)
+    paths = re.findall(r"'([\w.]+)', '?<?(?:class )?'?[\w.]+", stack[0]) if stack else []
+    known = {path for path, _ in net.named_modules()}
+    inside = [path.removeprefix("net.") for path in paths]
+    return next((path for path in reversed(inside) if path in known and path), "")
+
+
+def first_line(words: str) -> str:
+    """The first line of an error that says something, at most 300 characters."""
+    return next((line.strip() for line in words.splitlines() if line.strip()), "")[:300]

@@ -1,0 +1,95 @@
+"""Where the page answers otherwise than the maker's own code it says why."""
+
+import pytest
+
+import teahouse
+from teahouse import Image, Labels
+from teahouse.errors import DeclarationError
+from teahouse.publishing.examples import said_of
+
+torch = pytest.importorskip("torch")
+from tests.publishing import eight, makers, mistakes  # noqa: E402
+
+pytestmark = [pytest.mark.torch, pytest.mark.long]
+
+
+@pytest.mark.parametrize("name", mistakes.MISTAKES)
+def test_each_of_five_mistakes_is_noticed_and_named(name, files, away):
+    plant, words = mistakes.MISTAKES[name]
+    found = plant(files)
+    assert found and {words in one.cause for one in found} == {True}, [one.cause for one in found]
+    others = [word for other, (_, word) in mistakes.MISTAKES.items() if other != name and word in found[0].cause]
+    assert others == [] and found[0].fix
+
+
+def test_without_a_mistake_nothing_is_said(files, away):
+    assert mistakes.published(eight.small, files=files) == ()
+    assert mistakes.published(eight.small, said=mistakes.named, files=files) == ()
+
+
+def test_two_mistakes_at_once_are_both_named(files, away):
+    found = mistakes.published(lambda file: eight.small(file).flip(1) * 255, files=files)
+    assert "BGR" in found[0].cause and "0..255" in found[0].cause
+
+
+def test_what_no_mistake_explains_is_told_as_that(files, away):
+    found = mistakes.published(lambda file: torch.randn(1, 3, 32, 32) * 3, files=files)
+    assert "none of the usual mistakes" in found[0].cause and "net.eval()" in found[0].fix
+
+
+def test_a_phone_photo_that_was_not_turned_is_named(tmp_path, away):
+    picture, exif = makers.photo(0, 9), None
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    picture.save(tmp_path / "phone.jpg", exif=exif)
+    found = mistakes.published(eight.small, files=[tmp_path / "phone.jpg"])
+    assert found == () or "upright" in found[0].cause
+
+
+def test_the_fix_that_is_told_mends_it(files, away):
+    half = ((0.5,) * 3, (0.5,) * 3)
+
+    def look(file):
+        return eight.small(file) * 2 - 1
+
+    told = mistakes.published(look, files=files)
+    assert "normalize=((.5, .5, .5), (.5, .5, .5))" in told[0].fix
+    assert mistakes.published(look, files=files, normalize=half) == ()
+
+
+def test_pictures_are_compared_too(files, away):
+    net = makers.UNet().eval()
+    found = teahouse.publish(
+        net, input=Image(256, fit="keep"), output=Image(), title="Pictures",
+        examples=[(files[0], net(eight.opened(files[0])) * 0.5)],
+    ).differences  # fmt: skip
+    assert len(found) == 1 and found[0].apart > 0.03
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("cat", "cat"), (3, 3), ({"label": "cat"}, "cat"), ({"cat": 0.9, "dog": 0.1}, {"cat": 0.9, "dog": 0.1}),
+        ([{"label": "cat", "score": 0.75}, {"label": "dog", "score": 0.25}], {"cat": 0.75, "dog": 0.25}),
+        (torch.tensor([2]), 2), (makers.Returned(torch.zeros(1, 4)).logits.shape, None),
+    ][:-1],
+)  # fmt: skip
+def test_what_a_maker_says_is_read_in_whatever_form_it_comes(given, said):
+    assert said_of(given) == said
+
+
+def test_arrays_lose_the_batch_they_came_in():
+    assert said_of(makers.Returned(torch.zeros(1, 4, requires_grad=True))).shape == (4,)
+    assert said_of(torch.zeros(1, 3, 5, 6)).shape == (3, 5, 6)
+
+
+@pytest.mark.parametrize(
+    ("examples", "words"),
+    [
+        ([("gone.jpg", "amber")], "gone.jpg"), ([({"picture": "x"}, "amber")], "no input"), ("a.jpg", "list of pairs"),
+        ([(makers.photo(0, 1), "tea")], "none of"), ([(makers.photo(0, 1), [0.1, 0.2])], "2 numbers for 3 labels"),
+    ],
+)  # fmt: skip
+def test_an_example_that_can_not_be_used_is_told_by_name(examples, words, away):
+    with pytest.raises(DeclarationError, match=words):
+        teahouse.publish(makers.Cnn(), input=Image(32), output=Labels(*makers.WORDS), title="x", examples=examples)

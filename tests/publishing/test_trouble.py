@@ -1,0 +1,108 @@
+"""What can not be exported is told in words: the operation, its place in the net, and what to do."""
+
+import re
+
+import pytest
+
+import teahouse
+from teahouse import Image, Labels
+from teahouse.errors import ExportFailed
+
+torch = pytest.importorskip("torch")
+from tests.publishing import makers  # noqa: E402
+from torch import nn  # noqa: E402
+
+pytestmark = [pytest.mark.torch, pytest.mark.long]
+
+
+class Outer(nn.Module):
+    """A classifier with one part that can not be exported."""
+
+    def __init__(self, part):
+        super().__init__()
+        self.stem, self.part, self.end = nn.Conv2d(3, 4, 3), part, nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.end(self.part(self.stem(x)).mean((2, 3)))
+
+
+class Decides(nn.Module):
+    def forward(self, x):
+        if x.sum() > 0:
+            return x * 2
+        return x
+
+
+class Remembers(nn.Module):
+    def forward(self, x):
+        return x.reshape(2, 4, 30, 30)
+
+
+class Together(nn.Module):
+    def forward(self, x):
+        return x / x.abs().mean()
+
+
+class Unknown(nn.Module):
+    def forward(self, x):
+        return torch.special.bessel_j0(x)
+
+
+class Wavers(nn.Module):
+    def forward(self, x):
+        return torch.nn.functional.dropout(x, 0.5, training=True)
+
+
+@pytest.mark.parametrize(
+    ("part", "what", "do_next"),
+    [
+        (Decides(), "decides by the values|data", "torch.where"),
+        (Together(), "beside|differs|otherwise", "batch|random"),
+        (Remembers(), "size as a plain number", "x.shape"),
+        (Unknown(), "bessel", "other operations"),
+        (Wavers(), "otherwise", "random|dropout"),
+    ],
+)
+def test_each_reason_is_told_with_what_to_do(part, what, do_next, away):
+    with pytest.raises(ExportFailed) as told:
+        teahouse.publish(Outer(part).eval(), input=Image(32), output=Labels(*makers.WORDS), title="No")
+    error = told.value
+    assert re.search(what, error.what), error.as_dict()
+    assert re.search(do_next, error.do_next), error.as_dict()
+    assert len(error.why) < 800
+
+
+def test_the_module_and_the_makers_line_are_named(away):
+    with pytest.raises(ExportFailed) as told:
+        teahouse.publish(Outer(Decides()).eval(), input=Image(32), output=Labels(*makers.WORDS), title="No")
+    assert "part (Decides)" in told.value.why and "if x.sum() > 0:" in told.value.why
+
+
+def test_a_net_for_another_size_says_so(away):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 3))
+    with pytest.raises(ExportFailed) as told:
+        teahouse.publish(net, input=Image(32), output=Labels(*makers.WORDS), title="No")
+    assert "[2, 3, 32, 32]" in told.value.what and "Image(size" in told.value.do_next
+
+
+def test_labels_that_are_too_few_are_counted(away):
+    with pytest.raises(ExportFailed, match="gives 3 numbers for 2 labels"):
+        teahouse.publish(makers.Cnn(), input=Image(32), output=Labels("a", "b"), title="No")
+
+
+def test_a_segmentation_that_is_declared_as_labels_is_told_what_it_is(away):
+    with pytest.raises(ExportFailed) as told:
+        teahouse.publish(makers.Segmenter(), input=Image(32), output=Labels(*"abcde"), title="No")
+    assert "output=Image()" in told.value.do_next
+
+
+def test_a_pipeline_of_another_size_is_told_the_right_one(away):
+    pytest.importorskip("skl2onnx", reason="the [sklearn] extra is not here")
+    with pytest.raises(ExportFailed, match=r"Image\(size=16\)"):
+        teahouse.publish(makers.pipeline(), input=Image(32), output=Labels(*makers.WORDS), title="No")
+
+
+def test_nothing_is_left_behind_by_what_failed(away, tmp_path):
+    with pytest.raises(ExportFailed):
+        teahouse.publish(makers.Cnn(), input=Image(32), output=Labels("a", "b"), title="No")
+    assert list(tmp_path.iterdir()) == []
