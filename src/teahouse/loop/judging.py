@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -174,19 +174,19 @@ def hear(house: House, settings: Settings, case: Case) -> tuple[Verdict, dict[st
         return _hear_choices(house, settings, case, case.chosen)
     rows = [row for _, row in case.rows]
     try:
-        challenger = _answer_all(house, case.candidate, rows)
+        challenger = answer_all(house.releases / case.candidate, rows, house.blobs.get)
     except ReleaseBroken as error:  # a challenger that can not even be started never meets a visitor
-        return decide([], [_broken(error)], Budget(), History(first=case.champion is None)), {}
+        return decide([], [broken(error)], Budget(), History(first=case.champion is None)), {}
     champion = _champion(house, case.champion, rows) if case.champion else None
     original = _original(house, case)
     heard = [each for each in (challenger, champion) if each]
     there = [(source, row) for source, row in case.rows if all(row.id in each.scored for each in heard)]
-    budget = _budget(settings, challenger, champion)
-    pairs = [_pair(source, row, champion, challenger, case.usual) for source, row in there]
+    budget = cost_of(settings, challenger, champion)
+    pairs = [pair(source, row, champion, challenger, case.usual) for source, row in there]
     history = History(
         first=case.champion is None,
         judged=case.earlier,
-        original=[_pair(source, row, original, challenger, None) for source, row in there if row.id in original.scored]
+        original=[pair(source, row, original, challenger, None) for source, row in there if row.id in original.scored]
         if original
         else (),
     )
@@ -203,22 +203,21 @@ def _hear_choices(house: House, settings: Settings, case: Case, chosen: Chosen) 
     """Pictures have no right answer: each side makes its examples, for what that costs, and visitors have chosen."""
     first = case.champion is None
     try:
-        challenger = _make_examples(house, case.candidate)
+        challenger = make_examples(house.releases / case.candidate)
     except ReleaseBroken as error:
-        return choices.judge(chosen.preferred, [_broken(error)], Budget(), first=first, people=chosen.people), {}
+        return choices.judge(chosen.preferred, [broken(error)], Budget(), first=first, people=chosen.people), {}
     champion = None
     try:
-        champion = _make_examples(house, case.champion) if case.champion else None
+        champion = make_examples(house.releases / case.champion) if case.champion else None
     except ReleaseBroken as error:
         log.error("champion-broken", release=case.champion, what=str(error))
-    budget = _budget(settings, challenger, champion)
+    budget = cost_of(settings, challenger, champion)
     verdict = choices.judge(chosen.preferred, case.checks, budget, first=first, people=chosen.people)
     return verdict, {"ms": round(challenger.ms, 2), "bytes": challenger.size}
 
 
-def _make_examples(house: House, release: str) -> Heard:
+def make_examples(folder: Path) -> Heard:
     """What it costs to make a release's own examples; ReleaseBroken where it does not make them."""
-    folder = house.releases / release
     given = [
         {name: (folder / value).read_bytes() if _is_file(folder, value) else value for name, value in one.items()}
         for one in (example["inputs"] for example in bundle.read(folder).examples)
@@ -237,11 +236,13 @@ def _is_file(folder: Path, value: Any) -> bool:
     return isinstance(value, str) and value.startswith("examples/") and (folder / value).is_file()
 
 
-def _broken(error: ReleaseBroken) -> Check:
+def broken(error: ReleaseBroken) -> Check:
+    """What a release that can not be started fails."""
     return Check("it starts and answers its own examples", False, str(error))
 
 
-def _budget(settings: Settings, challenger: Heard, champion: Heard | None) -> Budget:
+def cost_of(settings: Settings, challenger: Heard, champion: Heard | None) -> Budget:
+    """What an answer costs the challenger, and the most it may: thrice the champion's milliseconds and some slack."""
     beside = champion.ms if champion else 0.0
     most = min(settings.engine.deadline_s * 500, max(SLOWER * beside, beside + SLACK_MS) if beside else 1e9)
     return Budget(challenger.ms, beside, most, challenger.size, settings.engine.memory_mb * 500_000)
@@ -250,10 +251,10 @@ def _budget(settings: Settings, challenger: Heard, champion: Heard | None) -> Bu
 def _champion(house: House, release: str, rows: Sequence[Row]) -> Heard:
     """The champion's answers; one that can not even be started is right about nothing."""
     try:
-        return _answer_all(house, release, rows)
+        return answer_all(house.releases / release, rows, house.blobs.get)
     except ReleaseBroken as error:
         log.error("champion-broken", release=release, what=str(error))
-        return Heard({row.id: _wrong(row) for row in rows}, 0.0, 0)
+        return Heard({row.id: wrong(row) for row in rows}, 0.0, 0)
 
 
 def _original(house: House, case: Case) -> Heard | None:
@@ -261,26 +262,33 @@ def _original(house: House, case: Case) -> Heard | None:
     if not case.original:
         return None
     try:
-        return _answer_all(house, case.original, [row for source, row in case.rows if source != "test"])
+        rows = [row for source, row in case.rows if source != "test"]
+        return answer_all(house.releases / case.original, rows, house.blobs.get)
     except ReleaseBroken as error:
         log.warning("original-broken", release=case.original, what=str(error))
         return None
 
 
-def _wrong(row: Row) -> Scored:
+def wrong(row: Row) -> Scored:
+    """A row that a release did not answer."""
     return Scored(row.id, evaluate.word_of(row.truth), "", 1.0, False)
 
 
-def _answer_all(house: House, release: str, rows: Sequence[Row]) -> Heard:
+def answer_all(
+    folder: Path,
+    rows: Sequence[Row],
+    photo: Callable[[str], bytes],
+    told: Callable[[int], None] = lambda done: None,
+) -> Heard:
     """Every row whose photo is still there, asked one at a time: a fault costs this row. ReleaseBroken where the
-    release can not be started."""
-    folder = house.releases / release
+    release can not be started. `photo`: a digest's bytes; `told`: how many rows are done."""
     times: list[float] = []
     scored: dict[str, Scored] = {}
     with Bench(folder) as bench:
-        for row in rows:
+        for number, row in enumerate(rows):
+            told(number)
             try:
-                given = {name: _given(house, value) for name, value in row.inputs.items()}
+                given = {name: _given(photo, value) for name, value in row.inputs.items()}
             except BlobDamaged:
                 continue  # its visitor has erased it since
             try:
@@ -288,7 +296,7 @@ def _answer_all(house: House, release: str, rows: Sequence[Row]) -> Heard:
             except (WorkerDied, QueueFull):
                 raise  # this machine's trouble, not the release's
             except TeahouseError:
-                scored[row.id] = _wrong(row)
+                scored[row.id] = wrong(row)
                 continue
             times.append(_ms(answer))
             scored[row.id] = evaluate.score(row, answer.output)
@@ -304,11 +312,11 @@ def _size(folder: Path) -> int:
     return model.stat().st_size if model.is_file() else 0
 
 
-def _given(house: House, value: Any) -> Any:
-    return house.blobs.get(value["blob"]) if isinstance(value, Mapping) and "blob" in value else value
+def _given(photo: Callable[[str], bytes], value: Any) -> Any:
+    return photo(value["blob"]) if isinstance(value, Mapping) and "blob" in value else value
 
 
-def _pair(source: str, row: Row, champion: Heard | None, challenger: Heard, usual: str | None) -> Pair:
+def pair(source: str, row: Row, champion: Heard | None, challenger: Heard, usual: str | None) -> Pair:
     """One row with both outcomes; where there is no champion, always saying the commonest label stands for it."""
     truth = evaluate.word_of(row.truth)
     before = champion.scored[row.id].right if champion else truth == usual

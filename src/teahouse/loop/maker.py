@@ -173,8 +173,7 @@ def _mirror(
     with house.db.read() as c:  # a photo that judges by a visitor's hand shall not train by the maker's
         placed += [sides.Placed(near, "", side) for near, side in labels.near_rows(c, app, but=MAKER)]
     placed += [sides.Placed(bytes.fromhex(row["near"]), str(row["truth"])) for row in fresh]
-    # by the app's name and no secret: a release judges on the same rows in every house, and has trained on none of them
-    drawn = sides.draw(placed, f"sides of {app}".encode())[len(placed) - len(fresh) :]
+    drawn = sides.draw(placed, side_key(app))[len(placed) - len(fresh) :]
     for start in range(0, len(fresh), A_TIME):
         part = list(zip(fresh, drawn, strict=True))[start : start + A_TIME]
         for row, _ in part:
@@ -185,6 +184,12 @@ def _mirror(
         house.db.write(lambda c: [reviews.decide(c, decision) for decision in changed])
     counted = {side: drawn.count(side) for side in ("train", "validation", "gold", "set_aside")}
     return {"new": len(fresh), "changed": len(changed), "drawn": counted}
+
+
+def side_key(app: str) -> bytes:
+    """What sides are drawn by: the app's name and no secret. A release judges on the same rows in every house, and has
+    trained on none of them."""
+    return f"sides of {app}".encode()
 
 
 def _label(app: str, field: str, row: Mapping[str, Any], side: str) -> dict[str, Any]:

@@ -49,11 +49,13 @@ class Budget:
 @dataclass(frozen=True)
 class History:
     """What came before: `first` when there is no champion (the champion's answers in the pairs are then the commonest
-    label's), `judged` = verdicts already held on this candidate, `original` = pairs against the very first champion."""
+    label's), `judged` = verdicts already held on this candidate, `original` = pairs against the very first champion,
+    `fresh` = it is known that the challenger was not trained on the rows."""
 
     first: bool = False
     judged: int = 0
     original: Sequence[Pair] = ()
+    fresh: bool = True
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ def judge(pairs: Sequence[Pair], checks: Sequence[Check], budget: Budget, histor
     }
     found_wrong = stops(checks, budget)
     if history.first:
-        return _first(found, found_wrong, numbers)
+        return _first(found, found_wrong, numbers, history.fresh)
     if measured_on == "live":
         numbers["base"] = tally(parts["base"]).as_dict()
     numbers["test"] = tally(parts["test"]).as_dict()
@@ -165,11 +167,12 @@ def judge(pairs: Sequence[Pair], checks: Sequence[Check], budget: Budget, histor
     return _compare(found, tally(parts["test"]), numbers, history)
 
 
-def _first(found: Tally, stops: list[Reason], numbers: dict) -> Verdict:
+def _first(found: Tally, stops: list[Reason], numbers: dict, fresh: bool) -> Verdict:
     right = interval(found.challenger, found.n)
+    rows = "rows that it has never seen" if fresh else "rows that it may have been trained on"
     if found.n and found.challenger < found.champion:
         words = (
-            f"It is right on {found.challenger} of {found.n} rows that it has never seen. "
+            f"It is right on {found.challenger} of {found.n} {rows}. "
             f"Always saying the commonest label would be right on {found.champion}: nothing was learned yet."
         )
         stops.append(Reason("worse-than-guessing", words, found.as_dict()))
@@ -180,7 +183,7 @@ def _first(found: Tally, stops: list[Reason], numbers: dict) -> Verdict:
         return Verdict("promote", (Reason("first-unmeasured", words),), numbers)
     low, high = whole(right.low, right.high)
     words = (
-        f"The first release. It is right on {found.challenger} of {found.n} rows that it has never seen "
+        f"The first release. It is right on {found.challenger} of {found.n} {rows} "
         f"({100 * right.value:.0f} %; with this few rows anything from {low} % to {high} % may be true); "
         f"always saying the commonest label would be right on {found.champion}."
     )
