@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fastapi import Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from teahouse import ids, telemetry
 from teahouse.errors import InputError, NotFound
 from teahouse.feedback import collect, erase, trust
 from teahouse.model import shape
-from teahouse.site import accuracy, pictures, security, visitors
+from teahouse.site import accuracy, given, pictures, security, visitors
 from teahouse.site.accuracy import Accuracy
 from teahouse.site.deps import Deps, Shown, deps_of
 from teahouse.spec.fields import Feedback, field_from_json
@@ -59,8 +59,23 @@ class PredictionOut(BaseModel):
     shared: str | None = Field(None, description="The path of the page that shows it to others.")
 
 
+TAKES = {  # what the value is, by kind; of the others it hangs on the answer
+    "agree": {"value": {"type": "boolean"}},
+    "choose": {"value": {"const": True}, "other": {"type": "string"}},
+    "rate": {"value": {"enum": list(pictures.RATES)}},
+}
+
+
+def taken(kind: str) -> dict[str, Any]:
+    """JSON Schema of a word of this kind."""
+    told = {"if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]}}
+    return {**told, "then": {"required": list(TAKES[kind]), "properties": TAKES[kind]}}
+
+
 class WordIn(BaseModel):
     """A word on an answer: it was right, or what is right; a picture is loved or meh, or the better one of two."""
+
+    model_config = ConfigDict(json_schema_extra={"allOf": [taken(kind) for kind in TAKES]})
 
     kind: Literal["agree", "correct", "choose", "rate", "comment"]
     value: bool | float | str | dict[str, str | float]
@@ -142,9 +157,7 @@ class Teller:
 def feedback(request: Request, id: str, said: WordIn, response: Response) -> WordOut:
     """A word on a prediction: on disk before this answers; the same word twice counts once."""
     deps = deps_of(request)
-    key = request.headers.get("idempotency-key", "")
-    if len(key) > 200 or not key.isascii() or not (key == "" or key.isprintable()):
-        raise InputError("This Idempotency-Key cannot be used.", "It has 1 to 200 plain characters.")
+    key = given.idempotency_key(request) or ""
     with deps.house.db.read() as c:
         row = predictions.get(c, ids.parse(id))
         refuse_unspoken(request, row)

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route as Page
 
 from teahouse.errors import TeahouseError
-from teahouse.site import cards, docs, drawn, health, mine, owner_access, refusals, routes, security, shelf
+from teahouse.site import cards, drawn, health, mine, openapi, owner_access, refusals, routes, security, shelf
 from teahouse.site.deps import Deps
 from teahouse.site.route import Route
 
@@ -31,7 +31,7 @@ def create_app(deps: Deps) -> FastAPI:
     app.state.cards = cards.Cards()
     app.state.board = shelf.Board()
     app.router.routes.extend(site_map().routes)
-    app.openapi = functools.partial(docs.openapi_of, app, deps)  # type: ignore[method-assign]
+    app.openapi = functools.partial(openapi.document_of, app, deps)  # type: ignore[method-assign]
     app.add_exception_handler(TeahouseError, refusals.refused)
     app.add_exception_handler(RequestValidationError, refusals.invalid)
     app.add_exception_handler(HTTPException, refusals.http_refused)
@@ -57,6 +57,7 @@ def add(router: APIRouter, route: Route) -> None:
             route.endpoint,
             methods=[route.method],
             name=route.name,
+            operation_id=route.name,
             status_code=route.status,
             summary=route.summary or None,
             dependencies=[Depends(guard)] if guard else None,

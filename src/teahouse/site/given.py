@@ -24,6 +24,7 @@ MAX_PART_HEADERS = 4096
 MAX_BOUNDARY = 70
 MAX_DEPTH = 32
 MAX_TEXT = 10_000
+KEY_MOST = 200
 CONSENT, SHOW = frozenset({"keep", "train"}), frozenset({consents.SHOW})
 
 Parts = dict[str, Any]
@@ -269,6 +270,14 @@ def as_bytes(value: Any) -> bytes:
         return ids.canonical(value)
     except (ValueError, TypeError) as error:
         raise InputError("A number is out of range.", "JSON numbers go up to 2^53 here.") from error
+
+
+def idempotency_key(request: Request, most: int = KEY_MOST) -> str | None:
+    """The request's Idempotency-Key, or None."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not (0 < len(key) <= most and key.isascii() and key.isprintable()):
+        raise InputError("This Idempotency-Key can not be used.", f"It has 1 to {most} plain characters.")
+    return key
 
 
 def purposes(request: Request, known: frozenset[str] = CONSENT) -> list[str]:

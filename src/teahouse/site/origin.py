@@ -15,6 +15,7 @@ from teahouse.settings import Settings
 
 Scope = MutableMapping[str, Any]
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104  compared with, not bound to
 HOST = re.compile(r"([a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 PORTS = {"http": "80", "https": "443"}
 
@@ -29,9 +30,17 @@ def own_hosts(settings: Settings) -> frozenset[str]:
     """The names that this site answers under; anything else is misdirected (DNS rebinding ends here)."""
     configured = settings.site.host.lower()
     names = {host_name(urlsplit(settings.url).netloc)}
-    if configured not in ("0.0.0.0", "::", ""):
+    if configured not in EVERYWHERE | {""}:
         names.add(f"[{configured}]" if ":" in configured else configured)
     return frozenset(names | LOOPBACK_HOSTS) - {""}
+
+
+def is_own(host: str, names: frozenset[str], settings: Settings) -> bool:
+    """Whether a host's name is this site's: one of `names`, or any plain IP address where it listens to every network.
+
+    A phone on the same network comes by such an address, which may change while the site stands; DNS rebinding never
+    does, for it needs a name."""
+    return host in names or (settings.site.host in EVERYWHERE and _address(host.strip("[]")))
 
 
 def is_loopback(address: str) -> bool:

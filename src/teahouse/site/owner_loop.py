@@ -14,6 +14,7 @@ from teahouse.errors import InputError, NotFound
 from teahouse.feedback import erase
 from teahouse.site import owner_access
 from teahouse.site.deps import Deps, deps_of
+from teahouse.site.given import idempotency_key
 from teahouse.site.owner_reviews import app_of, next_page
 from teahouse.site.owner_shapes import (
     ErasureOut,
@@ -130,9 +131,7 @@ def run_event(one: Any, began: int) -> RunEvent:
 def ask_job(request: Request, given: JobGiven) -> JobAsked:
     """Asks the loop for work. What is asked already and has no end is not asked twice."""
     deps = deps_of(request)
-    idem = request.headers.get("idempotency-key") or None
-    if idem is not None and not (len(idem) <= 150 and idem.isascii() and idem.isprintable()):
-        raise InputError("This Idempotency-Key can not be used.", "It has 1 to 150 plain characters.")
+    idem = idempotency_key(request, 150)
     guard = owner_access.require_fresh if given.kind in ("export", "erase") else owner_access.require_owner
     owner = guard(request)
     if given.kind == "erase":

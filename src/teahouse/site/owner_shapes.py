@@ -6,7 +6,7 @@ import json
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 from teahouse.site.accuracy import Accuracy
 
@@ -27,6 +27,13 @@ def storable(given: Any) -> Any:
     except RecursionError:
         raise ValueError("It is nested too deeply.") from None
     return given
+
+
+def whole(given: Any) -> int:
+    """A whole number as JSON has it, 5 or 5.0; ValueError for a text or a truth that pydantic would take for one."""
+    if type(given) is not int and not (isinstance(given, float) and given.is_integer()):
+        raise ValueError("It is no whole number.")
+    return int(given)
 
 
 class LogInGiven(BaseModel):
@@ -232,8 +239,8 @@ class RolloutGiven(BaseModel):
 
     release: str = Field(pattern="^[0-9a-f]{64}$")
     state: Literal["shadow", "canary", "full", "rolled_back"]
-    share: int = Field(10_000, ge=0, le=10_000)
-    pinned: bool = False
+    share: Annotated[int, BeforeValidator(whole)] = Field(10_000, ge=0, le=10_000)
+    pinned: StrictBool = False
     why: str = Field("by hand", max_length=500)
 
 
@@ -260,8 +267,26 @@ class RolloutsOut(BaseModel):
     before: int | None = Before
 
 
+ERASE = {  # what pydantic does not say of itself: erase names one thing
+    "if": {"properties": {"kind": {"const": "erase"}}, "required": ["kind"]},
+    "then": {
+        "required": ["args"],
+        "properties": {
+            "args": {
+                "minProperties": 1,
+                "maxProperties": 1,
+                "additionalProperties": False,
+                "properties": {name: {"type": "string"} for name in ("prediction", "label", "visitor")},
+            }
+        },
+    },
+}
+
+
 class JobGiven(BaseModel):
     """Work for the loop. erase takes args {"prediction": id}, {"label": id} or {"visitor": id}."""
+
+    model_config = ConfigDict(json_schema_extra=ERASE)
 
     kind: Literal["retrain", "judge", "export", "erase"]
     app: str | None = None

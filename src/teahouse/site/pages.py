@@ -23,6 +23,11 @@ PURPOSE_OF_WORDS = (
     "What you gave is kept here to teach the next release. "
     "Nobody but the owner sees it, and you can take it back at any time."
 )
+PURPOSE_ALONE = (
+    "It is shrunk, stripped of place and time, and kept in this browser alone. "
+    "It leaves it in the file that you save and send to the maker. Other pages of this address could read it."
+)
+"""The same on a page without a house behind it."""
 PURPOSE_VERSION = "2025-11"  # stored with each consent (`text_version`): change it whenever one of the two changes
 
 REPORTS = (
@@ -46,12 +51,15 @@ def sureness(confidence: float) -> str:
 @dataclass(frozen=True)
 class Shell:
     """What surrounds every page. `nonce` is put in by `render`; `many` is true where the house holds several apps,
-    `framed` where the page lies in a frame of another site's page."""
+    `framed` where the page lies in a frame of another site's page, `alone` where no house stands behind it and the
+    browser itself answers; `home` is then the address of the house that hears what visitors say, or ""."""
 
     title: str
     many: bool = False
     owner: bool = False
     framed: bool = False
+    alone: bool = False
+    home: str = ""
 
 
 @dataclass(frozen=True)
@@ -214,7 +222,7 @@ class Play:
     seed: int | None = None
     picture: str = ""
     prediction: str = ""
-    pool: tuple[int, int] = (0, 0)
+    pool: tuple[int, int] = (0, 0)  # of a release without a number, `release` is 0
     social: Social | None = None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -114,16 +114,23 @@ def sample(deps: Deps, live: Live, index: int, side: int) -> Sample:
 def asked(deps: Deps, live: Live, one: Field, given: Mapping[str, Any]) -> Input:
     """An input as the page asks for it. It stands where the example stands that the page opens with, else at its
     start."""
+    beside = "image" in [other.kind for other in live.fields.values()]
+    return input_of(one, given if beside else {}, lambda word: media.chip_address(deps, live, one, word))
+
+
+def input_of(one: Field, given: Mapping[str, Any], picture: Callable[[str], str]) -> Input:
+    """The same of a field alone: `given` is where the page opens with, `picture` the address of a word's small
+    picture."""
     declared = one.json()
     start = declared.get("start")
-    if not one.binary and "image" in [other.kind for other in live.fields.values()]:
+    if not one.binary:
         start = given.get(one.name, start)
     if one.kind == "number":
         middle = (declared["low"] + declared["high"]) / 2
         bounds = {"low": declared["low"], "high": declared["high"], "step": declared["step"]}
         return Input(one.kind, one.name, one.label, middle if start is None else start, **bounds)
     if one.kind == "choice":
-        chips = tuple(Chip(word, media.chip_address(deps, live, one, word)) for word in declared["words"])
+        chips = tuple(Chip(word, picture(word)) for word in declared["words"])
         return Input(one.kind, one.name, one.label, start, chips=chips)
     return Input(one.kind, one.name, one.label, start, most=declared.get("most", 200))
 

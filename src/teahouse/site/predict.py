@@ -18,7 +18,7 @@ from starlette.responses import Response, StreamingResponse
 
 from teahouse import ids, telemetry
 from teahouse.engine.port import Answer
-from teahouse.errors import Conflict, DiskFull, InputError, NotReady, QueueFull, TeahouseError
+from teahouse.errors import Conflict, DiskFull, NotReady, QueueFull, TeahouseError
 from teahouse.feedback import collect
 from teahouse.site import given, keep, pictures, refusals, security, visitors
 from teahouse.site.deps import Deps, Live, Shown, deps_of
@@ -31,7 +31,6 @@ log = telemetry.log("site")
 HOUR_MS = 3_600_000
 BEAT_S = 0.5
 SOON_S = 0.05
-KEY_MOST = 200
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ async def read(request: Request, deps: Deps) -> Asked:
     visitor = visitors.visitor_of(request)
     if not visitor.fresh:
         request.app.state.visitor_rate.take(visitor.id.hex())
-    purposes, key = given.purposes(request), idempotency_key(request)
+    purposes, key = given.purposes(request), given.idempotency_key(request)
     body = await given.read_body(request)
     opened = None
     if visitor.fresh and key is not None:
@@ -138,14 +137,6 @@ async def read(request: Request, deps: Deps) -> Asked:
 def stored_key(visitor: bytes, key: str) -> str:
     """An Idempotency-Key as it is kept: the visitor's own, so that two who chose the same one do not meet."""
     return ids.keyed(visitor, key.encode("ascii")).hex()
-
-
-def idempotency_key(request: Request) -> str | None:
-    """The request's Idempotency-Key, or None."""
-    key = request.headers.get("idempotency-key")
-    if key is not None and not (0 < len(key) <= KEY_MOST and key.isascii() and key.isprintable()):
-        raise InputError("This Idempotency-Key cannot be used.", f"It has 1 to {KEY_MOST} plain characters.")
-    return key
 
 
 async def answer(deps: Deps, asked: Asked) -> Outcome:

@@ -10,6 +10,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Match
 
 from teahouse.errors import (
     Conflict,
@@ -76,7 +77,15 @@ async def http_refused(request: Request, error: Exception) -> Response:
     response = answer(request, status, body)
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
+    if status == 405:
+        response.headers["Allow"] = ", ".join(sorted(methods_of(request)))
     return response
+
+
+def methods_of(request: Request) -> set[str]:
+    """The methods of an address: those of all its routes, where the framework names those of the first."""
+    found = (route for route in request.app.router.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return {method for route in found for method in getattr(route, "methods", None) or ()}
 
 
 def broken(request: Request) -> Response:

@@ -31,6 +31,7 @@ from . import drawing, pages
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 COMMENT_LINES = re.compile(rb"^[ \t]*(?://[^\n]*|/\*\*.*?\*/[ \t]*)$", re.M | re.S)
+SHEET_ADDRESS = re.compile(r'"(/static/[^"]+\.css)"')
 COMMENTS = re.compile(rb"/\*.*?\*/", re.S)
 GZIPPED_FROM = 600  # bytes: less fits into one packet as it is
 SHEETS = 6  # of one page
@@ -88,6 +89,18 @@ def html(page: object, nonce: str) -> str:
     return environment().get_template(page.template).render(values, nonce=nonce)
 
 
+def html_alone(page: object) -> tuple[str, dict[str, bytes]]:
+    """The page for a folder that any server can hand out, every address relative to it; and the style sheets that it
+    asks for in one, by path."""
+    text = html(page, nonce="").replace(' nonce=""', "")
+    sheets = {address: joined(address.partition(f"{stand().hash}/")[2]) for address in set(SHEET_ADDRESS.findall(text))}
+    plain = {address: address.replace("+", "-").removeprefix("/") for address in sheets}  # a plus is a space to some
+    for address, path in plain.items():
+        text = text.replace(f'"{address}"', f'"{path}"')
+    text = text.replace('"/static/', '"static/')
+    return text, {plain[address]: data for address, data in sheets.items() if data}
+
+
 @cache
 def environment() -> jinja2.Environment:
     """The templates' environment, made at the first page."""
@@ -107,6 +120,7 @@ def environment() -> jinja2.Environment:
         SURENESS=json.dumps(pages.SURENESS),
         PURPOSE=pages.PURPOSE,
         PURPOSE_OF_WORDS=pages.PURPOSE_OF_WORDS,
+        PURPOSE_ALONE=pages.PURPOSE_ALONE,
         sparkline=drawing.sparkline,
         chart=drawing.chart,
         interval=drawing.interval,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import Request, Response
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
 
 from teahouse import ids, telemetry
 from teahouse.errors import InputError, NotFound, TooMany
@@ -22,8 +22,18 @@ PAGE = 50
 KINDS = dict(pages.REPORTS)
 
 
+ABOUT = (("share", "prediction"), ("prediction", "share"))
+
+
+def about_alone(one: str, other: str) -> dict[str, Any]:
+    """JSON Schema of a report on the one and not the other."""
+    return {"required": [one], "properties": {one: {"type": "string"}, other: {"type": "null"}}}
+
+
 class ReportIn(BaseModel):
     """What should not be shown: a share by its token, or a prediction by its id, and why."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [about_alone(one, other) for one, other in ABOUT]})
 
     kind: Literal["private", "illegal", "hurtful", "other"]
     words: Annotated[str, AfterValidator(storable)] = Field("", max_length=2000)
@@ -71,7 +81,7 @@ class ReportsOut(BaseModel):
 class HideGiven(BaseModel):
     """Hide it from everybody, or show it again. Either way the reports on it are dealt with."""
 
-    hidden: bool
+    hidden: StrictBool
 
 
 def create(request: Request, said: ReportIn) -> ReceiptOut:

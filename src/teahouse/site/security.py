@@ -116,7 +116,7 @@ class Guard:
     def check_host(self, headers: Headers) -> None:
         """Raises 421 unless the one Host header names this site."""
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or origin.host_name(hosts[0]) not in self.hosts:
+        if len(hosts) != 1 or not origin.is_own(origin.host_name(hosts[0]), self.hosts, self.deps.settings):
             raise HTTPException(421)
 
     def dress(self, scope: Scope, headers: Headers, nonce: str, open_to: list[str]) -> Callable[[Message], None]:
@@ -269,15 +269,23 @@ def client_address(request: Request) -> str:
 
 
 def refuse_plain_owner(request: Request) -> None:
-    """Raises where the owner's side is asked for over plain http under a name that is not this machine's."""
-    host = origin.host_name(request.headers.get("host", ""))
-    if host in origin.LOOPBACK_HOSTS or origin.is_https(request.scope, request.headers, deps_of(request).settings):
-        return
-    raise HTTPException(421)
+    """Raises where the owner's side is asked for over plain http from elsewhere, under whatever name."""
+    if not from_here(request) and not origin.is_https(request.scope, request.headers, deps_of(request).settings):
+        raise HTTPException(421)
 
 
 def refuse_remote(request: Request) -> None:
     """Raises NotFound unless the request comes from this machine and asks for it by a loopback name."""
-    here = origin.is_loopback(client_address(request)) and "x-forwarded-for" not in request.headers
-    if not here or origin.host_name(request.headers.get("host", "")) not in origin.LOOPBACK_HOSTS:
+    if not from_here(request):
         raise NotFound(*refusals.WORDS[404])
+
+
+def from_here(request: Request) -> bool:
+    """Whether a program of this machine asks, by a loopback name.
+
+    Neither alone says so: anybody may write `Host: localhost`, and a proxy on this machine connects from loopback for
+    whoever comes to it. One that is trusted has told the true client; of any other the header shows that it is one."""
+    if "x-forwarded-for" in request.headers or "forwarded" in request.headers:
+        return False
+    address = client_address(request).removeprefix("::ffff:")  # IPv4 as a socket of both kinds tells it
+    return origin.is_loopback(address) and origin.host_name(request.headers.get("host", "")) in origin.LOOPBACK_HOSTS

@@ -110,8 +110,11 @@ def opened(request: Request, deps: Deps, body: bytes, row: Any, manifest: shape.
         raise InputError("This cannot be shown.", words, 'A form with the part "picture", and "photo" if you like.')
     if picture is not None and not secrets.compare_digest(pictures.digest(deps, picture), row.output["digest"]):
         raise Conflict("This is not what was made.", "Its bytes differ.", "Send exactly the picture of the answer.")
+    values = given.plain_value(form["inputs"]) if form.get("inputs") else {}
+    if not isinstance(values, dict):
+        raise InputError('The part "inputs" must be a JSON object.', do_next="Send the answer's own `inputs`.")
     if photo is not None:
-        refuse_other(deps, row, fields, photo, form.get("inputs"))
+        refuse_other(deps, row, fields, photo, values)
     for data in (picture, photo):
         if data is not None:
             Image().check(data)
@@ -137,14 +140,11 @@ def is_of_seed_alone(deps: Deps, row: Any, fields: dict[str, Field]) -> bool:
     return secrets.compare_digest(given.digest(deps.key("given"), parts), row.given)
 
 
-def refuse_other(deps: Deps, row: Any, fields: dict[str, Field], photo: bytes, inputs: bytes | None) -> None:
-    """Conflict unless the photo, with the other inputs as JSON, is what was predicted."""
+def refuse_other(deps: Deps, row: Any, fields: dict[str, Field], photo: bytes, values: dict[str, Any]) -> None:
+    """Conflict unless the photo, with the values of the other inputs, is what was predicted."""
     binary = [name for name, one in fields.items() if one.binary]
     if len(binary) != 1:
         raise InputError("There is no photo to show beside it.", f"This app takes {len(binary)} photos.")
-    values = given.plain_value(inputs) if inputs else {}
-    if not isinstance(values, dict):
-        raise InputError('The part "inputs" must be a JSON object.', do_next="Send the answer's own `inputs`.")
     given.refuse_unknown(values, fields)
     parts = {**values, binary[0]: photo}
     if not secrets.compare_digest(given.digest(deps.key("given"), parts), row.given):

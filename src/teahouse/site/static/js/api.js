@@ -19,6 +19,10 @@ export const away = () => ({
 
 /** In a frame of another site's page nobody has a cookie, so that all browsers do the same: receipts open what is one's own. */
 export const framed = globalThis.document?.body.hasAttribute("data-framed") ?? false;
+
+/** On a page without a house (`teahouse pages`) a module answers in its place, in the browser. */
+export const alone = globalThis.document?.body.hasAttribute("data-alone") ?? false;
+const ask = alone ? async (path, given) => (await import("./alone/house.js")).answer(path, given) : (path, given) => fetch(path, given);
 const credentials = framed ? "omit" : "same-origin";
 
 /** The JSON of the answer, or null where it has none; throws Refusal. `body` is a file, a form, or what becomes JSON.
@@ -29,7 +33,7 @@ export async function call(path, { method = "GET", body, headers = {}, on, patie
   if (plain || file) all["Content-Type"] ??= plain ? "application/json" : body.type || "image/jpeg";
   const late = setTimeout(() => stop.abort(new DOMException("", "TimeoutError")), patience);
   try {
-    const response = await fetch(path, { method, headers: all, body: plain ? JSON.stringify(body) : body, signal: stop.signal, credentials });
+    const response = await ask(path, { method, headers: all, body: plain ? JSON.stringify(body) : body, signal: stop.signal, credentials });
     if (!response.ok) throw new Refusal(await errorOf(response));
     if (response.headers.get("Content-Type")?.startsWith("text/event-stream")) return await listen(response.body, on);
     if (response.status === 204) return null;

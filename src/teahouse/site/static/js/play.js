@@ -1,10 +1,12 @@
 // The play page: what the visitor gives goes in, its answer comes out, in place.
 
-import { away, call, freshKey } from "./api.js";
+import { alone, away, call, freshKey } from "./api.js";
 import { late } from "./late.js";
 import { panel, standing } from "./word.js";
 
 const root = document.getElementById("play");
+const asked = alone && /^#\d{1,10}$/.test(location.hash) ? location.hash.slice(1) : null; // a link to one of the pictures
+if (asked) Object.assign(root.dataset, { seed: asked, now: "ask", prediction: "" });
 const { app, view, now, seed, prediction } = root.dataset;
 const about = { app, labels: JSON.parse(root.dataset.labels), sureness: JSON.parse(root.dataset.sureness) };
 const find = (name) => root.querySelector(`[data-${name}]`);
@@ -40,7 +42,8 @@ function still() {
   find("waiting").hidden = true;
 }
 
-function place(event, { place, wait_s }) {
+function place(event, { place, wait_s, words }) {
+  if (event === "coming") find("waiting").textContent = words;
   if (event !== "queued" || !place) return;
   const seconds = Math.max(1, Math.round(wait_s ?? 1));
   find("waiting").hidden = false;
@@ -48,7 +51,8 @@ function place(event, { place, wait_s }) {
 }
 
 function refuse(error, how) {
-  const calm = CALM[error.code] ?? (navigator.onLine ? undefined : "offline");
+  // a browser on a machine without a network says that it is offline, also beside a house on that machine, which has refused
+  const calm = CALM[error.code] ?? (navigator.onLine || error.final || error.old ? undefined : "offline");
   still();
   // What can not be looked at leaves the last photo and its answer as they were; only the words say what failed.
   const back = !calm && (error.final || error.old) && photos().map((input) => input.back()).some(Boolean);

@@ -1,6 +1,6 @@
 // Showing an answer to others: a page of its own, made when its visitor says so and gone when they take it back.
 
-import { call, framed, freshKey } from "./api.js";
+import { alone as unhoused, call, framed, freshKey } from "./api.js";
 import { button, dressed, element } from "./dialog.js";
 import { copy, parts } from "./snippet.js";
 import { opens } from "./word.js";
@@ -63,7 +63,7 @@ export async function open(play, { app, from, alone }) {
   }
 
   function link(trouble = "") {
-    const url = new URL(answer.shared ?? `/${app}/seeds/${answer.seed}`, location.href).href;
+    const url = new URL(answer.shared ?? (unhoused ? (alone && answer.seed !== undefined ? `#${answer.seed}` : ".") : `/${app}/seeds/${answer.seed}`), location.href).href;
     const field = element("input", { type: "text", readOnly: true, value: url, ariaLabel: "Link" });
     const send = !framed && navigator.share && button("Send it …", "main", () => navigator.share({ title: document.title, url }).catch(() => {}));
     const copies = button("Copy the link", send ? "" : "main", () => copy(field, copies));
@@ -76,6 +76,18 @@ export async function open(play, { app, from, alone }) {
       element("div", { className: "row end" }, button("Done", "", () => dialog.close())));
   }
 
-  if (answer.shared || !answer.blob || (alone && answer.seed !== undefined)) link();
+  /** Where no house can keep a page: the picture itself goes, and the page's own link. */
+  function send() {
+    const file = new File([answer.blob], `${app}.${answer.blob.type.split("/")[1]}`, { type: answer.blob.type });
+    const can = navigator.canShare?.({ files: [file] }) && button("Send it …", "main", () => navigator.share({ files: [file], title: document.title }).catch(() => {}));
+    const field = element("input", { type: "text", readOnly: true, value: location.href.replace(/#.*/, ""), ariaLabel: "Link" });
+    const copies = button("Copy the link", can ? "" : "main", () => copy(field, copies));
+    say("Show it to others", element("img", { className: "shown", src: answer.address, alt: "The picture" }),
+      element("p", { textContent: "Nothing of it is kept here: save the picture, or send it on. This link leads to the page." }),
+      field, element("div", { className: "row" }, can, copies, button("Done", "", () => dialog.close())));
+  }
+
+  if (unhoused && answer.blob && !(alone && answer.seed !== undefined)) send();
+  else if (answer.shared || !answer.blob || (alone && answer.seed !== undefined)) link();
   else ask();
 }

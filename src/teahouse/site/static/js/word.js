@@ -1,6 +1,6 @@
 // The visitor's word on an answer: one tap to say it, one question about the photo, thanks that say what happens next.
 
-import { call, framed, freshKey } from "./api.js";
+import { alone, call, framed, freshKey } from "./api.js";
 
 const PURPOSES = { "X-Consent": "keep, train" };
 const SETTLES_MS = 600;
@@ -13,7 +13,7 @@ const THANKS = {
   meh: ["Noted: not this one.", "That teaches the next release."],
   neither: ["Good to know.", "It knows only what it was taught."],
   chosen: ["Thank you.", "Choices like this one decide which release stays."],
-  forgotten: ["It is forgotten.", "It stays only on this page, until you leave it. Your word still counts in how well this release does."],
+  forgotten: alone ? ["It is forgotten.", "Your word alone stays."] : ["It is forgotten.", "It stays only on this page, until you leave it. Your word still counts in how well this release does."],
   sample: ["Thank you.", "That was one of our own photos. Now one of yours?"],
   stopped: ["Done.", "Your next photos are not kept."],
 };
@@ -43,8 +43,9 @@ export function panel(play, root) {
     if (Math.min(needed, most) > 0) scrollBy(0, Math.min(needed, most));
   }
 
-  function thank(kind) {
-    const [head, words] = THANKS[kind];
+  const thank = (kind) => tell(THANKS[kind]);
+
+  function tell([head, words]) {
     part("thanks-head").textContent = head;
     part("thanks-words").textContent = words;
     show("thanks");
@@ -89,6 +90,7 @@ export function panel(play, root) {
       else if (sample) thank("sample");
       else if (answer.kept) thank("kept");
       else if (said?.ask_consent !== false && given) ask();
+      else if (said?.thanks) tell(said.thanks);
       else if (kind !== "rate") thank("noted");
       else {
         rated(value);
@@ -115,11 +117,11 @@ export function panel(play, root) {
     if (!answer || !given || play.answer !== answer) return;
     thank("keeping");
     try {
-      const { link } = await call(`/api/predictions/${answer.id}/input`, { method: "PUT", body: given, headers: { ...opens(answer), ...PURPOSES } });
-      if (!framed) stand(true);
-      else if (kept.push(answer)) dispatchEvent(new Event("kept"));
+      const { link, thanks } = await call(`/api/predictions/${answer.id}/input`, { method: "PUT", body: given, headers: { ...opens(answer), ...PURPOSES } });
+      if (!framed && !alone) stand(true);
+      else if (framed && kept.push(answer)) dispatchEvent(new Event("kept"));
       if (play.answer !== answer) return;
-      thank("kept");
+      tell(thanks ?? THANKS.kept);
       if (framed && link) part("thanks-words").append(" ", Object.assign(document.createElement("a"), { href: link, textContent: "See it, or take it back" }));
     } catch (error) {
       if (play.answer === answer) failed(error, () => keep({ answer, given }));

@@ -1,5 +1,7 @@
 // An answer that is a picture: on the stage, over the photo that it was made of where there is one.
 
+import { alone } from "../api.js";
+
 // of a picture of the house the browser finds it
 const ENDINGS = { "image/jpeg": ".jpg", "image/png": ".png" };
 const addresses = [];
@@ -11,8 +13,8 @@ const slides = async (stage) => (slide ??= (await import("../slider.js")).open(s
 function name(number, { seed }, app) {
   if (!number || seed === undefined) return;
   number.textContent = seed;
-  number.href = `/${app}/seeds/${seed}`;
-  if (location.pathname.includes("/seeds/")) history.replaceState(null, "", number.href);
+  number.href = alone ? `#${seed}` : `/${app}/seeds/${seed}`;
+  if (location.pathname.includes("/seeds/") || (alone && location.hash)) history.replaceState(null, "", number.href);
 }
 
 /** The bytes of a data URL as a Blob; `fetch` of one is not allowed here. */
