@@ -16,7 +16,15 @@ os.environ.update(child.one_thread())
 
 
 # What takes longest begins first, so that at the end no file runs alone beside an idle core.
-LONGEST = ("starters/test_learning", "cli/test_real", "loop/", "engine/test_front", "journeys/", "training/")
+LONGEST = (
+    "starters/test_learning",
+    "cli/test_real",
+    "ci/test_workflows",
+    "loop/",
+    "engine/test_front",
+    "journeys/",
+    "training/",
+)
 
 
 @pytest.hookimpl(trylast=True)

@@ -27,6 +27,7 @@ SEEN = (
     "OPENBLAS_CORETYPE",
     "OPENBLAS_L2_SIZE",
 )
+SECRETS = frozenset({"TEAHOUSE_SIGNING_KEY", "TEAHOUSE_KEY"})  # whatever prefix is handed on: for one verb, no child
 # ONNX Runtime's own builds (1.29 and newer) tell their makers of every session, and keep an id of the machine on disk.
 QUIET = {"ORT_DISABLE_TELEMETRY": "1"}
 TAKEN = 75  # the exit status of a child that left because another process holds its lock
@@ -37,8 +38,13 @@ def environment(*prefixes: str, **more: str) -> dict[str, str]:
     """What a child may see of this process's environment: the list SEEN, LC_*, what starts with `prefixes`; and `more`.
     None of it calls home.
 
-    Passwords and keys of other programs never reach a maker's code this way."""
-    kept = {name: value for name, value in os.environ.items() if name in SEEN or name.startswith(("LC_", *prefixes))}
+    Passwords and keys of other programs never reach a maker's code this way, nor do Teahouse's own (SECRETS)."""
+    begins = ("LC_", *prefixes)
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in SECRETS and (name in SEEN or name.startswith(begins))
+    }
     return {**kept, **QUIET, **more}
 
 
@@ -119,7 +125,7 @@ def leave_network() -> bool:
 def main(argv: list[str]) -> None:
     """`python -m teahouse.child PARENT COMMAND …`: becomes that command, which will end with its parent."""
     die_with_parent(int(argv[0]))
-    os.execv(argv[1], argv[1:])
+    os.execv(argv[1], argv[1:])  # noqa: S606  the words are those of the process that started this one
 
 
 if __name__ == "__main__":

@@ -260,7 +260,8 @@ def note_of(data: Path) -> Path:
 def write_note(spec: KeeperSpec, listener: socket.socket) -> None:
     """house.json {pid, url, public, started}: the keeper's process, the address here, the one for visitors."""
     host, port = listener.getsockname()[:2]
-    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  compared with, not bound to
+    local = everywhere.get(host, f"[{host}]" if ":" in host else host)
     url = f"http://{local}:{port}"
     note = {"pid": os.getpid(), "url": url, "public": spec.url or url, "started": time.time_ns() // 1_000_000}
     fresh = note_of(spec.data).with_suffix(f".{os.getpid()}")

@@ -93,7 +93,8 @@ class Settings(BaseSettings):
     @property
     def url(self) -> str:
         """The site's address without a slash at its end."""
-        host = "127.0.0.1" if self.site.host in ("0.0.0.0", "::") else self.site.host
+        everywhere = ("0.0.0.0", "::")  # noqa: S104  compared with, not bound to
+        host = "127.0.0.1" if self.site.host in everywhere else self.site.host
         return self.site.url.rstrip("/") or f"http://{host}:{self.site.port}"
 
 
@@ -147,7 +148,10 @@ def _refuse_unknown(written: dict[str, Any]) -> None:
                 likely(section, SECTIONS).strip(),
             )
         known = Settings.model_fields[section].annotation.model_fields
-        for key in values if isinstance(values, dict) else ():
+        if not isinstance(values, dict):
+            what = f"{section} in teahouse.toml is no section."
+            raise SettingsError(what, do_next=f"Write [{section}] above its keys.")
+        for key in values:
             if key not in known:
                 raise SettingsError(
                     f"teahouse.toml has an unknown key {key} in [{section}].",

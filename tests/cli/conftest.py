@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from teahouse.cli import main, say
+from teahouse.cli import main
+from teahouse.desk import say
 
 
 @dataclass

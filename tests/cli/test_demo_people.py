@@ -15,6 +15,7 @@ from PIL import Image as Pillow
 
 from teahouse.cli import follow, guests, releases, scaffold, stage, story, train
 from teahouse.cli.story import Choice, Story
+from teahouse.desk import reach
 from teahouse.errors import DeclarationError
 from teahouse.spec import media
 
@@ -144,8 +145,8 @@ def test_a_taken_port_is_passed_over():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert stage.free_port(None, usual=port) != port
-    assert stage.free_port(1234) == 1234
+        assert reach.free_port(None, usual=port) != port
+    assert reach.free_port(1234) == 1234
 
 
 def test_what_training_needs_is_read_from_the_packages_own_metadata(monkeypatch):

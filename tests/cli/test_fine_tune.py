@@ -17,7 +17,7 @@ def tune(tmp_path):
 
     torch.set_num_threads(1)  # small nets on a busy machine: more threads only wait for each other
     home = tmp_path / "train.py"
-    home.write_text((files("teahouse.cli") / "skeleton" / "folder" / "train.py").read_text("utf-8"))
+    home.write_text((files("teahouse.desk") / "skeleton" / "folder" / "train.py").read_text("utf-8"))
     spec = importlib.util.spec_from_file_location("written_train", home)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -70,7 +70,7 @@ def test_an_archive_that_leaves_its_folder_is_refused(tmp_path):
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("../outside.txt", "no")
     with pytest.raises(Refused):
-        data.unpack(zipfile.ZipFile(packed), tmp_path / "in")
+        data.unpack(packed, tmp_path / "in")
     assert not (tmp_path / "outside.txt").exists()
 
 

@@ -5,6 +5,7 @@ from safetensors.numpy import save_file
 
 from teahouse import settings
 from teahouse.cli import scaffold
+from teahouse.desk import layout
 from teahouse.spec.load import load_app
 
 
@@ -53,7 +54,7 @@ def test_a_name_that_can_not_be_an_address_is_refused_with_one_that_can(teahouse
 
 @pytest.mark.parametrize("wrong", ["api", "My_Ants!", "", "7", "owner", "ä", "-x-", "y" * 60])
 def test_the_name_that_is_suggested_can_be_one(wrong):
-    scaffold.check_name(scaffold.suggested(wrong))
+    scaffold.check_name(layout.suggested(wrong))
 
 
 def test_a_bare_app_loads(teahouse, here):
@@ -86,7 +87,7 @@ def test_teahouse_toml_names_every_setting_and_changes_none(teahouse, here):
 
 
 def test_every_line_of_teahouse_toml_can_be_switched_on(here):
-    page = scaffold.settings_page({})
+    page = layout.settings_page({})
     switched = "\n".join(line[2:] if line.startswith("# ") and " = " in line else line for line in page.splitlines())
     (here / "teahouse.toml").write_text(switched)
     settings.load(here)

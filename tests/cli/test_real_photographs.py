@@ -10,7 +10,7 @@ import sys
 import httpx
 import pytest
 
-from teahouse.cli.serve import wait_ready
+from teahouse.desk.reach import wait_ready
 
 pytestmark = [pytest.mark.photos, pytest.mark.torch, pytest.mark.slow, pytest.mark.timeout(400)]
 

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from teahouse.cli import serve, stage
-from teahouse.cli.where import project as find
+from teahouse.cli import serve
+from teahouse.desk import reach
+from teahouse.desk.where import project as find
 
 
 @pytest.fixture
@@ -14,7 +15,7 @@ def busy(teahouse, here, monkeypatch):
     teahouse("new", "hats")
     monkeypatch.chdir(here / "hats")
     monkeypatch.delenv("TEAHOUSE_SITE_PORT", raising=False)
-    monkeypatch.setattr(serve, "is_free", lambda host, port: port > 8361)
+    monkeypatch.setattr(reach, "is_free", lambda host, port: port > 8361)
 
 
 def test_where_the_usual_port_is_taken_a_site_takes_the_next_and_says_so(teahouse, busy, monkeypatch):
@@ -42,4 +43,4 @@ def test_the_doctor_minds_no_port_that_nobody_chose(teahouse, busy):
 
 
 def test_the_demo_takes_the_next_port_too(busy):
-    assert (stage.free_port(None), stage.free_port(9000)) == (8362, 9000)
+    assert (reach.free_port(None), reach.free_port(9000)) == (8362, 9000)

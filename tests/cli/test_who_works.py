@@ -14,8 +14,8 @@ import pytest
 
 from teahouse import child, keeper
 from teahouse.cli import follow, train
-from teahouse.cli.serve import wait_ready
-from teahouse.cli.where import find_project
+from teahouse.desk.reach import wait_ready
+from teahouse.desk.where import find_project
 from teahouse.errors import TrainingFailed
 from teahouse.ids import new_id, now_ms
 from teahouse.store import jobs

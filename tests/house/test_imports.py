@@ -48,8 +48,9 @@ def test_the_web_is_light():
 def test_serving_keeps_the_webs_libraries_out_of_the_keepers_process(tmp_path):
     (tmp_path / "teahouse.toml").touch()
     place = f"place = where.find_project(__import__('pathlib').Path({str(tmp_path)!r}))"
-    calls = "serve.prepare(place); serve.wait_ready(place.data, 0); serve.welcome(place, 'http://127.0.0.1:1')"
-    program = f"import contextlib, io\nfrom teahouse.cli import serve, where\n{place}\n"
+    calls = "serve.prepare(place); reach.wait_ready(place.data, 0); serve.welcome(place, 'http://127.0.0.1:1')"
+    program = "import contextlib, io; from teahouse.cli import serve\n"
+    program += f"from teahouse.desk import reach, where\n{place}\n"
     program += f"with contextlib.redirect_stdout(io.StringIO()):\n    {calls}\nimport sys"
     asked = ["fastapi", "starlette", "uvicorn", "httpx", "dbos", "numpy", "PIL", "onnxruntime", "torch"]
     assert loaded_after(program, *asked) == set()

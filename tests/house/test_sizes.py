@@ -12,7 +12,7 @@ SOURCE = ROOT / "src" / "teahouse"
 MODULES = sorted(SOURCE.rglob("*.py"))
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "common", "manager", "misc", "core", "base"}
 MIGRATIONS = SOURCE / "store" / "migrations"  # tables written once, in one function, never edited
-SKELETON = SOURCE / "cli" / "skeleton"  # files that `teahouse new` fills in: $words in them are not Python yet
+SKELETON = SOURCE / "desk" / "skeleton"  # files that `teahouse new` fills in: $words in them are not Python yet
 
 
 def own(path: Path) -> bool:

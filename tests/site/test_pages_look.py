@@ -8,7 +8,7 @@ import jinja2
 import pytest
 from jinja2 import meta, nodes
 
-from teahouse.cli import say
+from teahouse.desk import say
 from teahouse.release.evaluate import interval, whole
 from teahouse.release.verdict import Budget, History, Pair, judge
 from teahouse.site import drawing, owner_page_shapes, pages, render

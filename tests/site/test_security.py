@@ -40,6 +40,53 @@ def test_a_foreign_host_is_misdirected(house, host):
         assert response.status_code == 421 and response.json()["error"]["code"] == "misdirected"
 
 
+def test_a_phone_on_the_same_network_is_answered_where_the_site_listens_to_it(tmp_path):
+    settings = page.Settings(project=tmp_path, site={"host": "0.0.0.0"})
+    with whole_house(tmp_path, settings) as site:
+        for host, status in (("192.168.1.20:8360", 200), ("[fe80::1]:8360", 200), ("tea.example", 421)):
+            assert site.client.get("/", headers={"Host": host}).status_code == status
+        assert site.client.get("/owner/", headers={"Host": "192.168.1.20:8360"}).status_code == 421
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1:8360", "[::1]"])
+def test_the_owners_side_is_not_there_for_a_neighbour_who_writes_this_machines_name(tmp_path, name):
+    limits = {"trusted_proxies": ["10.0.0.7"]}
+    settings = page.Settings(project=tmp_path, site={"host": "0.0.0.0"}, limits=limits)
+    with whole_house(tmp_path, settings) as site:
+        neighbour, proxy = client_of(site.app, "192.168.1.44"), client_of(site.app, "10.0.0.7")
+        for route in ROUTES:
+            if route.who == "owner" and route.method == "GET":
+                asked = concrete(route), {"Host": name}
+                assert neighbour.get(asked[0], headers=asked[1]).status_code == 421, route.path
+                for told in ({"X-Forwarded-For": "192.168.1.44"}, {}):
+                    assert proxy.get(asked[0], headers={**asked[1], **told}).status_code == 421, route.path
+                # a proxy of this machine that nobody trusts connects from loopback for whoever comes to it
+                for told in ({"X-Forwarded-For": "192.168.1.44"}, {"Forwarded": "for=192.168.1.44"}):
+                    assert site.client.get(asked[0], headers={**asked[1], **told}).status_code == 421, route.path
+                assert site.client.get(asked[0], headers=asked[1]).status_code != 421, route.path
+        own = {"Host": name, "Origin": f"http://{name}", "Sec-Fetch-Site": "same-origin"}
+        assert neighbour.post("/api/owner/session", json={"password": "x"}, headers=own).status_code == 421
+        assert neighbour.get("/", headers={"Host": name}).status_code == 200
+
+
+def test_this_machine_is_known_by_the_address_that_a_socket_of_both_kinds_tells(house):
+    for address, here in (("::ffff:127.0.0.1", True), ("::1", True), ("::ffff:10.0.0.4", False)):
+        assert (client_of(house.app, address).get("/owner/").status_code != 421) == here
+
+
+def test_the_owners_side_is_there_through_a_tunnel_that_ends_tls(tmp_path):
+    site, limits = {"url": "https://abc.trycloudflare.com"}, {"trusted_proxies": ["127.0.0.1/32"]}
+    with whole_house(tmp_path, page.Settings(project=tmp_path, site=site, limits=limits)) as site:
+        came = {"Host": "abc.trycloudflare.com", "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
+        assert site.client.get("/owner/", headers=came).status_code != 421
+        plain = {**came, "Host": "localhost", "X-Forwarded-Proto": "http"}
+        assert site.client.get("/owner/", headers=plain).status_code == 421
+
+
+def test_no_other_address_is_answered_where_the_site_listens_to_this_machine_alone(house):
+    assert house.client.get("/", headers={"Host": "192.168.1.20:8360"}).status_code == 421
+
+
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.0.0.1:9", "[::1]:8360", "LOCALHOST:8360"])
 def test_the_houses_own_names_are_answered(house, host):
     assert house.client.get("/healthz", headers={"Host": host}).status_code == 200

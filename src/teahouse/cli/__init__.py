@@ -27,11 +27,15 @@ CHAPTERS: dict[str, dict[str, tuple[str, str]]] = {
         "releases": ("releases", "The releases of an app, with their verdicts."),
         "promote": ("releases", "Make a release the champion by hand."),
         "rollback": ("releases", "Put the champion before this one back."),
+        "pages": ("pages", "Write an app as a folder that plays in any browser, without a site."),
+        "share": ("tunnel", "A public https link to this computer, while it and this terminal are on."),
     },
     "Keep and move": {
         "data": ("data", "Take dataset versions out as folders; forget a visitor or a prediction."),
         "backup": ("backup", "Copy the whole house (database, photos, keys) to a folder."),
         "restore": ("backup", "Bring a house back from a backup, erasures replayed."),
+        "ci": ("ci", "Let GitHub check, train and release the project: writes its workflows."),
+        "keys": ("keys", "Your signing key, and whose bundles this project takes."),
         "doctor": ("doctor", "Look the machine and the project over; name each fault and its fix."),
     },
 }
@@ -115,7 +119,7 @@ def main() -> None:
         click.echo("\nStopped.", err=True)
         status = 130
     except TeahouseError as error:
-        from teahouse.cli import say
+        from teahouse.desk import say
 
         say.error(error, as_json="--json" in sys.argv)
         status = say.status_of(error)

@@ -15,8 +15,8 @@ def backup_verb(target: Path, as_json: bool) -> None:
 
     The folder holds the site's keys: keep it as you keep a password. Photos that are there already stay.
     """
-    from teahouse.cli import say
-    from teahouse.cli.where import project
+    from teahouse.desk import say
+    from teahouse.desk.where import project
     from teahouse.store import backup
 
     with project().house(create=False) as house, say.bar(unit="files") as bar:
@@ -34,8 +34,8 @@ def restore_verb(source: Path, as_json: bool) -> None:
     Every photo is checked against its digest, and what visitors took back after the backup is erased again before the
     site serves anything.
     """
-    from teahouse.cli import say
-    from teahouse.cli.where import project
+    from teahouse.desk import say
+    from teahouse.desk.where import project
     from teahouse.store import backup
 
     place = project()

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from teahouse.cli.where import owner_options
+from teahouse.cli.options import owner_options
 
 
 @click.group("data", short_help="Take dataset versions out as folders; forget a visitor or a prediction.")
@@ -28,7 +28,7 @@ def data_verb() -> None:
 @owner_options
 def export_verb(target: Path, app: str | None, asked: int | None, site: str | None, as_json: bool) -> None:
     """Write a dataset version to TARGET: photos in folders with metadata.jsonl, as Hugging Face `datasets` reads it."""
-    from teahouse.cli.say import WrongUse
+    from teahouse.desk.say import WrongUse
 
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise WrongUse(f"{target} is not an empty folder.", do_next="Name a new one.")
@@ -41,8 +41,8 @@ def export_verb(target: Path, app: str | None, asked: int | None, site: str | No
 def export_here(app: str | None, target: Path, asked: int | None, as_json: bool) -> None:
     """From the project's own house, with a bar."""
     from teahouse import datasets
-    from teahouse.cli import say
-    from teahouse.cli.where import project
+    from teahouse.desk import say
+    from teahouse.desk.where import project
     from teahouse.store import lineage
 
     place = project()
@@ -72,12 +72,9 @@ def export_here(app: str | None, target: Path, asked: int | None, as_json: bool)
 
 def export_there(site: str, app: str | None, target: Path, as_json: bool) -> None:
     """From a site elsewhere: its export job, then the zip, unpacked entry by entry."""
-    import io
-    import zipfile
-
-    from teahouse.cli import say
     from teahouse.cli.remote import Site
     from teahouse.cli.train import wait_there
+    from teahouse.desk import say
 
     with Site(site) as there:
         app = there.one_app(app)
@@ -89,24 +86,39 @@ def export_there(site: str, app: str | None, target: Path, as_json: bool) -> Non
         with say.bar(unit="bytes") as bar:
             for done in there.download(f"/api/owner/jobs/{job}/file", packed):
                 bar.update(bar.first, description="Fetching", completed=done)
-    unpack(zipfile.ZipFile(io.BytesIO(packed.read_bytes())), target)
+    unpack(packed, target)
     packed.unlink()
     say.as_json({"app": app, "folder": str(target)}) if as_json else say.step(str(target))
 
 
-def unpack(archive: Any, target: Path) -> None:
-    """Write the entries whose names stay inside of `target`; refuse the archive at the first that does not."""
-    from teahouse.errors import Refused
+def unpack(packed: Any, target: Path) -> None:
+    """Write what an export's zip (its path, or an open file) holds to `target`. Refused at the first entry whose name
+    leaves it, and for what no export is; a site compresses nothing, so that what comes can not grow."""
+    import shutil
+    import zipfile
 
     top = target.resolve()
-    for entry in archive.infolist():
-        file = (top / entry.filename).resolve()
-        if not file.is_relative_to(top) or "\\" in entry.filename:
-            raise Refused(f"{entry.filename!r} in the export leaves its folder.", "This site can not be trusted.")
-        if entry.is_dir():
-            continue
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(archive.read(entry))
+    try:
+        with zipfile.ZipFile(packed) as archive:
+            for entry in archive.infolist():
+                file = (top / entry.filename).resolve()
+                if not entry.filename or not file.is_relative_to(top) or "\\" in entry.filename:
+                    raise _refused(f"{entry.filename!r} in it leaves its folder")
+                if entry.compress_type != zipfile.ZIP_STORED:
+                    raise _refused(f"{entry.filename!r} in it is compressed")
+                if entry.is_dir():
+                    continue
+                file.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(entry) as source, file.open("wb") as sink:
+                    shutil.copyfileobj(source, sink, 1 << 20)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError) as error:
+        raise _refused(str(error) or "it is cut off") from error
+
+
+def _refused(why: str) -> Exception:
+    from teahouse.errors import Refused
+
+    return Refused("This export can not be used.", f"Refused because {why}.", "This site can not be trusted.")
 
 
 @data_verb.command("forget")
@@ -118,7 +130,7 @@ def forget_verb(what: str, yes: bool, site: str | None, as_json: bool) -> None:
 
     What is given is an id, or the address of a visitor's "my data" page. Backups forget it when they are restored.
     """
-    from teahouse.cli import say
+    from teahouse.desk import say
 
     asked = what.rstrip("/").rsplit("/", 1)[-1]
     if not yes:
@@ -137,7 +149,7 @@ def forget_verb(what: str, yes: bool, site: str | None, as_json: bool) -> None:
 def forget_here(asked: str) -> str:
     """Erase in the project's own house; what kind of thing the id was."""
     from teahouse import ids
-    from teahouse.cli.where import project
+    from teahouse.desk.where import project
     from teahouse.feedback import erase
     from teahouse.store import predictions
 

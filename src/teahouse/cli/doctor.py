@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 import click
 
-from teahouse.cli.where import Project
+from teahouse.desk.where import Project
 
 LEAST_FREE = 512_000_000  # bytes: below it uploads are refused
 
@@ -33,8 +33,8 @@ def doctor_verb(as_json: bool) -> None:
 
     Ends with status 1 when something is wrong.
     """
-    from teahouse.cli import say
-    from teahouse.cli.where import find_project
+    from teahouse.desk import say
+    from teahouse.desk.where import find_project
 
     findings = list(examine(find_project()))
     if as_json:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from teahouse.cli.say import WrongUse
+from teahouse.desk.say import WrongUse
 from teahouse.errors import InputError, TeahouseError, TooLarge
 
 MOST_BYTES = 64_000_000  # what is looked at all; the site's own limit for a photo is lower

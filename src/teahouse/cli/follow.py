@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from teahouse import child
-from teahouse.cli import say
-from teahouse.cli.where import Project
+from teahouse.desk import say
+from teahouse.desk.where import Project
 
 ENDED = frozenset({"done", "refused", "failed"})
 TAKEN_S = 3.0  # between two tries while somebody else's loop has the house
@@ -87,6 +87,7 @@ def start_loop(project: Project) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=log,
             start_new_session=True,
+            env=child.environment("TEAHOUSE_"),
         )
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from teahouse.cli.say import CheckFailed, SiteNotReachable
+from teahouse.desk.say import CheckFailed, SiteNotReachable
 
 PURPOSES = "keep, train"
 AT_ONCE = 4  # visitors at the same time: the site shares two cores with a training

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -30,7 +31,14 @@ STARTERS = ("tea", "toon", "style", "teapot")
 @click.option(
     "--copy", is_flag=True, help="With --from-folder: copy the photos into the project (else they stay where they are)."
 )
-def new_verb(name: str, starter: str | None, folder: Path | None, weights: Path | None, copy: bool) -> None:
+@click.option(
+    "--bundle",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A NAME.teahouse file that `teahouse.publish` made: its app, with its release on.",
+)
+@click.option("--yes", is_flag=True, help="With --bundle: take the code in that it carries, without being asked.")
+def new_verb(name: str, **given: Any) -> None:
     """Start a project called NAME, with an app of that name; inside a project, add an app called NAME.
 
     \b
@@ -39,17 +47,24 @@ def new_verb(name: str, starter: str | None, folder: Path | None, weights: Path 
     teahouse new oils --starter style               a photo becomes a painting, as strongly as you like
     teahouse new pots --starter teapot              this teapot does not exist: another at every refresh
     teahouse new ants --from-folder ~/photos/ants   one sub-folder a label
+    teahouse new cats --bundle cats.teahouse        what a notebook on another machine published
     teahouse new hats                               a bare app.py to fill in
     """
     from teahouse.cli import scaffold
-    from teahouse.cli.say import WrongUse
+    from teahouse.desk.say import WrongUse
 
-    if starter and folder:
-        raise WrongUse("--starter and --from-folder are two ways to begin.", do_next="Give one of them.")
-    if (weights or copy) and not folder:
+    wish = scaffold.Wish(name=name, **given)
+    folder, weights = wish.folder, wish.weights
+    ways = [way for way in ("starter", "folder", "bundle") if given[way]]
+    if len(ways) > 1:
+        ways = [{"folder": "from-folder"}.get(way, way) for way in ways]
+        raise WrongUse(f"--{ways[0]} and --{ways[1]} are two ways to begin.", do_next="Give one of them.")
+    if wish.yes and not wish.bundle:
+        raise WrongUse("--yes belongs to --bundle.", do_next="teahouse new NAME --bundle FILE")
+    if (weights or wish.copy) and not folder:
         raise WrongUse("--weights and --copy belong to --from-folder.", do_next="teahouse new NAME --from-folder PATH")
     if weights and weights.suffix != ".safetensors":
         raise WrongUse(
             f"{weights.name} is not a .safetensors file.", "No other format of weights is ever read: pickles run code."
         )
-    scaffold.begin(scaffold.Wish(name=name, starter=starter, folder=folder, weights=weights, copy=copy))
+    scaffold.begin(wish)

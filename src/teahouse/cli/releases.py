@@ -1,4 +1,4 @@
-"""`releases`, `promote`, `rollback`: what was trained, and which of it visitors meet."""
+"""`releases`, `promote`, `rollback`: what was trained or came as a file, and which of it visitors meet."""
 
 from __future__ import annotations
 
@@ -7,17 +7,38 @@ from typing import Any
 
 import click
 
-from teahouse.cli.where import Project, owner_options
+from teahouse.cli import bundles
+from teahouse.cli.options import owner_options
+from teahouse.desk import reach
+from teahouse.desk.where import Project
 
 
-@click.command("releases", short_help="The releases of an app, with their verdicts.")
+class Releases(click.Group):
+    """`teahouse releases` lists; what follows may be an app's name as well as a verb of its own."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("releases", cls=Releases, short_help="The releases of an app, with their verdicts.")
+def releases_verb() -> None:
+    """The releases of an app. Without a word of its own it lists: `teahouse releases tea` is `releases list tea`."""
+
+
+releases_verb.add_command(bundles.add_verb)
+releases_verb.add_command(bundles.pack_verb)
+
+
+@releases_verb.command("list", short_help="The releases of an app, newest first.")
 @click.argument("app", required=False)
 @owner_options
-def releases_verb(app: str | None, site: str | None, as_json: bool) -> None:
+def list_verb(app: str | None, site: str | None, as_json: bool) -> None:
     """List APP's releases, newest first: the champion, how often each is right (of one that makes pictures how many
     visitors preferred it), what the verdict said."""
-    from teahouse.cli import say
-    from teahouse.cli.where import project
+    from teahouse.desk import say
+    from teahouse.desk.where import project
 
     found = listed_there(site, app) if site else listed_here(project(), app)
     if as_json:
@@ -41,7 +62,7 @@ def releases_verb(app: str | None, site: str | None, as_json: bool) -> None:
 
 def accuracy_of(row: dict[str, Any]) -> str:
     """A release's accuracy with its interval, or what visitors chose of its pictures, in one cell."""
-    from teahouse.cli import say
+    from teahouse.desk import say
 
     found, chosen = row.get("accuracy"), row.get("choices")
     if found:
@@ -109,7 +130,7 @@ def promote_verb(release: str, app: str | None, site: str | None, as_json: bool)
 
     Works with the site down too. Returns when the site serves it; nothing is dropped on the way.
     """
-    from teahouse.cli.where import project
+    from teahouse.desk.where import project
 
     if site:
         put_on_there(site, app, release, as_json)
@@ -122,7 +143,7 @@ def promote_verb(release: str, app: str | None, site: str | None, as_json: bool)
 @owner_options
 def rollback_verb(app: str | None, site: str | None, as_json: bool) -> None:
     """Put APP's previous champion back on. Works with the site down too."""
-    from teahouse.cli.where import project
+    from teahouse.desk.where import project
 
     if site:
         put_on_there(site, app, None, as_json)
@@ -154,7 +175,7 @@ def put_on_here(place: Project, app: str | None, asked: str | None, why: str, as
 
 def pick(c: Any, app: str, asked: str) -> str:
     """The release that a number or the beginning of an id means."""
-    from teahouse.cli.say import WrongUse
+    from teahouse.desk.say import WrongUse
     from teahouse.store import releases
 
     rows = list(releases.of_app(c, app, limit=1000))
@@ -183,30 +204,22 @@ def previous(c: Any, app: str) -> str:
 
 def wait_served(house: Any, app: str, release: str, patience: float = 30) -> bool:
     """Whether every web process serves this release, after at most `patience` seconds."""
-    from teahouse.cli import say
+    from teahouse.desk import say
 
     until = time.monotonic() + patience
     with say.bar() as bar:
         bar.update(bar.first, description="The site loads it")
         while time.monotonic() < until:
             with house.db.read() as c:
-                if serves(c, app, release):
+                if reach.serves(c, app, release):
                     return True
             time.sleep(0.1)
     return False
 
 
-def serves(c: Any, app: str, release: str) -> bool:
-    """Whether the web process that wrote last has this release ready."""
-    from teahouse.store import servings
-
-    rows = list(servings.current(c))
-    return any(row.web == rows[-1].web and (row.app, row.release, row.state) == (app, release, "ready") for row in rows)
-
-
 def tell(release: str, number: int | None, served: bool | None, as_json: bool) -> None:
     """Say what is on now; CheckFailed where the site does not serve it in time."""
-    from teahouse.cli import say
+    from teahouse.desk import say
 
     if served is False:
         raise say.CheckFailed(
@@ -225,7 +238,7 @@ def tell(release: str, number: int | None, served: bool | None, as_json: bool) -
 def put_on_there(site: str, app: str | None, asked: str | None, as_json: bool) -> None:
     """The same over HTTP: the site picks the previous champion where none is asked for."""
     from teahouse.cli.remote import Site
-    from teahouse.cli.say import WrongUse
+    from teahouse.desk.say import WrongUse
 
     with Site(site) as there:
         app = there.one_app(app)

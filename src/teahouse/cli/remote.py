@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from teahouse.cli.say import SiteNotReachable, WrongUse
+from teahouse.desk.say import SiteNotReachable, WrongUse
 from teahouse.errors import TeahouseError
 
 

@@ -7,12 +7,14 @@ import shutil
 from dataclasses import dataclass
 from importlib.resources import files as packaged
 from pathlib import Path
-from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from teahouse.cli import say
-from teahouse.cli.say import WrongUse
-from teahouse.cli.where import Project, find_project
+from teahouse.desk import layout, say, shipped
+from teahouse.desk.say import WrongUse
+from teahouse.desk.where import Project, find_project
+
+if TYPE_CHECKING:
+    from teahouse.model.archive import Opened
 
 SIZE = 128  # pixels: what a small net learns most from in the time, measured on 245 photos of ants and bees
 
@@ -26,20 +28,38 @@ class Wish:
     folder: Path | None = None
     weights: Path | None = None
     copy: bool = False
+    bundle: Path | None = None
+    yes: bool = False
 
 
 def begin(wish: Wish) -> Project:
     """Make what was asked for, and say what to do next. Raises WrongUse before anything is written."""
     check_name(wish.name)
+    if wish.bundle is None:
+        return make(wish, None)
+    from teahouse.model import archive, signing
+
+    inside = find_project()
+    with archive.opened(wish.bundle, signing.trusted(inside.root / signing.KEYS) if inside else None) as brought:
+        return make(wish, brought)
+
+
+def make(wish: Wish, brought: Opened | None) -> Project:
+    """The same with its bundle open."""
     inside = find_project()
     root = inside.root if inside else Path.cwd() / wish.name
     app = root / "apps" / wish.name
     if app.exists() or (not inside and root.exists() and any(root.iterdir())):
         raise WrongUse(f"{app if app.exists() else root} is already there.", do_next="Choose another name.")
+    declared = declared_by(brought.manifest, wish.name) if brought else {}
+    if brought and brought.manifest.code:
+        ask_for_code(brought, wish)
     found = look_over(wish.folder) if wish.folder else None
-    project = inside or make_project(root, wish.name)
+    project = inside or layout.make_project(root, wish.name)
     if wish.starter:
         add_starter(project, wish.name, wish.starter)
+    elif brought:
+        add_from_bundle(project, brought, declared, f"brought in {wish.bundle.name}")
     elif found:
         add_from_folder(project, wish, found)
     else:
@@ -56,55 +76,8 @@ def check_name(name: str) -> None:
         raise WrongUse(
             f'"{name}" can not be an app\'s name.',
             f"It becomes an address: 2 to 39 of a-z, 0-9 and -, a letter first, none of {', '.join(sorted(RESERVED))}.",
-            f"Try {suggested(name)}.",
+            f"Try {layout.suggested(name)}.",
         )
-
-
-def suggested(name: str) -> str:
-    """The nearest name that can be one."""
-    from teahouse.spec.app import RESERVED
-
-    kept = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name.lower()).strip(
-        "-0123456789"
-    )
-    if kept in RESERVED:
-        return f"my-{kept}"
-    return kept[:39] if len(kept) >= 2 else "my-app"
-
-
-def make_project(root: Path, name: str, written: dict[str, dict[str, Any]] | None = None) -> Project:
-    """A project's own files at `root`; `written` are settings that stand in teahouse.toml uncommented."""
-    from teahouse import settings
-
-    root.mkdir(parents=True, exist_ok=True)
-    (root / "teahouse.toml").write_text(settings_page(written or {}), "utf-8")
-    (root / ".gitignore").write_text(skeleton("gitignore"), "utf-8")
-    (root / "README.md").write_text(filled("README.md", project=name, app=name), "utf-8")
-    return Project(root.resolve(), settings.load(root))
-
-
-def settings_page(written: dict[str, dict[str, Any]]) -> str:
-    """teahouse.toml with every setting, its meaning and its default, commented out unless it is `written`."""
-    from teahouse import settings
-
-    lines = [
-        "# Settings of this site. A flag wins over TEAHOUSE_SECTION_KEY, that over this file, that over the default.",
-        "",
-    ]
-    for section in settings.SECTIONS:
-        lines.append(f"[{section}]")
-        for key, about in settings.Settings.model_fields[section].annotation.model_fields.items():
-            chosen = written.get(section, {})
-            default = about.get_default(call_default_factory=True)
-            lines.append(f"# {about.description}")
-            lines.append(f"{key} = {toml(chosen[key])}" if key in chosen else f"# {key} = {toml(default)}")
-        lines.append("")
-    return "\n".join(lines)
-
-
-def toml(value: Any) -> str:
-    """A setting's value as TOML: strings, numbers, booleans and lists of them are written as in JSON."""
-    return json.dumps(value, ensure_ascii=False)
 
 
 def look_over(folder: Path) -> Any:
@@ -149,8 +122,8 @@ def add_from_folder(project: Project, wish: Wish, found: Any) -> Path:
         "photos": json.dumps(where, ensure_ascii=False),
         "count": str(len(labels)),
     }
-    (app / "app.py").write_text(filled("folder/app.py", **fill), "utf-8")
-    (app / "train.py").write_text(skeleton("folder/train.py"), "utf-8")
+    (app / "app.py").write_text(layout.filled("folder/app.py", **fill), "utf-8")
+    (app / "train.py").write_text(layout.skeleton("folder/train.py"), "utf-8")
     if wish.weights:
         shutil.copyfile(wish.weights, app / "weights.safetensors")
     return app
@@ -161,7 +134,7 @@ def add_bare(project: Project, name: str) -> Path:
     app = project.root / "apps" / name
     for label in ("first", "second"):
         (app / "photos" / label).mkdir(parents=True)
-    (app / "app.py").write_text(filled("bare/app.py", title=name.replace("-", " ").capitalize() + "?"), "utf-8")
+    (app / "app.py").write_text(layout.filled("bare/app.py", title=name.replace("-", " ").capitalize() + "?"), "utf-8")
     return app
 
 
@@ -179,63 +152,42 @@ def add_starter(project: Project, name: str, starter: str) -> Path:
     written = (app / "app.py").read_text("utf-8")
     (app / "app.py").write_text(written.replace(f'name="{starter}"', f'name="{name}"'), "utf-8")
     if (source / "release" / "release.json").exists():
-        install_shipped(project, name, app, source / "release")
+        shipped.install_shipped(project, name, app, source / "release")
     return app
 
 
-def install_shipped(project: Project, name: str, app_folder: Path, shipped: Path) -> str:
-    """Verify the starter's release, install it, declare the app and put the release on by "starter"; its id."""
-    from teahouse import ids
-    from teahouse.model import bundle, shape
-    from teahouse.store import apps, releases, rollouts
+def declared_by(manifest: Any, name: str) -> dict[str, Any]:
+    """The declaration of the app that a release is of, as the app `name`: read from its manifest, so that nothing of
+    it runs. DeclarationError for one that no app can have."""
+    from teahouse.publishing import save
+
+    told = {key: getattr(manifest, key) for key in ("title", "description", "note", "fields", "output")}
+    declared = save.read({**told, "app": name}).declaration()
+    return {**declared, "hooks": ["predict"] if manifest.code and "predict" in manifest.hooks else []}
+
+
+def ask_for_code(brought: Opened, wish: Wish) -> None:
+    """Say that the bundle carries code and whose it is, and ask; WrongUse where the answer is no."""
+    import click
+
+    files = sorted(path for path in brought.manifest.files if path.startswith("code/"))
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    signer = f"Signed by {brought.signature['key']}." if brought.signature else "Nobody has signed it."
+    say.warn(f"{plain(wish.bundle.name)} carries Python code ({files[0]}{more}), which `teahouse serve` runs as you.")
+    say.line(f"  {signer} To read it first: unzip -p FILE {files[0]}", markup=False)
+    if not wish.yes and not click.confirm("Take it in?", default=False, err=True):
+        raise WrongUse("Nothing was made.", "The bundle carries code, and you did not say yes.", "--yes says it.")
+
+
+def add_from_bundle(project: Project, brought: Opened, declared: dict[str, Any], why: str) -> Path:
+    """apps/NAME with the app that a NAME.teahouse file holds, its release beside it and on. Nothing of it runs."""
+    from teahouse.publishing import save
 
     with project.house() as house:
-        manifest = bundle.read(shipped)
-        if manifest.app == name:
-            release = bundle.install(shipped, house.releases)
-        else:
-            release = renamed(shipped, name, house)
-        manifest = bundle.read(house.releases / release)
-        at = ids.now_ms()
-
-        def put(c: Any) -> None:
-            apps.declare(c, name, manifest.title, declaration_of(app_folder, name), str(app_folder), at)
-            releases.add(c, release, name, None, shape.to_json(manifest), at=at)
-            rollouts.append(c, name, release, "full", by="starter", why="the release that the starter ships", at=at)
-
-        house.db.write(put)
-    return release
-
-
-def renamed(shipped: Path, name: str, house: Any) -> str:
-    """The shipped release under another app's name: sealed anew, so its id differs; installed."""
-    import tempfile
-    from dataclasses import replace
-
-    from teahouse.model import bundle
-
-    with tempfile.TemporaryDirectory(dir=house.data) as scratch:
-        copy = Path(scratch) / "release"
-        shutil.copytree(shipped, copy)
-        bundle.seal(copy, replace(bundle.read(shipped), app=name, files={}))
-        return bundle.install(copy, house.releases)
-
-
-def declaration_of(app_folder: Path, name: str) -> dict[str, Any]:
-    """The declaration of the app in this folder, under the name that it has here."""
-    from teahouse.spec.load import load_app
-
-    return {**load_app(app_folder).declaration(), "app": name}
-
-
-def skeleton(name: str) -> str:
-    """A file of the skeleton, as it is."""
-    return (packaged("teahouse.cli") / "skeleton" / name).read_text("utf-8")
-
-
-def filled(name: str, **values: str) -> str:
-    """A file of the skeleton with its $words filled in."""
-    return Template(skeleton(f"{name}.in")).substitute(values)
+        release = house.releases / brought.install(house.releases)
+        app = save.write_app(project.root, declared, release)
+        shipped.put_on(house, declared["app"], app, release, shipped.Shipped("owner", why, declared))
+    return app
 
 
 def tell_next(project: Project, wish: Wish, new: bool) -> None:
@@ -244,6 +196,6 @@ def tell_next(project: Project, wish: Wish, new: bool) -> None:
     say.line()
     if new:
         say.line(f"  cd {wish.name}")
-    if not wish.starter:
+    if not (wish.starter or wish.bundle):
         say.line(f"  teahouse train {wish.name}")
     say.line("  teahouse serve")

@@ -6,15 +6,15 @@ import contextlib
 import os
 import sys
 import threading
-import time
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from teahouse.cli.where import Project
+from teahouse.desk import reach
+from teahouse.desk.where import Project
 
 
 @click.command("serve", short_help="Put the project's apps on a site, in this terminal.")
@@ -31,8 +31,8 @@ def serve_verb(port: int | None, host: str | None, open_page: bool | None, quiet
     reachable from this machine only, unless --host says otherwise; where a phone can reach it (--host 0.0.0.0: the same
     network) a QR code is printed too.
     """
-    from teahouse.cli import say
-    from teahouse.cli.where import project
+    from teahouse.desk import say
+    from teahouse.desk.where import project
 
     # the keeper's children read the settings anew: what was said here reaches them as the environment
     for name, given in (("TEAHOUSE_SITE_PORT", port), ("TEAHOUSE_SITE_HOST", host)):
@@ -69,26 +69,8 @@ def free_instead(place: Project) -> int | None:
     site = place.settings.site
     if "port" in site.model_fields_set or site.url:
         return None
-    found = next_free(site.host, site.port)
+    found = reach.next_free(site.host, site.port)
     return found if found != site.port else None
-
-
-def next_free(host: str, port: int) -> int | None:
-    """The first port from this one on that is free, or None where a hundred are taken."""
-    return next((one for one in range(port, port + 100) if is_free(host, one)), None)
-
-
-def is_free(host: str, port: int) -> bool:
-    """Whether a site could listen there."""
-    import socket
-
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-        return True
 
 
 def run(place: Project) -> int:
@@ -120,10 +102,11 @@ def log_beside(log: Path) -> Iterator[None]:
 
 
 def prepare(place: Project) -> None:
-    """Bring the tables to this version and declare the project's apps, so that the web finds them as rows."""
+    """Bring the tables to this version and declare the project's apps, so that the web finds them as rows. A release
+    that lies beside an app.py is put on where the app has none yet: so a project answers after it was only copied."""
     from teahouse import ids
-    from teahouse.cli import say
-    from teahouse.errors import DeclarationError
+    from teahouse.desk import say
+    from teahouse.errors import DeclarationError, ReleaseBroken
     from teahouse.spec.load import load_app
     from teahouse.store import apps
 
@@ -136,13 +119,34 @@ def prepare(place: Project) -> None:
                 continue
             row = (app.name or name, app.title, app.declaration(), str(folder), ids.now_ms())
             house.db.write(lambda c, row=row: apps.declare(c, *row))
+            try:
+                put_shipped_on(house, app, folder)
+            except ReleaseBroken as broken:
+                say.warn(f"the release beside {name}'s app.py is left out: {broken}")
+
+
+def put_shipped_on(house: Any, app: Any, folder: Path) -> None:
+    """Install the release in the app's own folder, where there is one and the app has no champion. keys.txt is not
+    asked: that folder is the project's own as app.py beside it is, and who can write the one can write the other."""
+    from teahouse.store import rollouts
+
+    beside = folder / "release"
+    if not (beside / "release.json").is_file():
+        return
+    with house.db.read() as c:
+        if rollouts.champion(c, app.name) is not None:
+            return
+    from teahouse.desk import shipped
+
+    how = shipped.Shipped("owner", "the release beside its app.py", app.declaration())
+    shipped.put_on(house, app.name, folder, beside, how)
 
 
 def greet(place: Project, open_page: bool, patience: float = 60) -> None:
     """Wait until the site answers, then print its links (a thread of `serve`)."""
-    from teahouse.cli import say
+    from teahouse.desk import say
 
-    note = wait_ready(place.data, patience)
+    note = reach.wait_ready(place.data, patience)
     if note is None and (note := place.running()):
         say.warn("Not every app answers yet. What is in the way: teahouse doctor, and the site's log.")
     if note:
@@ -151,38 +155,9 @@ def greet(place: Project, open_page: bool, patience: float = 60) -> None:
             webbrowser.open(note["url"])
 
 
-def wait_ready(data: Path, patience: float, alive: Callable[[], bool] = lambda: True) -> dict[str, Any] | None:
-    """What run/house.json says once /readyz answers 200: every app that has a release answers with it. None after
-    `patience` seconds, or where the site is no longer `alive`."""
-    import json
-
-    from teahouse import keeper
-
-    until = time.monotonic() + patience
-    while time.monotonic() < until and alive():
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            note = json.loads(keeper.note_of(data).read_text()) if keeper.is_kept(data) else {}
-            if is_ready(note["url"]):
-                return note
-        time.sleep(0.05)
-    return None
-
-
-def is_ready(url: str) -> bool:
-    """Whether the site at this address says that it is ready. OSError where nobody answers."""
-    from http.client import HTTPConnection, HTTPException
-
-    with contextlib.closing(HTTPConnection(url.removeprefix("http://"), timeout=10)) as line:
-        try:
-            line.request("GET", "/readyz")
-            return line.getresponse().status == 200
-        except HTTPException:
-            return False
-
-
 def welcome(place: Project, url: str) -> None:
     """The page's link, the owner's one-time link, the QR code."""
-    from teahouse.cli import say
+    from teahouse.desk import say
     from teahouse.site import owner_door
 
     say.line()
@@ -193,7 +168,7 @@ def welcome(place: Project, url: str) -> None:
         say.line(f"  Make it yours (once, from this machine): [link={claim}]{claim}[/]", soft_wrap=True)
     else:
         say.line("  Your side of it: teahouse open")
-    phone = for_phone(place, url)
+    phone = reach.for_phone(place, url)
     if phone:
         say.line(f"  On your phone: {phone}")
         say.line(say.qr(phone), markup=False)
@@ -201,19 +176,3 @@ def welcome(place: Project, url: str) -> None:
         say.line("  [dim]For your phone: teahouse serve --host 0.0.0.0 prints a QR code for the same Wi-Fi.[/]")
     log = f" Its log: {place.data}/run/site.log" if sys.stdout.isatty() else ""
     say.line(f"  [dim]Ctrl-C stops it.{log}[/]", soft_wrap=True)
-
-
-def for_phone(place: Project, url: str) -> str:
-    """The address by which a phone on the same network gets here, or '' where it listens to this machine only."""
-    import socket
-
-    import psutil
-
-    site = place.settings.site
-    if site.url:
-        return site.url
-    if site.host not in ("0.0.0.0", "::"):
-        return "" if site.host in ("127.0.0.1", "localhost", "::1") else url
-    own = [one.address for each in psutil.net_if_addrs().values() for one in each if one.family == socket.AF_INET]
-    reachable = next((address for address in own if not address.startswith(("127.", "169.254."))), "")
-    return f"http://{reachable}:{url.rsplit(':', 1)[1]}" if reachable else ""

@@ -11,15 +11,16 @@ from typing import Any
 
 import click
 
-from teahouse.cli.where import Project, owner_options
+from teahouse.cli.options import owner_options
+from teahouse.desk.where import Project
 
 
 @click.command("status", short_help="What the site is doing: apps, releases, what waits for you.")
 @owner_options
 def status_verb(site: str | None, as_json: bool) -> None:
     """Tell whether the site runs, what each app's champion is, and what waits for the owner."""
-    from teahouse.cli import say
-    from teahouse.cli.where import project
+    from teahouse.desk import say
+    from teahouse.desk.where import project
 
     report = status_there(site) if site else status_here(project())
     if as_json:
@@ -103,8 +104,8 @@ def judging(counts: dict[str, int]) -> dict[str, int]:
 @click.option("--print", "only_print", is_flag=True, help="Print the link, open nothing.")
 def open_verb(only_print: bool) -> None:
     """Make a one-time link to the owner's pages of the running site, and open it."""
-    from teahouse.cli import say
-    from teahouse.cli.where import project
+    from teahouse.desk import say
+    from teahouse.desk.where import project
     from teahouse.site import owner_door
 
     place = project()
@@ -118,8 +119,8 @@ def open_verb(only_print: bool) -> None:
 @click.command("stop", short_help="Stop the site that runs for this project.")
 def stop_verb() -> None:
     """Ask the running site to finish what it answers and end (at most ten seconds)."""
-    from teahouse.cli import say
-    from teahouse.cli.where import project
+    from teahouse.desk import say
+    from teahouse.desk.where import project
 
     place = project()
     pid = int(must_run(place)["pid"])
@@ -136,7 +137,7 @@ def stop_verb() -> None:
 
 def must_run(place: Project) -> dict[str, Any]:
     """The running site of the project; WrongUse where none runs."""
-    from teahouse.cli.say import WrongUse
+    from teahouse.desk.say import WrongUse
 
     running = place.running()
     if running is None and place.is_kept():

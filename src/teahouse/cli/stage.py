@@ -12,10 +12,12 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from teahouse import child
 from teahouse.cli import scaffold
-from teahouse.cli.say import SiteNotReachable
-from teahouse.cli.serve import next_free, wait_ready
-from teahouse.cli.where import Project
+from teahouse.desk import layout
+from teahouse.desk.reach import wait_ready
+from teahouse.desk.say import SiteNotReachable
+from teahouse.desk.where import Project
 from teahouse.errors import DeclarationError, TrainingFailed
 
 APP = "tea"
@@ -41,7 +43,7 @@ def make_project(folder: Path, port: int) -> Project:
         # the simulated visitors come from many networks, and say so as a proxy would
         "limits": {"trusted_proxies": ["127.0.0.1"], "requests_per_minute": 6000},
     }
-    project = scaffold.make_project(folder, APP, written)
+    project = layout.make_project(folder, APP, written)
     scaffold.add_starter(project, APP, "tea")
     draw_fewer(project.root / "apps" / APP / "app.py")
     return project
@@ -55,11 +57,6 @@ def draw_fewer(declared: Path) -> None:
         raise DeclarationError("The demo can not say how many pictures its app draws.", why,
                                "Install Teahouse anew: pip install --force-reinstall teahouse")  # fmt: skip
     declared.write_text(source, "utf-8")
-
-
-def free_port(wanted: int | None, usual: int = 8360) -> int:
-    """The port asked for; else the usual one, or the next free one where that is taken."""
-    return wanted if wanted is not None else next_free("127.0.0.1", usual) or usual
 
 
 class Child:
@@ -76,7 +73,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
-                env={**os.environ, **environment},
+                env=child.environment("TEAHOUSE_", **environment),
                 start_new_session=True,
             )
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from teahouse.cli import follow, guests, measure, say, stage
+from teahouse.cli import follow, guests, measure, stage
 from teahouse.cli.guests import Shot
 from teahouse.cli.stage import APP, RETRAIN_AFTER
-from teahouse.cli.where import Project
+from teahouse.desk import reach, say
+from teahouse.desk.where import Project
 from teahouse.errors import TrainingFailed
 
 GOLD = 200  # photos drawn by lot that shall judge: with 150 one true gain of eight points in four would wait for more
@@ -112,7 +113,7 @@ class Story:
             "the site, the training and the verdict are real.\n"
         )
         folder = stage.demo_folder(self.choice.folder)
-        self.project = stage.make_project(folder, stage.free_port(self.choice.port))
+        self.project = stage.make_project(folder, reach.free_port(self.choice.port))
         self.site = stage.start_site(self.project)
         url = stage.wait_site(self.project, self.site)
         self.told.times["first_page"] = round(time.time() - self.told.began, 2)

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from teahouse.cli.where import Project, owner_options
+from teahouse.cli.options import owner_options
+from teahouse.desk.where import Project
 
 
 @click.command("train", short_help="Train an app here, judge the result, and put it on if it is better.")
@@ -20,7 +21,7 @@ def train_verb(app: str | None, no_wait: bool, site: str | None, as_json: bool) 
     better. One that makes pictures is shown beside the champion until visitors have chosen. Ends with status 1 when the
     verdict refuses it, or holds it back for want of rows. Needs PyTorch: pip install 'teahouse[train]'
     """
-    from teahouse.cli.where import project
+    from teahouse.desk.where import project
 
     if site:
         train_there(site, app, no_wait, as_json)
@@ -31,8 +32,9 @@ def train_verb(app: str | None, no_wait: bool, site: str | None, as_json: bool) 
 def train_here(project: Project, app: str | None, no_wait: bool, as_json: bool) -> None:
     """Ask the job in the project's own house, or join the one that has not ended, and follow it to its verdict."""
     from teahouse import ids
-    from teahouse.cli import follow, say
+    from teahouse.cli import follow
     from teahouse.cli.serve import prepare
+    from teahouse.desk import say
 
     app = project.one_app(app)
     need_torch()
@@ -82,7 +84,7 @@ def need_torch() -> None:
     """Say what to install before a job is asked that can not run."""
     from importlib.util import find_spec
 
-    from teahouse.cli.say import WrongUse
+    from teahouse.desk.say import WrongUse
 
     missing = [name for name in ("torch", "onnx", "onnxscript") if find_spec(name) is None]
     if missing:
@@ -95,7 +97,7 @@ def need_torch() -> None:
 
 def tell(house: Any, app: str, ending: Any, as_json: bool) -> None:
     """Say how it ended; status 1 unless it was promoted."""
-    from teahouse.cli import say
+    from teahouse.desk import say
 
     report = report_of(house, ending)
     if as_json:
@@ -142,8 +144,8 @@ def report_of(house: Any, ending: Any) -> dict[str, Any]:
 
 def train_there(site: str, app: str | None, no_wait: bool, as_json: bool) -> None:
     """Ask a site elsewhere for a retrain, and follow it over HTTP."""
-    from teahouse.cli import say
     from teahouse.cli.remote import Site
+    from teahouse.desk import say
 
     with Site(site) as there:
         app = there.one_app(app)
@@ -170,8 +172,8 @@ def wait_there(there: Any, job: str) -> tuple[str, bool]:
     champion."""
     import time
 
-    from teahouse.cli import say
     from teahouse.cli.follow import ENDED
+    from teahouse.desk import say
 
     with say.bar() as bar:
         while True:

@@ -1,0 +1,246 @@
+"""`teahouse releases add|pack`: a release comes in as one file, and goes out as one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from teahouse.desk.where import Project, project
+
+if TYPE_CHECKING:
+    from teahouse.model.archive import Opened
+    from teahouse.model.shape import Manifest
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command("add", short_help="Take a release from a .teahouse file; visitors do not meet it yet.")
+@click.argument("file", type=FILE)
+@click.option("--app", metavar="NAME", help="The app that it is for, where that has another name here.")
+@click.option("--older", is_flag=True, help="Also where it is older than what its maker sent last.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, for scripts.")
+def add_verb(file: Path, app: str | None, older: bool, as_json: bool) -> None:
+    """Install FILE, a release as one file, beside the app's other releases. It is not put on.
+
+    Says whose signature it bears and whether it carries code. Where the project has a keys.txt, only what one of those
+    keys has signed is taken (`teahouse keys`). One that is older than the newest that came here from the same key is
+    refused: somebody may have sent it again to bring an old fault back. To go back yourself: teahouse rollback."""
+    from teahouse.desk import say
+
+    came = take(project(), file, app, older)
+    if as_json:
+        say.as_json({**vars(came), "file": str(file)})
+    else:
+        tell(came, file)
+
+
+@dataclass(frozen=True)
+class Came:
+    """A release that was taken in. signer: the public key that signed it; whose: what keys.txt says of that key (None:
+    there is no keys.txt); code: its files that run; differs: it asks or answers something else than the app here; on:
+    visitors meet it already, because it was here before."""
+
+    app: str
+    release: str
+    number: int
+    signer: str | None
+    whose: str | None
+    code: list[str]
+    differs: bool
+    on: bool
+
+
+def take(place: Project, file: Path, app: str | None, older: bool = False) -> Came:
+    """Check and install the bundle as a release of the app. Refused before anything is written: ReleaseBroken for what
+    is no sound bundle or not trusted here, WrongUse where the project has no such app, Refused for one that is older
+    than the newest of the same key, unless `older`."""
+    from teahouse.desk import shipped
+    from teahouse.desk.say import WrongUse
+    from teahouse.model import archive, signing
+
+    trusted = signing.trusted(place.root / signing.KEYS)
+    with archive.opened(file, trusted) as found:
+        manifest, signature = found.manifest, found.signature
+        name, folders = app or manifest.app, place.app_folders()
+        if name not in folders:
+            raise WrongUse(
+                f'This project has no app "{name}".',
+                f"It has {', '.join(folders) or 'none yet'}.",
+                f"teahouse new {name} --bundle {file}" + (", or name yours: --app NAME" if folders else ""),
+            )
+        declared = shipped.declaration_of(folders[name], name)
+        with place.house() as house:
+            own = signature if name == manifest.app else None  # under another name its id is one that nobody signed
+            if own and not older:
+                refuse_replay(house, found, own["key"], file)
+            release = unpacked(found, house, name)
+            number, on = listed(house, name, release, (declared, str(folders[name])), own)
+    signer = signature["key"] if signature else None
+    return Came(
+        name, release, number, signer, None if trusted is None else trusted.get(signer or "", ""),
+        sorted(path for path in manifest.files if path.startswith("code/")), not alike(manifest, declared),
+        on,
+    )  # fmt: skip
+
+
+def refuse_replay(house: Any, found: Opened, key: str, file: Path) -> None:
+    """Refused where this key's newest release of the app here was made after the one in the bundle. One that was taken
+    before is no news: it may come again, and changes nothing."""
+    from teahouse.errors import Refused
+    from teahouse.store import releases
+
+    with house.db.read() as c:
+        taken = releases.of_signer(c, found.manifest.app, key)
+    if found.release in {row.id for row in taken}:
+        return
+    newest = max(taken, key=lambda row: made_at(row.manifest.get("made", "")), default=None)
+    if newest is not None and made_at(found.manifest.made) < made_at(newest.manifest.get("made", "")):
+        raise Refused(
+            "This bundle is older than what is here.",
+            f"It was made {found.manifest.made or 'nobody knows when'}, and release {newest.number}, by the same key, "
+            f"{newest.manifest['made']}. Somebody may have sent an old one again.",
+            f"If you want it: teahouse releases add {file} --older. Back to one that is here: teahouse rollback.",
+        )
+
+
+def made_at(written: str) -> datetime:
+    """When a manifest says that its release was made; the beginning of time where it does not."""
+    try:
+        told = datetime.fromisoformat(written)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return told if told.tzinfo else told.replace(tzinfo=UTC)
+
+
+def unpacked(found: Opened, house: Any, name: str) -> str:
+    """The open bundle in the house's releases; one of another app's name is sealed anew under this one. Its id."""
+    import tempfile
+
+    from teahouse.desk import say, shipped
+
+    with say.bar() as bar, tempfile.TemporaryDirectory(dir=house.data) as scratch:
+
+        def told(done: int, whole: int) -> None:
+            bar.update(bar.first, description="Unpacking", completed=done, total=whole)
+
+        if found.manifest.app == name:
+            return found.install(house.releases, told)
+        release = found.install(Path(scratch), told)
+        return shipped.renamed(Path(scratch) / release, name, house)
+
+
+def listed(house: Any, name: str, release: str, app: tuple[dict[str, Any], str], signature: Any) -> tuple[int, bool]:
+    """Write the release down, on nowhere; its number, and whether it is the champion already. `app` is the declaration
+    and the folder that it lies in."""
+    from teahouse import ids
+    from teahouse.model import bundle, shape
+    from teahouse.store import apps, releases, rollouts
+
+    declared, source = app
+    manifest, signer = shape.to_json(bundle.read(house.releases / release)), signature["key"] if signature else None
+
+    def put(c: Any) -> tuple[int, bool]:
+        apps.declare(c, name, declared["title"], declared, source, ids.now_ms())
+        champion = rollouts.champion(c, name)
+        number = releases.add(c, releases.Sealed(release, name, None, manifest, signer=signer))
+        return number, champion is not None and champion.release == release
+
+    return house.db.write(put)
+
+
+def alike(manifest: Manifest, declared: dict[str, Any]) -> bool:
+    """Whether the release takes and answers what the app here declares; old words for the same field do not count."""
+    from teahouse.spec.fields import field_from_json
+
+    def read(told: list[dict[str, Any]]) -> list[Any]:
+        return [field_from_json(one).json() for one in told]
+
+    return read([*manifest.fields, manifest.output]) == read([*declared["fields"], declared["output"]])
+
+
+def tell(came: Came, file: Path) -> None:
+    """What came, whose it is, what it carries, and the next command."""
+    from rich.markup import escape
+
+    from teahouse.desk import say
+
+    where = "It was here already, and is the champion." if came.on else "Visitors do not meet it yet."
+    say.step(escape(f"{file.name} is release {came.number} of {came.app}. {where}"))
+    if came.signer is None:
+        say.warn("Nobody has signed it.")
+    elif came.whose is None:
+        say.warn(f"Signed by {came.signer}. This project has no keys.txt, so any signature does.")
+    else:
+        say.step(escape(f"Signed by {came.whose or came.signer}, whom this project trusts."))
+    if came.code:
+        more = f" and {len(came.code) - 1} more" if len(came.code) > 1 else ""
+        say.warn(f"It carries code ({came.code[0]}{more}), which runs beside the model once it is on. Read it first.")
+    if came.differs:
+        say.warn("It takes or answers something else than app.py declares here.")
+    if not came.on:
+        say.line(f"  teahouse promote {came.number} --app {came.app}", markup=False)
+
+
+@click.command("pack", short_help="Write a release as one .teahouse file, signed with your key.")
+@click.argument("app", required=False)
+@click.argument("release", required=False)
+@click.option("--to", "target", metavar="FILE", type=click.Path(path_type=Path), help="Where to (APP.teahouse here).")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, for scripts.")
+def pack_verb(app: str | None, release: str | None, target: Path | None, as_json: bool) -> None:
+    """Write APP's champion, or RELEASE (its number, or the beginning of its id), as APP.teahouse.
+
+    Signed with your key where you have one (`teahouse keys`). The same release and key make the same bytes. In it are
+    the model, the code where it has some, and examples of your own: nothing of your visitors."""
+    from rich.markup import escape
+
+    from teahouse.desk import say
+    from teahouse.model import archive, signing
+
+    place = project()
+    app = place.one_app(app)
+    path, key = where_to(app, target), signing.own()
+    with place.house(create=False) as house:
+        chosen = which(house, app, release)
+        with say.bar() as bar:
+            bar.update(bar.first, description="Packing")
+            archive.pack(house.releases / chosen, path, key)
+    if as_json:
+        signer = signing.public_text(key) if key else None
+        say.as_json({"file": str(path), "release": chosen, "bytes": path.stat().st_size, "signer": signer})
+        return
+    say.step(escape(f"{path} ({path.stat().st_size / 1e6:.1f} MB), release {chosen[:12]}"))
+    if key:
+        say.step(f"Signed with your key, {signing.public_text(key)}")
+    else:
+        say.warn("Not signed: you have no key. `teahouse keys new` makes one.")
+
+
+def where_to(app: str, target: Path | None) -> Path:
+    """The file to write; WrongUse for one that is there and is something else."""
+    from teahouse.desk.say import WrongUse
+    from teahouse.model.archive import SUFFIX
+
+    path = target or Path.cwd()
+    path = path / f"{app}{SUFFIX}" if path.is_dir() else path
+    if path.exists() and path.suffix != SUFFIX:
+        raise WrongUse(f"{path} is there already.", f"Only a {SUFFIX} file is written over.", "Name another one.")
+    return path
+
+
+def which(house: Any, app: str, asked: str | None) -> str:
+    """The release that is asked for, else the champion."""
+    from teahouse.cli import releases as listing
+    from teahouse.errors import NothingToDo
+    from teahouse.store import rollouts
+
+    with house.db.read() as c:
+        if asked:
+            return listing.pick(c, app, asked)
+        champion = rollouts.champion(c, app)
+    if champion is None:
+        raise NothingToDo(f"{app} has no champion yet.", "There is nothing to pack.", f"teahouse train {app}")
+    return champion.release
