@@ -14,7 +14,7 @@ PYTEST ?=
 JOBS ?= 2
 PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 # Whole circles, starters and browsers: `test` walks them, `quick` does not even import them.
-UNSEEN := $(addprefix --ignore=tests/,journeys loop standard starters training)
+UNSEEN := $(addprefix --ignore=tests/,ci journeys learn/test_chapters.py loop pages publishing standard starters training)
 
 # The exact PyTorch, a CPU build, stands in this file alone: the package itself never replaces a maker's own.
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
@@ -31,16 +31,17 @@ demo: .make/core ## the whole circle: a site, its visitors, a retrain, a better 
 	@stopped=; trap 'stopped=yes' INT; $(BIN)/teahouse demo $(DEMO) || test -n "$$stopped"
 
 quick: .make/test ## the tests of the parts: no PyTorch, no browser, no whole circle; in 90 seconds
-	@$(BIN)/python -m pytest $(PARALLEL) $(UNSEEN) -m "not torch and not browser and not slow and not standard" $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) $(UNSEEN) -m "not torch and not browser and not slow and not standard and not long" $(PYTEST)
 
 test: .make/all .make/browser ## all tests of every day
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not standard" $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not standard and not long" $(PYTEST)
 
-standard: .make/all .make/browser ## the rows of the reliability, security and privacy standard, at their commit figures
-	@$(BIN)/python -m pytest $(PARALLEL) -m "standard" $(PYTEST)
+standard: .make/all .make/browser ## the rows of the reliability, security and privacy standard, and the long roads
+	@$(BIN)/python -m pytest $(PARALLEL) -m "standard or long" $(PYTEST)
 
 nightly: .make/all .make/browser ## the standard's full counts: hours
-	@TEAHOUSE_KILLS=500 TEAHOUSE_UPLOADS=1000 $(BIN)/python -m pytest -m "standard" $(PYTEST)
+	@TEAHOUSE_KILLS=500 TEAHOUSE_UPLOADS=1000 TEAHOUSE_MUTATIONS=10000 TEAHOUSE_API_CASES=2000 TEAHOUSE_FUZZ_SECONDS=600 \
+		TEAHOUSE_OFFLINE_WHOLE=1 $(BIN)/python -m pytest -m "standard" $(PYTEST)
 
 lint: .make/all ## ruff and the import contracts
 	@$(BIN)/ruff check .
