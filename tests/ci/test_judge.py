@@ -121,16 +121,28 @@ def test_a_failed_check_is_held_against_a_training_that_was_cut():
     assert judge.spared(Verdict("reject", said.reasons[1:], {}), 1, 9).outcome == "hold"
 
 
+def gold(fixed, broken, n=100):
+    return {"gold": {"n": n, "fixed": fixed, "broken": broken, "points": 100 * (fixed - broken) / n}}
+
+
 def test_a_candidate_that_is_as_good_is_no_fault_and_a_worse_one_is():
     no = Reason("not-better", "no")
-    alike = judge.as_good(Verdict("reject", (no,), {"gold": {"fixed": 3, "broken": 4}}))
+    alike = judge.as_good(Verdict("reject", (no,), gold(4, 4)))
     assert alike.outcome == "hold" and [one.code for one in alike.reasons] == ["as-good", "not-better"]
+    fewer = judge.as_good(Verdict("reject", (no,), gold(2, 6)))
+    assert fewer.outcome == "hold" and "4 fewer of 100 photos" in fewer.reasons[0].words
     for worse in (
-        Verdict("reject", (no,), {"gold": {"fixed": 1, "broken": 12}}),
-        Verdict("reject", (Reason("check-failed", "no"), no), {"gold": {"fixed": 3, "broken": 4}}),
-        Verdict("reject", (Reason("class-suffers", "no"),), {"gold": {"fixed": 3, "broken": 4}}),
+        Verdict("reject", (no,), gold(1, 12)),
+        Verdict("reject", (no,), gold(10, 19, n=60)),  # fifteen points, which luck might do
+        Verdict("reject", (Reason("check-failed", "no"), no), gold(3, 4)),
+        Verdict("reject", (Reason("class-suffers", "no"),), gold(3, 4)),
     ):
         assert judge.as_good(worse) == worse
+
+
+def test_a_training_that_was_cut_short_is_told_so_and_not_as_good():
+    cut = judge.spared(Verdict("reject", (Reason("not-better", "no"),), gold(3, 4)), 2, 30)
+    assert [one.code for one in judge.as_good(cut).reasons] == ["cut-short", "not-better"]
 
 
 def test_a_release_made_elsewhere_rests_on_the_draw(tmp_path):

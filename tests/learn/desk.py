@@ -137,7 +137,7 @@ class Desk:
         if self.client is not None:
             self.client.stop_channels()
             self.kernel.shutdown_kernel(now=True)
-        left = [one for one in psutil.process_iter(["cwd"]) if (one.info["cwd"] or "").startswith(str(self.root))]
+        left = [one for one in psutil.process_iter(["cwd"]) if Path(one.info["cwd"] or "/").is_relative_to(self.root)]
         for one in left: one.terminate()
         for one in psutil.wait_procs(left, timeout=15)[1]: one.kill()
         for one in self.terminals: one.wait(15)

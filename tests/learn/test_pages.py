@@ -6,6 +6,8 @@ import pytest
 from teahouse.cli import teahouse
 from tests.learn.pages import LEARN, PAGES, links, typed
 
+APP = "galaxies"  # of the chapters
+
 CHAPTERS = ["1-publish", "2-test", "3-feedback", "4-data", "5-ci-cd", "6-canary"]
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
@@ -39,7 +41,8 @@ def test_every_verb_and_option_that_a_chapter_names_exists(page):
 
 def test_a_verb_or_an_option_that_is_not_there_is_found():
     assert unknown(["train", "--whole"]) == "train --whole" and unknown(["sell"]) == "sell"
-    assert unknown(["releases", "add", "x.teahouse"]) == unknown(["releases"]) == ""
+    assert unknown(["releases", "add", "x.teahouse"]) == unknown(["releases"]) == unknown(["releases", APP]) == ""
+    assert unknown(["releases", "pakc"]) == "releases pakc" and unknown(["train", "-Z"]) == "train -Z"
 
 
 def unknown(words: list[str]) -> str:
@@ -50,9 +53,9 @@ def unknown(words: list[str]) -> str:
         if isinstance(command, click.Group) and not word.startswith("-"):
             found = command.get_command(click.Context(command), word)
             if found is None:
-                return "" if command.name == "releases" else " ".join(known)
+                return "" if command.name == "releases" and word == APP else " ".join(known)
             command = found
-        elif word.startswith("--"):
+        elif word.startswith("-"):
             names = [name for each in command.params for name in (*each.opts, *each.secondary_opts)]
             if word.partition("=")[0] not in (*names, "--help"):
                 return " ".join(known)

@@ -1,4 +1,6 @@
-"""After: at how many new labels an app asks for a retrain: a child reads its app.py, which sees no key of anybody's."""
+"""After: at how many new labels an app asks for a retrain: a child reads its app.py, which is given no key.
+
+That keeps a key from slipping into a log. It is no wall: merged code that looks at its parent's environment has it."""
 
 from __future__ import annotations
 

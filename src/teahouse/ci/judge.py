@@ -20,7 +20,7 @@ from teahouse.ci.champion import Side, first, newest, of_file, of_folder, truste
 from teahouse.errors import ReleaseBroken
 from teahouse.loop import judging
 from teahouse.release import choices, evaluate
-from teahouse.release.verdict import SURE, Budget, Check, History, Pair, Reason, Verdict, tail
+from teahouse.release.verdict import CLASS_LOSS, SURE, Budget, Check, History, Pair, Reason, Verdict, tail
 from teahouse.release.verdict import judge as decide
 from teahouse.settings import Settings
 from teahouse.training import run
@@ -104,9 +104,9 @@ def judge(ask: Ask) -> Judged:
     told = [Check(one["name"].replace("_", " "), bool(one["passed"]), one.get("words", "")) for one in checks]
     sure = proof(side, data, trained is not None)
     heard = _hear(ask, data, _Sides(side, champion, sure != "unknown"), told)
-    heard = replace(heard, verdict=as_good(heard.verdict))
     if trained is not None and trained.is_cut:
         heard = replace(heard, verdict=spared(heard.verdict, trained.epochs, trained.of))
+    heard = replace(heard, verdict=as_good(heard.verdict))  # what was cut short is told so first
     clock.lap("judging")
     report = _report(ask, data, (side, champion), heard, clock)
     report["behaviour"] = [{"name": one.name, "passed": one.passed, "words": one.words} for one in told]
@@ -168,14 +168,19 @@ def spared(verdict: Verdict, epochs: int, of: int) -> Verdict:
 
 
 def as_good(verdict: Verdict) -> Verdict:
-    """A change that makes the model no better, and not surely worse either, is no fault: who tidies a train.py, or
-    writes a comment, has a green pull request, and the champion stays."""
+    """A change that makes the model no better, and neither surely nor much worse, is no fault: who tidies a train.py
+    or writes a comment has a green pull request, and the champion stays. What was lost is named."""
     gold = verdict.numbers.get("gold", {})
     if verdict.outcome != "reject" or {reason.code for reason in verdict.reasons} != {"not-better"} or not gold:
         return verdict
-    if tail(gold["broken"], gold["fixed"]) < SURE:
+    if tail(gold["broken"], gold["fixed"]) < SURE or gold["points"] < -CLASS_LOSS:
         return verdict
-    words = "It is as good as the champion, as far as these photos can tell. There is nothing to gain by changing over."
+    lost = gold["broken"] - gold["fixed"]
+    words = (
+        f"It is right on {lost} fewer of {gold['n']} photos, which may be chance; it is no gain in any case."
+        if lost
+        else "It is right as often as the champion. There is nothing to gain by changing over."
+    )
     return Verdict("hold", (Reason("as-good", words, gold), *verdict.reasons), verdict.numbers)
 
 

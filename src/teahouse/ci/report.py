@@ -22,7 +22,7 @@ HEADS = {
     "alone": ("NOTE", "Its checks pass: the rest is for visitors to say"),
     "same": ("NOTE", "Nothing changed: the champion stays"),
     "seen": ("NOTE", "Not decided: it may know the photos that judge"),
-    "alike": ("NOTE", "As good as before: the champion stays"),
+    "alike": ("NOTE", "No better: the champion stays"),
     "reject": ("CAUTION", "Refused: the champion stays"),
     "failed": ("CAUTION", "A check fails"),
     "checked": ("TIP", "All checks pass"),

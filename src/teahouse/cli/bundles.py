@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +16,20 @@ if TYPE_CHECKING:
     from teahouse.model.shape import Manifest
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+AHEAD = timedelta(days=1)  # that a maker's clock may be ahead of this one
 
 
 @click.command("add", short_help="Take a release from a .teahouse file; visitors do not meet it yet.")
 @click.argument("file", type=FILE)
 @click.option("--app", metavar="NAME", help="The app that it is for, where that has another name here.")
-@click.option("--older", is_flag=True, help="Also where it is older than what its maker sent last.")
+@click.option("--older", is_flag=True, help="Also where it was made before the newest release that is here.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, for scripts.")
 def add_verb(file: Path, app: str | None, older: bool, as_json: bool) -> None:
     """Install FILE, a release as one file, beside the app's other releases. It is not put on.
 
     Says whose signature it bears and whether it carries code. Where the project has a keys.txt, only what one of those
-    keys has signed is taken (`teahouse keys`). One that is older than the newest that came here from the same key is
-    refused: somebody may have sent it again to bring an old fault back. To go back yourself: teahouse rollback."""
+    keys has signed is taken (`teahouse keys`). One that was made before the app's newest release here is refused:
+    somebody may have sent it again to bring an old fault back. To go back yourself: teahouse rollback."""
     from teahouse.desk import say
 
     came = take(project(), file, app, older)
@@ -56,8 +57,8 @@ class Came:
 
 def take(place: Project, file: Path, app: str | None, older: bool = False) -> Came:
     """Check and install the bundle as a release of the app. Refused before anything is written: ReleaseBroken for what
-    is no sound bundle or not trusted here, WrongUse where the project has no such app, Refused for one that is older
-    than the newest of the same key, unless `older`."""
+    is no sound bundle or not trusted here, WrongUse where the project has no such app, Refused for one that was made
+    before the app's newest release here, unless `older`."""
     from teahouse.desk import shipped
     from teahouse.desk.say import WrongUse
     from teahouse.model import archive, signing
@@ -75,10 +76,11 @@ def take(place: Project, file: Path, app: str | None, older: bool = False) -> Ca
         declared = shipped.declaration_of(folders[name], name)
         with place.house() as house:
             own = signature if name == manifest.app else None  # under another name its id is one that nobody signed
-            if own and not older:
-                refuse_replay(house, found, own["key"], file)
+            if not older:
+                with house.db.read() as c:  # and once more where it is written down
+                    refuse_replay(c, name, found.release, manifest.made)
             release = unpacked(found, house, name)
-            number, on = listed(house, name, release, (declared, str(folders[name])), own)
+            number, on = listed(house, release, (declared, str(folders[name])), own, older)
     signer = signature["key"] if signature else None
     return Came(
         name, release, number, signer, None if trusted is None else trusted.get(signer or "", ""),
@@ -87,23 +89,27 @@ def take(place: Project, file: Path, app: str | None, older: bool = False) -> Ca
     )  # fmt: skip
 
 
-def refuse_replay(house: Any, found: Opened, key: str, file: Path) -> None:
-    """Refused where this key's newest release of the app here was made after the one in the bundle. One that was taken
-    before is no news: it may come again, and changes nothing."""
+def refuse_replay(c: Any, app: str, release: str, made: str) -> None:
+    """Refused where the app's newest release here, whoever made it, was made after this one: versions only go up (TUF
+    calls the rest a replay), whatever key signs. One that is here already is no news and changes nothing. Refused too
+    for one from the future, after which nothing honest would be new enough."""
     from teahouse.errors import Refused
     from teahouse.store import releases
 
-    with house.db.read() as c:
-        taken = releases.of_signer(c, found.manifest.app, key)
-    if found.release in {row.id for row in taken}:
+    taken = releases.all_of_app(c, app)
+    if release in {row.id for row in taken}:
         return
+    when = made_at(made)
+    if when > datetime.now(UTC) + AHEAD:
+        why = f"It says that it was made {made}: a clock was wrong there, or is here."
+        raise Refused("This bundle is from the future.", why, "Set the clocks, and pack it anew from a new training.")
     newest = max(taken, key=lambda row: made_at(row.manifest.get("made", "")), default=None)
-    if newest is not None and made_at(found.manifest.made) < made_at(newest.manifest.get("made", "")):
+    if newest is not None and when < made_at(newest.manifest.get("made", "")):
         raise Refused(
             "This bundle is older than what is here.",
-            f"It was made {found.manifest.made or 'nobody knows when'}, and release {newest.number}, by the same key, "
-            f"{newest.manifest['made']}. Somebody may have sent an old one again.",
-            f"If you want it: teahouse releases add {file} --older. Back to one that is here: teahouse rollback.",
+            f"It was made {made or 'nobody knows when'}, and release {newest.number} {newest.manifest['made']}. "
+            "Somebody may have sent an old one again.",
+            "If you want it: the same once more with --older. Back to one that is here: teahouse rollback.",
         )
 
 
@@ -133,17 +139,20 @@ def unpacked(found: Opened, house: Any, name: str) -> str:
         return shipped.renamed(Path(scratch) / release, name, house)
 
 
-def listed(house: Any, name: str, release: str, app: tuple[dict[str, Any], str], signature: Any) -> tuple[int, bool]:
+def listed(house: Any, release: str, app: tuple[dict[str, Any], str], signature: Any, older: bool) -> tuple[int, bool]:
     """Write the release down, on nowhere; its number, and whether it is the champion already. `app` is the declaration
-    and the folder that it lies in."""
+    and the folder that it lies in. Refused as `refuse_replay` says: what came meanwhile counts."""
     from teahouse import ids
     from teahouse.model import bundle, shape
     from teahouse.store import apps, releases, rollouts
 
     declared, source = app
-    manifest, signer = shape.to_json(bundle.read(house.releases / release)), signature["key"] if signature else None
+    name, found = declared["app"], bundle.read(house.releases / release)
+    manifest, signer = shape.to_json(found), signature["key"] if signature else None
 
     def put(c: Any) -> tuple[int, bool]:
+        if not older:
+            refuse_replay(c, name, release, found.made)
         apps.declare(c, name, declared["title"], declared, source, ids.now_ms())
         champion = rollouts.champion(c, name)
         number = releases.add(c, releases.Sealed(release, name, None, manifest, signer=signer))

@@ -79,10 +79,14 @@ class Wish:
         """The app that is meant: the one that was named, else the candidate's."""
         if app or self.candidate is None:
             return app
-        from teahouse.model import archive, bundle
+        from teahouse.desk.where import find_project
+        from teahouse.model import archive, bundle, signing
 
-        folder = self.candidate.is_dir()
-        return bundle.read(self.candidate).app if folder else archive.look(self.candidate)[1].app
+        if self.candidate.is_dir():
+            return bundle.read(self.candidate).app
+        place = find_project()
+        with archive.opened(self.candidate, signing.trusted(place.root / signing.KEYS) if place else None) as found:
+            return found.manifest.app
 
 
 def judged_or_told(place: Project, name: str, wish: Wish, lines: list[dict[str, Any]], quiet: bool) -> Any:
@@ -134,13 +138,13 @@ def judge(place: Project, name: str, wish: Wish, scratch: Path, quiet: bool) -> 
                 place.root,
                 place.settings,
                 scratch,
-                wish.candidate,
-                wish.against,
-                champion_folder(place, name),
-                known(place, name),
-                wish.minutes,
-                told,
-                event,
+                candidate=wish.candidate,
+                against=wish.against,
+                champion=champion_folder(place, name),
+                known=known(place, name),
+                minutes=wish.minutes,
+                told=told,
+                event=event,
             )
         )
         bar.update(bar.first, description="Judged", completed=1, total=1, note="")
@@ -298,7 +302,9 @@ def check_data(place: Project, name: str, app: Any, tell: Any) -> None:
 
 def check_champion(place: Project, name: str, app: Any, tell: Any, beside: bool = True) -> None:
     """The champion loads in a worker of its own, answers its examples and a sample, and passes the app's checks."""
+    from teahouse.cli.bundles import alike
     from teahouse.engine.bench import Bench
+    from teahouse.model import bundle
 
     folder = champion_folder(place, name)
     which = f"the champion {folder.name[:12]}" if folder else "the release beside app.py"
@@ -312,6 +318,9 @@ def check_champion(place: Project, name: str, app: Any, tell: Any, beside: bool 
             True,
             f"{which} loads and answers its own examples ({time.monotonic() - began:.1f} s)",
         )
+        if not alike(bundle.read(folder), app.declaration()):
+            tell(True, f"{which} takes or answers something else than app.py declares now: teahouse train {name}")
+            return
         sample = next(iter(sorted((place.app_folders()[name] / app.samples).glob("*.*"))), None)
         photos = [key for key, field in app.fields.items() if field.binary]
         if not photos or (sample is not None and len(photos) == 1):
@@ -353,10 +362,12 @@ def examples(place: Project, name: str, app: Any, folder: Path) -> list[Any]:
     from teahouse.training.candidate import Example
     from teahouse.training.tries import with_values
 
-    with place.house() as house:
-        with house.db.read() as c:
-            kept = [row for row in labels.maker_rows(c, name) if row.split != "train"][:ROWS]
-        given = [({key: _kept(house, one) for key, one in row.inputs.items()}, row.answer) for row in kept]
+    given: list[tuple[dict[str, Any], Any]] = []
+    if (place.data / "house.db").exists():  # a check makes no house
+        with place.house() as house:
+            with house.db.read() as c:
+                kept = [row for row in labels.maker_rows(c, name) if row.split != "train"][:ROWS]
+            given = [({key: _kept(house, one) for key, one in row.inputs.items()}, row.answer) for row in kept]
     if not given:
         for one in bundle.read(folder).examples:
             inputs = {
@@ -378,9 +389,16 @@ def _kept(house: Any, value: Any) -> Any:
 
 
 def released_beside(place: Project, name: str) -> Path | None:
-    """The release that lies beside an app.py: `teahouse serve` puts it on where the app has none yet."""
+    """The release that lies beside an app.py: `teahouse serve` puts it on where the app has none yet. ReleaseBroken for
+    one that is not whole, which `serve` leaves out."""
+    from teahouse import ids
+    from teahouse.model import bundle
+
     folder = place.app_folders()[name] / "release"
-    return folder if (folder / "release.json").is_file() else None
+    if not (folder / "release.json").is_file():
+        return None
+    bundle.verify(folder, ids.sha256(bundle.manifest_bytes(folder)))
+    return folder
 
 
 def champion_folder(place: Project, name: str) -> Path | None:

@@ -117,7 +117,8 @@ def has_rules(root: Path) -> bool:
 @ci_verb.command("champion")
 @click.argument("app", required=False)
 @click.option("--to", "target", type=PATH, metavar="FILE", help="Write the bundle there, and change nothing here.")
-def champion_verb(app: str | None, target: Path | None) -> None:
+@click.option("--older", is_flag=True, help="Also where it was made before the newest release that is here.")
+def champion_verb(app: str | None, target: Path | None, older: bool) -> None:
     """Fetch the newest Release from GitHub and make it this project's champion: of APP, or of every app.
 
     Where keys.txt names whom the project trusts, a Release that none of them signed is refused."""
@@ -141,20 +142,21 @@ def champion_verb(app: str | None, target: Path | None) -> None:
                 continue
             with say.bar() as bar:
                 api.download(repo, asset, bundle, on(bar, f"Fetching {name}"))
-            champion.refuse_other(archive.look(bundle)[1].app, name, f"the Release {asset.tag} of {repo}")
+            with archive.opened(bundle, champion.trusted_in(place.root)) as found:
+                champion.refuse_other(found.manifest.app, name, f"the Release {asset.tag} of {repo}")
             if target:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(bundle, target)
-            where = plain(str(target)) if target else f"{name}: {put_on(place, name, bundle, repo)}"
+            where = plain(str(target)) if target else f"{name}: {put_on(place, name, bundle, repo, older)}"
             say.step(f"{where} ({plain(asset.tag)})")
 
 
-def put_on(place: Any, name: str, bundle: Path, repo: str) -> str:
+def put_on(place: Any, name: str, bundle: Path, repo: str, older: bool = False) -> str:
     """Make a bundle the app's champion, if the project trusts who signed it; what became of it, in words."""
     from teahouse.cli import bundles
     from teahouse.store import rollouts
 
-    came = bundles.take(place, bundle, name)
+    came = bundles.take(place, bundle, name, older)
     if not came.on:
         step = rollouts.Step(name, came.release, "full", by="github", why=f"the newest Release of {repo}")
         with place.house() as house:

@@ -86,21 +86,28 @@ def export_there(site: str, app: str | None, target: Path, as_json: bool) -> Non
         with say.bar(unit="bytes") as bar:
             for done in there.download(f"/api/owner/jobs/{job}/file", packed):
                 bar.update(bar.first, description="Fetching", completed=done)
-    unpack(packed, target)
-    packed.unlink()
+    try:
+        unpack(packed, target)
+    finally:
+        packed.unlink()
     say.as_json({"app": app, "folder": str(target)}) if as_json else say.step(str(target))
 
 
 def unpack(packed: Any, target: Path) -> None:
     """Write what an export's zip (its path, or an open file) holds to `target`. Refused at the first entry whose name
-    leaves it, and for what no export is; a site compresses nothing, so that what comes can not grow."""
+    leaves it, and for what no export is; a site compresses nothing, and no entry lies in another, so that what comes
+    can not grow."""
     import shutil
     import zipfile
 
     top = target.resolve()
     try:
         with zipfile.ZipFile(packed) as archive:
-            for entry in archive.infolist():
+            end = 0
+            for entry in sorted(archive.infolist(), key=lambda entry: entry.header_offset):
+                if entry.header_offset < end:
+                    raise _refused(f"{entry.filename!r} in it lies within another")
+                end = entry.header_offset + entry.file_size
                 file = (top / entry.filename).resolve()
                 if not entry.filename or not file.is_relative_to(top) or "\\" in entry.filename:
                     raise _refused(f"{entry.filename!r} in it leaves its folder")
@@ -108,11 +115,21 @@ def unpack(packed: Any, target: Path) -> None:
                     raise _refused(f"{entry.filename!r} in it is compressed")
                 if entry.is_dir():
                     continue
-                file.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(entry) as source, file.open("wb") as sink:
+                with archive.open(entry) as source, _new(file) as sink:
                     shutil.copyfileobj(source, sink, 1 << 20)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError) as error:
         raise _refused(str(error) or "it is cut off") from error
+
+
+def _new(file: Path) -> Any:
+    """A file to write. What stands in its way is this computer's fault, not the site's."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return file.open("wb")
+    except OSError as error:
+        from teahouse.desk.say import CheckFailed
+
+        raise CheckFailed(f"{file} can not be written.", f"{error.strerror}.", "Name another folder: --to.") from error
 
 
 def _refused(why: str) -> Exception:

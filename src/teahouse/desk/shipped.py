@@ -49,12 +49,15 @@ def put_on(house: Any, name: str, app_folder: Path, shipped: Path, how: Shipped)
 
 
 def renamed(shipped: Path, name: str, house: Any) -> str:
-    """The shipped release under another app's name: sealed anew, so its id differs; installed."""
+    """The shipped release under another app's name: sealed anew, so its id differs; installed. ReleaseBroken for one
+    that is not whole: what is sealed anew would pass for sound ever after."""
     import tempfile
     from dataclasses import replace
 
+    from teahouse import ids
     from teahouse.model import bundle
 
+    bundle.verify(shipped, ids.sha256(bundle.manifest_bytes(shipped)))
     with tempfile.TemporaryDirectory(dir=house.data) as scratch:
         copy = Path(scratch) / "release"
         shutil.copytree(shipped, copy)

@@ -21,7 +21,7 @@ import msgspec
 from rfc8785 import CanonicalizationError
 
 from teahouse import ids
-from teahouse.errors import ReleaseBroken
+from teahouse.errors import Conflict, ReleaseBroken
 from teahouse.model import bundle, signing
 from teahouse.model.shape import Manifest, from_json
 
@@ -66,6 +66,8 @@ def pack(folder: Path, target: Path, key: signing.Key | None) -> str:
 
     The same release and key make the same bytes everywhere. ReleaseBroken for a folder that is no whole release."""
     folder, target = Path(folder), Path(target)
+    if target.exists() and target.suffix != SUFFIX:
+        raise Conflict(f"{target} is there already.", f"Only a {SUFFIX} file is written over.", "Name another one.")
     release = ids.sha256(bundle.manifest_bytes(folder))
     manifest = bundle.verify(folder, release)
     names = sorted([*manifest.files, bundle.MANIFEST])

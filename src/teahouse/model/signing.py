@@ -18,6 +18,10 @@ KEYS = "keys.txt"  # of a project: whose signatures count
 MOST_KEY_FILE = 100_000
 NEW_KEY = "`teahouse keys new` makes one."
 
+FIELD = 2**255 - 19
+ORDER_8 = 2707385501144840649318225287225658788936804267575313519463743609750303402022  # the y of a point of order 8
+SMALL_ORDER = frozenset({0, 1, ORDER_8, FIELD - ORDER_8, FIELD - 1, FIELD, FIELD + 1})
+
 
 @dataclass(frozen=True)
 class Key:
@@ -120,8 +124,15 @@ def public_text(key: Key) -> str:
 
 
 def is_public(given: str) -> bool:
-    """Whether this is a public key in its one spelling."""
-    return _decoded(given, PUBLIC, 32) is not None
+    """Whether this is a public key in its one spelling, and no weak one."""
+    raw = _decoded(given, PUBLIC, 32)
+    return raw is not None and not is_weak(raw)
+
+
+def is_weak(raw: bytes) -> bool:
+    """Whether the point is one of the curve's eight of small order (RFC 8032, 5.1; Bernstein's list): one signature
+    would do for every release."""
+    return int.from_bytes(raw, "little") % 2**255 in SMALL_ORDER
 
 
 def sign(key: Key, release_id: str) -> dict[str, str]:
@@ -147,7 +158,7 @@ def check(signature: Mapping[str, Any], release_id: str, trusted: Collection[str
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     raw, signed = _decoded(signature.get("key"), PUBLIC, 32), _decoded(signature.get("ed25519"), "", 64)
-    if set(signature) != {"key", "ed25519"} or raw is None or signed is None:
+    if set(signature) != {"key", "ed25519"} or raw is None or signed is None or is_weak(raw):
         raise _refused("It is not written as a signature is.")
     if trusted is not None and signature["key"] not in trusted:
         raise _refused(

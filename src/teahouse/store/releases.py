@@ -46,9 +46,9 @@ def of_app(c: sa.Connection, app: str, before: int | None = None, limit: int = 2
     return rows.page(c, releases, releases.c.app == app, before=before, limit=limit)
 
 
-def of_signer(c: sa.Connection, app: str, signer: str) -> list[Any]:
-    """All releases of the app that this key signed."""
-    return list(c.execute(sa.select(releases).where(releases.c.app == app, releases.c.signer == signer)))
+def all_of_app(c: sa.Connection, app: str) -> list[Any]:
+    """All releases of the app, oldest first."""
+    return list(c.execute(sa.select(releases).where(releases.c.app == app).order_by(releases.c.seq)))
 
 
 def number(c: sa.Connection, id: str) -> int | None:

@@ -3,12 +3,14 @@
 libFuzzer's own words go to stderr. What breaks the target is left in FOLDER as crash-…, oom-… or timeout-…; then the
 status is not 0."""
 
+import os
 import sys
 from pathlib import Path
 
 import atheris
 
-MEMORY_MB, EACH_S, LONGEST = 1500, 10, 20_000
+MEMORY_MB, EACH_S, LONGEST = 1500, 60, 20_000
+SEED = int(os.environ.get("TEAHOUSE_FUZZ_SEED", "1"))  # 0: another each time, as at night
 PARTS = ["teahouse", "tests.standard.fuzz.targets", "python_multipart", "tomllib", "zipfile"]
 
 with atheris.instrument_imports(include=PARTS):
@@ -35,7 +37,7 @@ def main(name: str, folder: Path, seconds: int, scratch: Path) -> None:
 
     child.limit_memory(MEMORY_MB + 500)
     options = {"max_total_time": seconds, "timeout": EACH_S, "rss_limit_mb": MEMORY_MB, "max_len": LONGEST}
-    options |= {"artifact_prefix": f"{folder}/", "dict": folder / "words", "print_final_stats": 1}
+    options |= {"artifact_prefix": f"{folder}/", "dict": folder / "words", "print_final_stats": 1, "seed": SEED}
     atheris.Setup([sys.argv[0], *(f"-{key}={value}" for key, value in options.items()), str(corpus)], once)
     atheris.Fuzz()
 
