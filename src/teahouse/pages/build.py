@@ -20,7 +20,7 @@ from teahouse.pages.pieces import Piece
 from teahouse.site import pages
 
 KINDS = {"image", "labels", "number", "choice", "text", "seed"}  # what js/alone/fields.js knows
-SCRIPTS = ("play", "api", "word", "photo", "camera", "dialog", "visit", "pair", "snippet", "sharing", "slider")
+SCRIPTS = ("play", "api", "late", "word", "photo", "camera", "dialog", "visit", "pair", "snippet", "sharing", "slider")
 FOLDERS = ("js/inputs/", "js/answers/", "js/alone/")
 OTHERS = ("css/dialog.css", "img/icon.svg")
 POLICY = (

@@ -276,7 +276,7 @@ def idempotency_key(request: Request, most: int = KEY_MOST) -> str | None:
     """The request's Idempotency-Key, or None."""
     key = request.headers.get("idempotency-key")
     if key is not None and not (0 < len(key) <= most and key.isascii() and key.isprintable()):
-        raise InputError("This Idempotency-Key can not be used.", f"It has 1 to {most} plain characters.")
+        raise InputError("This Idempotency-Key cannot be used.", f"It has 1 to {most} plain characters.")
     return key
 
 

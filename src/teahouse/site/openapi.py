@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 # What every request may be answered with, whatever it asks for: said once.
 ALWAYS = {
-    "400": "The request can not be read.",
+    "400": "The request cannot be read.",
     "413": "The body is too large.",
     "415": "The body is compressed.",
     "421": "The site has another name.",
@@ -55,7 +55,7 @@ PREDICT = {
     "422": "Not a picture that can be read here, or a field that does not fit.",
     "503": "Full, or the model is being loaded; Retry-After says for how long.",
     "504": "The model took too long.",
-    "507": "The disk is full, and an answer that can not be kept is not given.",
+    "507": "The disk is full, and an answer that cannot be kept is not given.",
 }
 ANSWER = {
     "id": "0193…", "receipt": "…", "app": "…", "release": "…",
@@ -362,7 +362,7 @@ SHARE: Json = {
                 }
             },
         },
-        "403": refusal("403", "The owner of the house has hidden it, or another site's page sent this."),
+        "403": refusal("403", "The owner of the site has hidden it, or another site's page sent this."),
         "404": refusal("404", "There is no such prediction, or it is not yours."),
         "409": refusal("409", "These are not the bytes of this answer, or a seed's own page shows it already."),
         "422": {**refusal("422", "X-Consent is missing, or a part is."), "ours": True},
