@@ -26,6 +26,7 @@ PINS: Mapping[str, tuple[str, str]] = {
 }
 PYTHON, RUFF, PYTEST, MINUTES = "3.12", "0.17.6", "9.2.0", 5
 TORCH_CPU = "https://download.pytorch.org/whl/cpu"  # a runner has no GPU: the usual build is 2 GB of CUDA for nothing
+WRITTEN = "# As teahouse ci init wrote it: "  # then the digest of all above: what nobody changed may be written anew
 SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,150}\Z")  # of names that are written into YAML and a command
 
 
@@ -45,13 +46,14 @@ class Wish:
 
 def write(top: Path, wish: Wish, force: bool = False) -> list[Path]:
     """Write the workflow files below `top`, the repository's folder; those that changed. InputError, before anything is
-    written, where one is there with other words and not `force`."""
-    texts = {top / FOLDER / name: filled(name, wish) for name in NAMES}
+    written, where one is there that somebody changed by hand, and not `force`."""
+    texts = {top / FOLDER / name: sealed(filled(name, wish)) for name in NAMES}
     others = [path for path, text in texts.items() if path.exists() and path.read_text("utf-8") != text]
-    if others and not force:
+    by_hand = [path for path in others if not is_untouched(path.read_text("utf-8"))]
+    if by_hand and not force:
         raise InputError(
-            f"{', '.join(path.name for path in others)} would change.",
-            "By hand, or by another version of Teahouse, it became what it is now.",
+            f"{', '.join(path.name for path in by_hand)} would change.",
+            "By hand it became what it is now.",
             "teahouse ci init --force writes it anew; `git diff` shows what that changes.",
         )
     fresh = [path for path, text in texts.items() if not path.exists() or path in others]
@@ -59,6 +61,17 @@ def write(top: Path, wish: Wish, force: bool = False) -> list[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(texts[path], "utf-8")
     return fresh
+
+
+def sealed(text: str) -> str:
+    """The text of a workflow with a last line that tells whether somebody changed it since."""
+    return f"{text}{WRITTEN}{hashlib.sha256(text.encode()).hexdigest()}\n"
+
+
+def is_untouched(text: str) -> bool:
+    """Whether this is a workflow as `write` left it, whatever it was written for."""
+    above, mark, _ = text.rpartition(WRITTEN)
+    return bool(mark) and sealed(above) == text
 
 
 def filled(name: str, wish: Wish) -> str:

@@ -47,31 +47,43 @@ def init_verb(apps: tuple[str, ...], bundle: str | None, branch: str | None, for
     )
     for path in init.write(top, wish, force):
         say.step(f"{path.relative_to(top)}")
-    warn_of_data(place, top, names, bundle)
-    tell_next(wish)
+    lacking = warn_of_data(place, top, names, bundle)
+    tell_next(wish, top, lacking)
 
 
-def warn_of_data(place: Any, top: Path, names: tuple[str, ...], bundle: str | None) -> None:
-    """Say where a runner will miss the photos, or a training."""
+def warn_of_data(place: Any, top: Path, names: tuple[str, ...], bundle: str | None) -> bool:
+    """Say where a runner will miss the photos, or a training; whether it will."""
     from teahouse.ci import init
     from teahouse.desk import say
     from teahouse.spec.load import load_app
 
+    lacking = False
     for name in names:
         source = place.app_folders()[name]
         app = load_app(source)
         if app.folder is not None and (why := init.left_behind(top, source / app.folder.path)):
             say.warn(f"{name}: {plain(why)}")
+            lacking = True
         if not bundle and "train" not in app.hooks:
-            say.warn(f"{name} has no @app.train: commit its bundle, and teahouse ci init --bundle {name}.teahouse")
+            say.warn(f"{name} has no @app.train, so a runner takes its release as a file instead:")
+            told = f"  teahouse releases pack {name} && teahouse ci init {name} --bundle {name}.teahouse"
+            say.line(told, soft_wrap=True)
+            lacking = True
+    return lacking
 
 
-def tell_next(wish: Any) -> None:
-    """What is left to do, and where."""
+def tell_next(wish: Any, top: Path, lacking: bool) -> None:
+    """What is left to do, and where; where the runner will miss something, nothing is promised."""
     from teahouse.desk import say
 
+    if lacking:
+        return
     say.line()
-    say.line("  git add .github && git commit -m 'Let GitHub check and release it' && git push")
+    if not (top / ".git").exists():
+        say.line("  git init   (and a repository on GitHub: gh repo create)", soft_wrap=True)
+    folder = f"{wish.folder}/" if wish.folder else ""
+    added = " ".join(filter(None, (".github", f"{folder}{wish.bundle}" if wish.bundle else "")))
+    say.line(f"  git add {plain(added)} && git commit -m 'Let GitHub check and release it' && git push", soft_wrap=True)
     say.line("\n  Once, on GitHub, in the repository's Settings:")
     say.line("  · Pages → Source: GitHub Actions   (or, for no page: variable TEAHOUSE_PAGES = off)", soft_wrap=True)
     say.line("  · Environments → teahouse → TEAHOUSE_SIGNING_KEY: releases are signed", soft_wrap=True)

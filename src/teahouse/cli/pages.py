@@ -49,7 +49,7 @@ def pages_verb(app: str | None, to: Path | None, bundle: Path | None, as_json: b
         say.as_json({"to": str(to), "bytes": built.bytes, "release": id_, "files": built.files})
         return
     say.step(f"{to}: {len(built.files)} files, {built.bytes / 1e6:.1f} MB")
-    say.line(f"  look at it: [bold]python -m http.server --directory {to}[/]")
+    say.line(f"  look at it: [bold]python -m http.server --directory {to}[/]", soft_wrap=True)
     stays = f"what visitors say stays in their browser{f', or becomes an issue at {issues}' if issues else ''}"
     say.line(f"  {f'what visitors say goes to {home}' if home else stays}")
 

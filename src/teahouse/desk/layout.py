@@ -30,7 +30,7 @@ def make_project(root: Path, name: str, written: dict[str, dict[str, Any]] | Non
     root.mkdir(parents=True, exist_ok=True)
     (root / "teahouse.toml").write_text(settings_page(written or {}), "utf-8")
     (root / ".gitignore").write_text(skeleton("gitignore"), "utf-8")
-    (root / "README.md").write_text(filled("README.md", project=name, app=name), "utf-8")
+    (root / "README.md").write_text(filled("README.md", project=name), "utf-8")
     return Project(root.resolve(), settings.load(root))
 
 

@@ -37,6 +37,14 @@ def gather(house: House, settings: Settings, job: Any, so_far: So) -> So:
 
 def version(house: House, settings: Settings, job: Any, so_far: So) -> So:
     """What may be used now, frozen."""
+    with house.db.read() as c:
+        declared = apps.get(c, job.app)
+    if declared is not None and "train" not in declared.declaration.get("hooks", ["train"]):
+        raise NothingToDo(
+            "This app has no train function.",
+            "What came in is kept, but nothing learns from it.",
+            "Write @app.train def train(data, run): … in app.py.",
+        )
     until = so_far.get("gather", {}).get("words_until")
     found = house.db.write(lambda c: datasets.build(c, house, job.app, until))
     return {

@@ -20,7 +20,10 @@ from teahouse.pages.pieces import Piece
 from teahouse.site import pages
 
 KINDS = {"image", "labels", "number", "choice", "text", "seed"}  # what js/alone/fields.js knows
-SCRIPTS = ("play", "api", "late", "word", "photo", "camera", "dialog", "visit", "pair", "snippet", "sharing", "slider")
+SCRIPTS = (
+    "play", "api", "late", "shape", "word", "photo", "camera", "dialog", "visit", "pair", "snippet", "sharing",
+    "slider",
+)  # fmt: skip
 FOLDERS = ("js/inputs/", "js/answers/", "js/alone/")
 OTHERS = ("css/dialog.css", "img/icon.svg")
 POLICY = (

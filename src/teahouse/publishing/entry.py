@@ -9,7 +9,7 @@ import sys
 import tempfile
 import weakref
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,11 +114,18 @@ def published(model: Any, app: App, given: Sequence[Example], folder: Path, wish
         release = seal(app, folder, made, given, card(app, made, given, found))
         step("Starting the site" if place.reachable else "Writing the bundle")
         where = stood(app, wish, folder) if place.reachable else packed(app, folder, place.elsewhere)
-    notes = (*made.notes, *where.pop("notes", ()))
+    notes = (*made.notes, *order_note(app, given), *where.pop("notes", ()))
     return Published(
         app=app.name, title=app.title, release=release, declaration=app.declaration(), sealed=folder,
         differences=tuple(found), notes=notes, **where,
     )  # fmt: skip
+
+
+def order_note(app: App, given: Sequence[Example]) -> tuple[str, ...]:
+    """That nobody has looked at the order of the labels: numbers are in whatever order the net has, a word is not."""
+    if app.output.json()["kind"] != "labels" or any(isinstance(one.said, (str, Mapping)) for one in given):
+        return ()
+    return ("The order of the labels was not checked. Give one example by its word: examples=[('ant.jpg', 'ant')].",)
 
 
 def declared(wish: Wish) -> App:
