@@ -135,7 +135,7 @@ def behaviour(ask: Ask, side: Side, data: own.Own) -> list[dict[str, Any]]:
     """The checks on a candidate that was made elsewhere: those of its pictures, and the maker's as they are now, on
     rows that neither judge nor (by the draw) were trained on."""
     from teahouse.spec.load import load_app
-    from teahouse.training import candidate, tries
+    from teahouse.training import candidate
 
     app = load_app(ask.source)
     watched = [row for row in data.training() if row["split"] == "validation"] or data.training()
@@ -145,10 +145,7 @@ def behaviour(ask: Ask, side: Side, data: own.Own) -> list[dict[str, Any]]:
     ]
     examples = [pictures.inputs_of(side.folder, one["inputs"]) for one in side.manifest.examples]
     given = given or [(inputs, one["expected"]) for inputs, one in zip(examples, side.manifest.examples, strict=True)]
-    rows = []
-    for number, (inputs, truth) in enumerate(given):
-        whole = tries.with_values(app, inputs, number)
-        rows.append(candidate.Example(whole, {key: app.fields[key].tensor(one) for key, one in whole.items()}, truth))
+    rows = [candidate.Example.of(app, number, *one) for number, one in enumerate(given)]
     predict = candidate.Predict(app, side.folder, rows)
     return candidate.tried(app, predict, examples)
 

@@ -179,7 +179,7 @@ def tell_verdict(report: dict[str, Any]) -> None:
     colour, head = headline(report)
     say.line(f"\n[bold {colours[colour]}]{head}[/]")
     for reason in report["reasons"]:
-        say.line(f"  · {plain(reason['words'])}")
+        say.line(f"  · {say.plain(reason['words'])}")
     gold = report["numbers"].get("gold", {})
     if gold.get("n"):
         beside = "champion" if report["champion"] else "commonest label"
@@ -209,7 +209,7 @@ def finish(place: Project, wish: Wish, parts: dict[str, Any], judged: dict[str, 
     if as_json:
         say.as_json(told)
     elif wish.report:
-        say.line(f"\n  Report: {plain(str(wish.report / 'report.md'))}")
+        say.line(f"\n  Report: {say.plain(str(wish.report / 'report.md'))}")
 
 
 def title_of(place: Project, name: str) -> str:
@@ -252,15 +252,8 @@ def tell_line(ok: bool, words: str, do_next: str = "") -> None:
     """One thing that was looked at, and what to do where it is wrong."""
     from teahouse.desk import say
 
-    after = f"  [bold]→[/] {plain(do_next)}" if do_next and not ok else ""
-    say.line(f"{'[green]✓[/]' if ok else '[red]✗[/]'} {plain(words)}{after}")
-
-
-def plain(words: str) -> str:
-    """Words without meaning to rich."""
-    from rich.markup import escape
-
-    return escape(words)
+    after = f"  [bold]→[/] {say.plain(do_next)}" if do_next and not ok else ""
+    say.line(f"{'[green]✓[/]' if ok else '[red]✗[/]'} {say.plain(words)}{after}")
 
 
 def check_declaration(place: Project, name: str, tell: Any) -> Any:
@@ -360,7 +353,6 @@ def examples(place: Project, name: str, app: Any, folder: Path) -> list[Any]:
     from teahouse.model import bundle
     from teahouse.store import labels
     from teahouse.training.candidate import Example
-    from teahouse.training.tries import with_values
 
     given: list[tuple[dict[str, Any], Any]] = []
     if (place.data / "house.db").exists():  # a check makes no house
@@ -375,12 +367,7 @@ def examples(place: Project, name: str, app: Any, folder: Path) -> list[Any]:
                 for key, value in one["inputs"].items()
             }
             given.append((inputs, one["expected"]))
-    made = []
-    for number, (inputs, truth) in enumerate(given):
-        inputs = with_values(app, inputs, number)
-        arrays = {key: app.fields[key].tensor(data) for key, data in inputs.items()}
-        made.append(Example(inputs, arrays, truth))
-    return made
+    return [Example.of(app, number, *one) for number, one in enumerate(given)]
 
 
 def _kept(house: Any, value: Any) -> Any:

@@ -62,7 +62,7 @@ def warn_of_data(place: Any, top: Path, names: tuple[str, ...], bundle: str | No
         source = place.app_folders()[name]
         app = load_app(source)
         if app.folder is not None and (why := init.left_behind(top, source / app.folder.path)):
-            say.warn(f"{name}: {plain(why)}")
+            say.warn(f"{name}: {say.plain(why)}")
             lacking = True
         if not bundle and "train" not in app.hooks:
             say.warn(f"{name} has no @app.train, so a runner takes its release as a file instead:")
@@ -83,12 +83,14 @@ def tell_next(wish: Any, top: Path, lacking: bool) -> None:
         say.line("  git init   (and a repository on GitHub: gh repo create)", soft_wrap=True)
     folder = f"{wish.folder}/" if wish.folder else ""
     added = " ".join(filter(None, (".github", f"{folder}{wish.bundle}" if wish.bundle else "")))
-    say.line(f"  git add {plain(added)} && git commit -m 'Let GitHub check and release it' && git push", soft_wrap=True)
+    command = f"  git add {added} && git commit -m 'Let GitHub check and release it' && git push"
+    say.line(say.plain(command), soft_wrap=True)
     say.line("\n  Once, on GitHub, in the repository's Settings:")
     say.line("  · Pages → Source: GitHub Actions   (or, for no page: variable TEAHOUSE_PAGES = off)", soft_wrap=True)
     say.line("  · Environments → teahouse → TEAHOUSE_SIGNING_KEY: releases are signed", soft_wrap=True)
     say.line("  · where a site of yours runs: variable TEAHOUSE_HOME, and there its key: TEAHOUSE_KEY", soft_wrap=True)
-    say.line(f"\n  Then a pull request to {plain(wish.branch)} gets a verdict, a merge becomes a page.", soft_wrap=True)
+    told = f"\n  Then a pull request to {wish.branch} gets a verdict, a merge becomes a page."
+    say.line(say.plain(told), soft_wrap=True)
 
 
 @ci_verb.command("lint")
@@ -150,7 +152,7 @@ def champion_verb(app: str | None, target: Path | None, older: bool) -> None:
             bundle = Path(scratch) / f"{name}{archive.SUFFIX}"
             asset = api.newest(repo, name)
             if asset is None:
-                say.warn(f"{name} has no Release on {plain(repo)} yet.")
+                say.warn(f"{name} has no Release on {say.plain(repo)} yet.")
                 continue
             with say.bar() as bar:
                 api.download(repo, asset, bundle, on(bar, f"Fetching {name}"))
@@ -159,8 +161,8 @@ def champion_verb(app: str | None, target: Path | None, older: bool) -> None:
             if target:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(bundle, target)
-            where = plain(str(target)) if target else f"{name}: {put_on(place, name, bundle, repo, older)}"
-            say.step(f"{where} ({plain(asset.tag)})")
+            where = say.plain(str(target)) if target else f"{name}: {put_on(place, name, bundle, repo, older)}"
+            say.step(f"{where} ({say.plain(asset.tag)})")
 
 
 def put_on(place: Any, name: str, bundle: Path, repo: str, older: bool = False) -> str:
@@ -225,7 +227,7 @@ def sign_verb(given: Path) -> None:
     key, place = signing.own(), find_project()
     trusted = signing.trusted(place.root / signing.KEYS) if place else None
     if not given.exists():
-        say.warn(f"There is no {plain(str(given))}: nothing to sign.")
+        say.warn(f"There is no {say.plain(str(given))}: nothing to sign.")
         return
     for bundle in release.bundles(given):
         done = release.sign(bundle, key, trusted)
@@ -248,7 +250,7 @@ def release_verb(given: Path) -> None:
     with github.Api() as api:
         for bundle in found:
             page = release.publish(api, repo, bundle, release.report_beside(bundle), runner.commit())
-            say.step(f"{bundle.name}: [link={page}]{plain(page)}[/]")
+            say.step(f"{bundle.name}: [link={page}]{say.plain(page)}[/]")
             runner.summarise(f"Released: [{bundle.stem}]({page})\n")
 
 
@@ -273,7 +275,7 @@ def comment_verb(given: Path, app: str, pr: int | None) -> None:
     number = pr or runner.pull_request()
     with github.Api() as api:
         said = api.comment(github.own_repo(), number, body, marker)
-    say.step(plain(said))
+    say.step(say.plain(said))
 
 
 @ci_verb.command("summary")
@@ -287,7 +289,7 @@ def summary_verb(given: Path) -> None:
     told = report_in(given)
     body = "No verdict: the check ended before there was one." if told is None else reports.comment(told)
     if not runner.summarise(body):
-        say.line(plain(body))
+        say.line(say.plain(body))
 
 
 @ci_verb.command("due")
@@ -339,10 +341,10 @@ def pages_verb(apps: tuple[str, ...], target: Path, home: str, most_mb: float) -
                 missing[name] = why
         bar.update(bar.first, completed=1, total=1, description="Written")
     for name, why in missing.items():
-        say.warn(f"{name} has no page: {plain(why)}")
+        say.warn(f"{name} has no page: {say.plain(why)}")
     written = [name for name in names if name not in missing]
     runner.output("written", bool(written))
-    say.step(f"{plain(str(target))}: {', '.join(written)}" if written else "No page was written.")
+    say.step(f"{say.plain(str(target))}: {', '.join(written)}" if written else "No page was written.")
 
 
 def page_or_why(root: Path, name: str, wish: dict[str, Any], bar: Any) -> str:
@@ -377,7 +379,7 @@ def start_verb(branch: str | None) -> None:
     repo, branch = github.own_repo(), branch or runner.branch() or init.branch_of(Path.cwd())
     with github.Api() as api:
         api.start(repo, init.RELEASE, branch)
-    say.step(f"{init.RELEASE} is started on {plain(branch)} of {plain(repo)}.")
+    say.step(f"{init.RELEASE} is started on {say.plain(branch)} of {say.plain(repo)}.")
 
 
 @ci_verb.command("pull")
@@ -433,9 +435,3 @@ def epochs(bar: Any) -> Any:
 
     return see
 
-
-def plain(words: str) -> str:
-    """Words of somebody else's, without meaning to rich."""
-    from rich.markup import escape
-
-    return escape(words)

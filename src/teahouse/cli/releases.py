@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import click
@@ -206,15 +205,9 @@ def wait_served(house: Any, app: str, release: str, patience: float = 30) -> boo
     """Whether every web process serves this release, after at most `patience` seconds."""
     from teahouse.desk import say
 
-    until = time.monotonic() + patience
     with say.bar() as bar:
         bar.update(bar.first, description="The site loads it")
-        while time.monotonic() < until:
-            with house.db.read() as c:
-                if reach.serves(c, app, release):
-                    return True
-            time.sleep(0.1)
-    return False
+        return reach.wait_served(house, app, release, patience)
 
 
 def tell(release: str, number: int | None, served: bool | None, as_json: bool) -> None:

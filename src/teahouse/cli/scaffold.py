@@ -88,17 +88,10 @@ def look_over(folder: Path) -> Any:
         bar.update(bar.first, description="Looking at the photos")
         found = photos.look(folder, lambda done, total: bar.update(bar.first, completed=done, total=total))
     for name, reason in found.left_out:
-        say.warn(f"left out {plain(name)}: {plain(reason)}")
-    say.step(", ".join(f"{count} {plain(found.labels[name])}" for name, count in found.counts.items()))
+        say.warn(f"left out {say.plain(name)}: {say.plain(reason)}")
+    say.step(", ".join(f"{count} {say.plain(found.labels[name])}" for name, count in found.counts.items()))
     say.line("  [dim]A few of them stand on the page as samples; your choice goes into the app's samples folder.[/]")
     return found
-
-
-def plain(words: str) -> str:
-    """Words of somebody else's, without meaning to rich."""
-    from rich.markup import escape
-
-    return escape(words)
 
 
 def add_from_folder(project: Project, wish: Wish, found: Any) -> Path:
@@ -173,7 +166,8 @@ def ask_for_code(brought: Opened, wish: Wish) -> None:
     files = sorted(path for path in brought.manifest.files if path.startswith("code/"))
     more = f" and {len(files) - 1} more" if len(files) > 1 else ""
     signer = f"Signed by {brought.signature['key']}." if brought.signature else "Nobody has signed it."
-    say.warn(f"{plain(wish.bundle.name)} carries Python code ({files[0]}{more}), which `teahouse serve` runs as you.")
+    name = say.plain(wish.bundle.name)
+    say.warn(f"{name} carries Python code ({files[0]}{more}), which `teahouse serve` runs as you.")
     say.line(f"  {signer} To read it first: unzip -p FILE {files[0]}", markup=False)
     if not wish.yes and not click.confirm("Take it in?", default=False, err=True):
         raise WrongUse("Nothing was made.", "The bundle carries code, and you did not say yes.", "--yes says it.")

@@ -6,9 +6,12 @@ import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from teahouse.desk.where import Project
+
+if TYPE_CHECKING:
+    from teahouse.store.house import House
 
 
 def next_free(host: str, port: int) -> int | None:
@@ -69,6 +72,17 @@ def serves(c: Any, app: str, release: str) -> bool:
 
     rows = list(servings.current(c))
     return any(row.web == rows[-1].web and (row.app, row.release, row.state) == (app, release, "ready") for row in rows)
+
+
+def wait_served(house: House, app: str, release: str, patience: float) -> bool:
+    """Whether the site serves this release, after at most `patience` seconds."""
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        with house.db.read() as c:
+            if serves(c, app, release):
+                return True
+        time.sleep(0.05)
+    return False
 
 
 def for_phone(place: Project, url: str) -> str:

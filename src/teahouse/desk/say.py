@@ -58,6 +58,13 @@ def line(words: str = "", **style: Any) -> None:
     console().print(words, **style)
 
 
+def plain(words: str) -> str:
+    """Words of somebody else's, without meaning to rich."""
+    from rich.markup import escape
+
+    return escape(words)
+
+
 def step(words: str) -> None:
     """Something was done."""
     line(f"[green]✓[/] {words}")

@@ -152,14 +152,8 @@ def log_of(project: Project) -> Path:
 
 def wait_served(project: Project, app: str, release: str) -> bool:
     """Whether the site answers with this release, after two minutes at most."""
-    until = time.monotonic() + PATIENCE
     with project.house() as house:
-        while time.monotonic() < until:
-            with house.db.read() as c:
-                if reach.serves(c, app, release):
-                    return True
-            time.sleep(0.05)
-    return False
+        return reach.wait_served(house, app, release, PATIENCE)
 
 
 def last_words(log: Path) -> str:

@@ -33,6 +33,12 @@ class Example:
     arrays: Mapping[str, numpy.ndarray]
     truth: Any
 
+    @classmethod
+    def of(cls, app: App, number: int, given: Mapping[str, Any], truth: Any) -> Example:
+        """The `number`th of what is given to try, with a value for each field that it leaves open."""
+        whole = tries.with_values(app, given, number)
+        return cls(whole, {name: app.fields[name].tensor(one) for name, one in whole.items()}, truth)
+
     @property
     def array(self) -> numpy.ndarray:
         """The only input's array."""
