@@ -175,6 +175,7 @@ PAGES = {
         17, 50, 24, 30, 1, None, "release 2 is shown beside it: 18 of 24 preferred it", unit="word",
         judged_by="choices",
     )),
+    "today, no training": o.Today(OWNER, DESK, (), o.Circle(17, 50, 0, 60, 1, trains=False)),
     "today, pictures": o.Today(OWNER, DESK, (), o.Circle(17, 50, 0, 60, 1, unit="photo", judged_by="")),
     "predictions": o.Predictions(OWNER, DESK, tuple(
         o.PredictionLine(str(i), NOW, "green", 0.9, i != 1, 7, 3.1, word, i == 2, "/owner/media/1" if i else "")

@@ -58,6 +58,7 @@ class Circle:
     judged_by: str = "photos"  # what judges: photos | choices | "" while visitors compare nothing
     learning: str = ""  # how the training that waits or runs stands, in words
     learning_href: str = ""
+    trains: bool = True  # whether its app.py says how; else nothing is ever learnt from what is kept
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,7 @@ def circle(c: Any, deps: Deps, shown: Any) -> shapes.Circle:
         candidate_since=since,
         learning=words,
         learning_href=href,
+        trains="train" in shown.declaration.get("hooks", ["train"]),
     )
 
 

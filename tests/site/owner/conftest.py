@@ -3,7 +3,9 @@
 import argon2
 import pytest
 
+from teahouse import ids
 from teahouse.site import owner_door
+from teahouse.store import apps
 from teahouse.testing import APP, photo
 
 PASSWORD = "four plain words do"
@@ -26,6 +28,17 @@ def owner(quick):
     answer = quick.client.post("/api/owner/session", json={"password": PASSWORD, "token": token})
     assert answer.status_code == 201, answer.text
     return quick.client
+
+
+@pytest.fixture
+def train_written(quick):
+    """The site's app as it is once its app.py has a training function (tiny apps have none)."""
+
+    def declare(c):
+        app = apps.get(c, quick.name)
+        apps.declare(c, app.name, app.title, {**app.declaration, "hooks": ["train"]}, "", ids.now_ms())
+
+    return lambda: quick.house.db.write(declare)
 
 
 @pytest.fixture

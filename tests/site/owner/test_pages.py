@@ -30,6 +30,16 @@ def test_today_counts_from_the_tallies(quick, owner, guest):
     assert "33 %" in page and "1 of 3 words" in page
 
 
+def test_an_app_without_a_training_function_is_not_said_to_learn(quick, owner, guest, train_written):
+    guest("warm", 1, "cold")
+    page = owner.get("/owner/", headers=PAGE).text
+    assert "It keeps labels; nothing retrains it by itself" in page and "it learns again" not in page
+    assert "<code>@app.train</code>" in page and "teahouse releases add" in page and "Train now" not in page
+    train_written()
+    page = owner.get("/owner/", headers=PAGE).text
+    assert "it learns again" in page and "nothing retrains" not in page and "Train now" in page
+
+
 def test_a_hold_says_once_what_it_waits_for_and_the_bar_says_the_same(quick, owner):
     two, why = install_tiny(quick.house, note="2", state=""), "On 153 judged rows that may be luck."
     job, version, verdict = ids.new_id(), ids.new_id(), ids.new_id()

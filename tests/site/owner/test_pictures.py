@@ -47,7 +47,8 @@ def text(owner, path):
     return page.text
 
 
-def test_today_tells_of_love_and_of_words_until_the_next_training(drawn, owner):
+def test_today_tells_of_love_and_of_words_until_the_next_training(drawn, owner, train_written):
+    train_written()
     for number, value in enumerate(("love", "love", "meh")):
         say(somebody(drawn, number), pooled(drawn)[0]["id"], "rate", value)
     told = owner.get("/api/owner/today").json()
@@ -191,7 +192,8 @@ class TestPhotos:
         strange = {"label": item["label"], "decision": "accept", "truth": {"label": "fine"}}
         assert owner.post("/api/owner/reviews", json=strange).status_code == 422
 
-    def test_today_and_the_review_page_speak_of_photos(self, quick, owner):
+    def test_today_and_the_review_page_speak_of_photos(self, quick, owner, train_written):
+        train_written()
         self.give(quick, "love")
         page = text(owner, "/owner/")
         assert "20 more photos, and it learns again" in page and "1 of 1 words" in page and "Review 1 photo" in page
