@@ -1,6 +1,7 @@
 """What can not be exported is told in words: the operation, its place in the net, and what to do."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +49,17 @@ class Unknown(nn.Module):
         return torch.special.bessel_j0(x)
 
 
+class Kept(nn.Module):
+    """Calls what ONNX does not know in a module of its own, deep inside."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.ModuleDict({"deep": Unknown()})
+
+    def forward(self, x):
+        return self.inner["deep"](x)
+
+
 class Wavers(nn.Module):
     def forward(self, x):
         return torch.nn.functional.dropout(x, 0.5, training=True)
@@ -76,6 +88,34 @@ def test_the_module_and_the_makers_line_are_named(away):
     with pytest.raises(ExportFailed) as told:
         teahouse.publish(Outer(Decides()).eval(), input=Image(32), output=Labels(*makers.WORDS), title="No")
     assert "part (Decides)" in told.value.why and "if x.sum() > 0:" in told.value.why
+
+
+@pytest.mark.parametrize(("part", "path"), [(Unknown(), "part"), (Kept(), "part.inner.deep")])
+def test_what_onnx_does_not_know_is_told_with_its_module_and_line(part, path, away):
+    told = refused(Outer(part))
+    assert told.what == f"ONNX has no operation for bessel_j0, which {path} uses."
+    source = Path(__file__).read_text().splitlines()
+    line = next(at for at, text in enumerate(source, 1) if "return torch.special" in text)
+    where = f"{path} (Unknown), line {line} of test_trouble.py: `return torch.special.bessel_j0(x)`."
+    assert told.why == where
+
+
+def test_in_the_net_itself_the_nets_own_name_stands_for_the_module(away):
+    told = refused(nn.Sequential(makers.Cnn(), Unknown()))
+    assert "which 1 uses" in told.what and "1 (Unknown), line" in told.why
+    told = refused(Whole())
+    assert "which Whole uses" in told.what and told.why.startswith("Whole, line")
+
+
+class Whole(makers.Cnn):
+    def forward(self, x):
+        return torch.special.bessel_j0(super().forward(x))
+
+
+def refused(net):
+    with pytest.raises(ExportFailed) as told:
+        teahouse.publish(net.eval(), input=Image(32), output=Labels(*makers.WORDS), title="No")
+    return told.value
 
 
 def test_a_net_for_another_size_says_so(away):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import teahouse
 from teahouse.errors import ExportFailed
 from teahouse.spec.fields import Field
 
@@ -33,6 +36,7 @@ KNOWN: tuple[tuple[str, str, str], ...] = (
 UNSUPPORTED = re.compile(
     r"No (?:ONNX function|decompositions?|conversion)[^<'\"]*(?:<OpOverload\(op='|['\"])?([\w.:]+)"
 )
+INSTEAD = "Write it with other operations of torch, or move it before or after the net."
 REPLACED = {
     "fft": "Do the Fourier transform outside of the net.",
     "grid_sampler_3d": "ONNX knows grid_sample for pictures only.",
@@ -45,20 +49,21 @@ REPLACED = {
 def in_words(error: ExportFailed, net: Any) -> ExportFailed:
     """The same error with what was found out: the operation, the module that it is in, the maker's own line."""
     words = "\n".join(str(one) for one in chain(error))
-    where = place(error, net)
+    node = untranslated(error)
+    path, where = written(node, net) if node is not None else ("", place(error, net))
+    uses = f", which {path} uses" if path else ""
     unsupported = UNSUPPORTED.search(words)
     if unsupported:
-        name = unsupported[1].removeprefix("aten.").rstrip(".")
-        path = module_with(net, name, error)
-        do_next = next((fix for part, fix in REPLACED.items() if part in name), "")
-        return ExportFailed(
-            f"ONNX has no operation for {name}{f', which {path} uses' if path else ''}.", where or first_line(words),
-            do_next or "Write it with other operations of torch, or move it before or after the net.",
-        )  # fmt: skip
+        name = bare(unsupported[1])
+        do_next = next((fix for part, fix in REPLACED.items() if part in name), INSTEAD)
+        return ExportFailed(f"ONNX has no operation for {name}{uses}.", where or root(error), do_next)
     for pattern, what, do_next in KNOWN:
         if re.search(pattern, words):
             return ExportFailed(f"The net can not be exported: {what}.", where or first_line(words), do_next)
-    return ExportFailed(error.what, where or first_line(error.why), error.do_next)
+    if node is not None:
+        what = f"{bare(str(node.target))} can not be written as ONNX{uses}."
+        return ExportFailed(what, f"{where} {root(error)}".strip(), INSTEAD)
+    return ExportFailed(error.what, where or root(error), error.do_next)
 
 
 def refused(error: Exception | None, net: Any, fields: Mapping[str, Field], given: Sequence[Any]) -> ExportFailed:
@@ -98,18 +103,52 @@ def place(error: BaseException | None, net: Any) -> str:
             text = next((at.line for at in source if at.lineno == line and at.name == "forward"), "")
             path = names[id(here)] or type(net).__name__
             last = first_line(f"{type(one).__name__}: {one}")
-            found = f"{path} ({type(here).__name__}), line {line}: `{text}`. {last}"
+            found = f"{path} ({type(here).__name__}), {in_file(frame.f_code.co_filename, line, text)} {last}"
     return found
 
 
-def module_with(net: Any, name: str, error: BaseException) -> str:
-    """The path of the module that an operation was called in, as the exporter's own graph tells it; "" where not."""
-    said = "\n".join(str(one) for one in chain(error))
-    stack = re.search(r"nn_module_stack[^\n]*", said)
-    paths = re.findall(r"'([\w.]+)', '?<?(?:class )?'?[\w.]+", stack[0]) if stack else []
-    known = {path for path, _ in net.named_modules()}
-    inside = [path.removeprefix("net.") for path in paths]
-    return next((path for path in reversed(inside) if path in known and path), "")
+def in_file(file: str, line: int, text: str) -> str:
+    """A line of the maker's own: "line 12 of net.py: `y = torch.det(x)`." A notebook's cells have no names."""
+    cell = file.startswith("<") or "ipykernel" in file
+    return f"line {line}{'' if cell else f' of {Path(file).name}'}: `{text}`."
+
+
+def untranslated(error: BaseException) -> Any:
+    """The operation of the traced graph that the exporter found no ONNX for, as its own frames hold it; None where
+    tracing itself failed, or where another version of the exporter keeps it elsewhere."""
+    for one in chain(error):
+        for frame, _ in traceback.walk_tb(one.__traceback__):
+            node = frame.f_locals.get("node")
+            if isinstance(getattr(node, "meta", None), dict) and "/torch/onnx/" in frame.f_code.co_filename:
+                return node
+    return None
+
+
+def written(node: Any, net: Any) -> tuple[str, str]:
+    """(the path of the module that an operation was called in, that and the maker's own line), by the traced graph."""
+    modules = dict(net.named_modules())
+    stack = list((node.meta.get("nn_module_stack") or {}).values())
+    # around the maker's net stand two modules of ours, each of which calls what it holds `net`: Normalised(Asked(net))
+    path = re.sub(r"@\d+", "", str(stack[-1][0])).removeprefix("net.net").lstrip(".") if stack else ""
+    module = modules.get(path, net)
+    path = path if module is not net else type(net).__name__
+    ours = (str(Path(sys.modules["torch"].__file__).parent), str(Path(teahouse.__file__).parent))
+    lines = re.findall(r'File "([^"]+)", line (\d+), in .*\n\s*(.+)', node.meta.get("stack_trace") or "")
+    own = [(file, line, text) for file, line, text in lines if not file.startswith(ours)]
+    called = path if module is net else f"{path} ({type(module).__name__})"
+    return path, f"{called}, {in_file(own[-1][0], int(own[-1][1]), own[-1][2].strip())}" if own else f"In {called}."
+
+
+def bare(operation: str) -> str:
+    """An operation without the names of torch's own tables before it: aten.kthvalue.default is kthvalue."""
+    return re.sub(r"^(?:aten|prims|torch)\.(?:ops\.)?|\.default$", "", operation).rstrip(".")
+
+
+def root(error: BaseException) -> str:
+    """What all of it came of, in its first line and without colours."""
+    causes = [one for one in chain(error) if not isinstance(one, ExportFailed)]
+    words = f"{type(causes[-1]).__name__}: {causes[-1]}" if causes else getattr(error, "why", "")
+    return first_line(re.sub(r"\x1b\[[\d;]*m", "", words))
 
 
 def first_line(words: str) -> str:
