@@ -35,6 +35,13 @@ class TeahouseError(Exception):
     def __str__(self) -> str:
         return " ".join(part for part in (self.what, self.why, self.do_next) if part)
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook's cell shows in place of a traceback, as IPython asks for it: the terminal's own lines."""
+        behind = ".__context__" if self.__suppress_context__ and self.__context__ else ""
+        whole = f"The whole traceback: import sys, traceback; traceback.print_exception(sys.last_value{behind})"
+        parts = (f"✗ {self.what}", self.why and f"  {self.why}", self.do_next and f"  → {self.do_next}", f"  ({whole})")
+        return [part for part in parts if part]
+
 
 class InputError(TeahouseError):
     code, status = "input-refused", 422

@@ -1,6 +1,9 @@
 """What can not be exported is told in words: the operation, its place in the net, and what to do."""
 
 import re
+import subprocess
+import sys
+import traceback
 from pathlib import Path
 
 import pytest
@@ -116,6 +119,30 @@ def refused(net):
     with pytest.raises(ExportFailed) as told:
         teahouse.publish(net.eval(), input=Image(32), output=Labels(*makers.WORDS), title="No")
     return told.value
+
+
+@pytest.mark.parametrize("part", [Decides(), Unknown()])
+def test_the_exporters_own_words_are_kept_and_not_printed(part, away, capfd):
+    error = refused(Outer(part))
+    printed = capfd.readouterr()
+    assert "GraphModule" not in printed.err and "torch.ops" not in printed.err + printed.out
+    assert "/torch/" not in "".join(traceback.format_exception(error))
+    assert "\x1b" not in error.why
+    assert "/torch/onnx/" in "".join(traceback.format_exception(error.__context__))
+
+
+def test_a_cell_shows_the_words_alone_and_how_to_see_the_rest(away):
+    code = (
+        "import sys; sys.path.insert(0, sys.argv.pop())\n"
+        "from tests.publishing.test_trouble import *\n"
+        "teahouse.publish(Outer(Unknown()).eval(), input=Image(32), output=Labels('a', 'b', 'c'), title='x')\n"
+    )
+    root = Path(__file__).parents[2]
+    python = [sys.executable, "-m", "IPython", "--colors=NoColor", "-c", code, "--", str(root)]
+    cell = subprocess.run(python, capture_output=True, text=True, timeout=100)
+    lines = [line for line in cell.stdout.splitlines() if line.strip()]
+    assert lines[0] == "✗ ONNX has no operation for bessel_j0, which part uses." and len(lines) == 4, cell.stdout
+    assert "print_exception(sys.last_value.__context__)" in lines[-1]
 
 
 def test_a_net_for_another_size_says_so(away):

@@ -1,6 +1,10 @@
 """A trained net becomes an ONNX file: normalisation baked in, weights beside it, outputs compared on real rows."""
 
-from collections.abc import Mapping, Sequence
+import logging
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +114,7 @@ def _trace(whole: Normalised, fields: Mapping[str, Field], rows: Batch, path: Pa
     batch = torch.export.Dim("batch", min=1, max=1024)
     shapes = tuple(_free_axes(field, batch, number) for number, field in enumerate(fields.values()))
     try:
-        with torch.no_grad():
+        with torch.no_grad(), hushed():
             names = ["output", "score"][: len(whole(*few))]
             program = torch.onnx.export(
                 whole,
@@ -128,6 +132,36 @@ def _trace(whole: Normalised, fields: Mapping[str, Field], rows: Batch, path: Pa
         why = f"{type(error).__name__}: {str(error)[:2000]}"
         do_next = "Use operations that do not depend on the values, and a first axis for the batch."
         raise ExportFailed("The net can not be exported to ONNX.", why, do_next) from error
+
+
+class _Others:
+    """stderr for all threads but the one that made this: a bar goes on while an exporter's own words are dropped."""
+
+    def __init__(self) -> None:
+        self._real, self._mine = sys.stderr, threading.get_ident()
+
+    def write(self, words: str) -> int:
+        """Pass on what another thread writes."""
+        return len(words) if threading.get_ident() == self._mine else self._real.write(words)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Torch's exporter tries four ways, and prints a graph and warnings for each that fails; its errors say it all."""
+    known = logging.root.manager.loggerDict.items()
+    loud = {each for name, one in known if name.startswith("torch") for each in getattr(one, "handlers", ())}
+    before = {each: each.level for each in loud}
+    for each in loud:
+        each.setLevel(logging.CRITICAL)
+    try:
+        with redirect_stderr(_Others()):  # type: ignore[type-var]
+            yield
+    finally:
+        for each, level in before.items():
+            each.setLevel(level)
 
 
 def _forget_origin(model: Any) -> None:

@@ -106,7 +106,8 @@ def make(
     try:
         parity = export.export(asked, fields, batches, folder)
     except ExportFailed as error:
-        raise trouble.in_words(error, net) from error
+        # The exporter's pages of traceback would bury these words; they stay in __context__ for who wants them.
+        raise trouble.in_words(error, net) from None
     # the maker's own names of weights, so that a later training may begin with them
     export.save_weights(net, folder / "weights.safetensors")
     return parity, notes
