@@ -30,7 +30,7 @@ class Two(torch.nn.Module):
 def test_a_second_number_is_a_score_of_pictures_alone_and_the_maker_is_told(tmp_path, pictures, column, outputs):
     app = App(title="Two", input=Image(8), output=Image(8) if pictures else Labels("a", "b", "c"))
     batch = {"input": numpy.random.default_rng(1).random((4, 3, 8, 8), numpy.float32)}
-    _, notes = nets.make(Two(pictures, column), app, [batch], tmp_path)
+    _, notes, _ = nets.make(Two(pictures, column).eval(), app, [batch], tmp_path)
     assert len(Session(tmp_path).outputs) == outputs
     (note,) = notes
     assert ("likes each picture" in note) == pictures and ("first one is the answer" in note) != pictures

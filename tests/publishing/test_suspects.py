@@ -37,6 +37,71 @@ def test_what_no_mistake_explains_is_told_as_that(files, away):
     assert "none of the usual mistakes" in found[0].cause and "net.eval()" in found[0].fix
 
 
+@pytest.mark.parametrize("side", [48, 64])
+def test_another_size_is_named_where_that_is_what_explains_it(side, files, away):
+    def look(file):
+        return torch.from_numpy(makers.cropped(makers.Pillow.open(file), side))[None]
+
+    net = Fine()
+    found = published(net, [(file, net(look(file))) for file in files])
+    assert found and f"pictures of size {side}" in found[0].cause and found[0].fix == f"Write Image({side}, …)."
+
+
+def test_files_that_were_not_made_smaller_are_named(files, away):
+    net = Fine()
+    found = published(net, [(file, net(eight.opened(file))) for file in files])
+    assert found and "in their own size" in found[0].cause and 'fit="keep"' in found[0].fix
+
+
+def test_the_size_is_no_suspect_where_no_other_one_explains_it(files, away):
+    net = Fine()
+    found = published(net, [(file, net(torch.randn(1, 3, 32, 32) * 3)) for file in files])
+    assert "none of the usual mistakes" in found[0].cause and "size" not in found[0].cause + found[0].fix
+
+
+class Fine(makers.nn.Module):
+    """Takes any size, and sees how much happens from pixel to pixel: less where a picture has more of them."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = makers.nn.Linear(3, 3)
+        self.eval()
+
+    def forward(self, x):
+        return self.head(40 * (x[..., 1:] - x[..., :-1]).abs().mean((2, 3)))
+
+
+class Dropping(makers.Cnn):
+    """A classifier that drops half of what it sees, where it is left in training mode."""
+
+    def forward(self, x):
+        return self.head(torch.nn.functional.dropout(self.body(x).mean((2, 3)), 0.5, self.training)) * 3
+
+
+@pytest.mark.parametrize("make", [makers.Cnn, Dropping], ids=["batch norm", "dropout"])
+def test_a_net_that_was_left_in_training_mode_is_named_as_that(make, files, away):
+    net = makers.learnt(make()).train()
+    app = teahouse.publish(
+        net, input=Image(32), output=Labels(*makers.WORDS), title="Left in training",
+        examples=[(file, net(eight.small(file)).detach()) for file in files],
+    )  # fmt: skip
+    assert app.differences and {one.cause for one in app.differences} == {app.differences[0].cause}
+    assert "net.training is True" in app.differences[0].cause and "net.eval()" in app.differences[0].fix
+    assert any("was in training mode" in note for note in app.notes) and net.training
+
+
+def test_another_mistake_is_named_though_the_net_was_in_training_mode(files, away):
+    net = makers.learnt(makers.Cnn()).eval()
+    examples = [(file, net(eight.small(file) * 255).detach()) for file in files]
+    assert "0..255" in published(net.train(), examples)[0].cause
+
+
+def published(net, examples):
+    return teahouse.publish(
+        net, input=Image(32), output=Labels(*makers.WORDS), title="Planted", examples=examples
+    ).differences
+
+
 def test_a_phone_photo_that_was_not_turned_is_named(tmp_path, away):
     picture, exif = makers.photo(0, 9), None
     exif = picture.getexif()

@@ -109,7 +109,7 @@ def published(model: Any, app: App, given: Sequence[Example], folder: Path, wish
         step("Exporting the model")
         made = makes.make(model, app, [one.given for one in given], folder)
         step("Comparing the page's answers with yours")
-        found = suspects.differences(suspects.Page(app, folder, made.reading, made.kind), given)
+        found = suspects.differences(suspects.Page(app, folder, made.reading, made.kind, made.own), given)
         step("Sealing the release")
         release = seal(app, folder, made, given, card(app, made, given, found))
         step("Starting the site" if place.reachable else "Writing the bundle")

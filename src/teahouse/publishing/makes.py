@@ -21,12 +21,14 @@ WEIGHTS = (".pt", ".pth", ".bin", ".ckpt", ".safetensors", ".pkl", ".joblib", ".
 
 @dataclass(frozen=True)
 class Made:
-    """A model.onnx that answers as the app declares. `reading`: the steps from what the net says to that."""
+    """A model.onnx that answers as the app declares. `reading`: the steps from what the net says to that. `own`: of a
+    PyTorch module the net itself (nets.Own)."""
 
     parity: dict[str, float]
     reading: Reading
     notes: tuple[str, ...]
     kind: str
+    own: Any = None
 
 
 def kind_of(model: Any) -> str:
@@ -60,12 +62,12 @@ def make(model: Any, app: App, given: Sequence[Mapping[str, Any]], folder: Path)
     ones. ExportFailed in words where it can not be."""
     from teahouse.publishing import graphs, outputs
 
-    kind, order = kind_of(model), ()
+    kind, order, own = kind_of(model), (), None
     batches = batches_of(app, given)
     if kind == "torch":
         from teahouse.publishing import nets
 
-        parity, notes = nets.make(model, app, batches, folder)
+        parity, notes, own = nets.make(model, app, batches, folder)
     elif kind == "onnx":
         from teahouse.publishing import files
 
@@ -81,7 +83,7 @@ def make(model: Any, app: App, given: Sequence[Mapping[str, Any]], folder: Path)
     reading = replace(reading, order=order, note="" if kind == "sklearn" else reading.note)
     graphs.append(folder / "model.onnx", reading.steps, reading.classes)
     answer(app, folder, batches[0])
-    return Made(parity, reading, (*notes, *([reading.note] if reading.note else [])), kind)
+    return Made(parity, reading, (*notes, *([reading.note] if reading.note else [])), kind, own)
 
 
 def batches_of(app: App, given: Sequence[Mapping[str, Any]]) -> list[dict[str, numpy.ndarray]]:

@@ -35,6 +35,7 @@ SCORED = (
     "The second thing that it returns, one number a picture, is taken as how much it likes each "
     "picture itself. Return the picture alone where the number says something else."
 )
+IN_TRAINING = "The net was in training mode; the page's copy is in eval mode. Call net.eval() before you ask it."
 ALSO = {"image": "grey", "seed": "deep", "number": "column"}
 
 
@@ -91,10 +92,30 @@ def plain(model: torch.nn.Module) -> torch.nn.Module:
     return net.cpu().float().eval()
 
 
+class Own:
+    """The maker's net itself, asked as a release's graph can not be: of another size, or in the mode that it trains in.
+    `training`: whether that is the mode in which it was given to be published."""
+
+    def __init__(self, whole: torch.nn.Module, fields: Mapping[str, Field], training: bool) -> None:
+        self._whole, self._fields, self.training = whole, fields, training
+
+    def rows(self, batch: Batch, training: bool = False) -> numpy.ndarray | None:
+        """What it says, raw; None where it can not take that."""
+        given = export.tensors({name: export.plain(batch[name]) for name in self._fields})
+        try:
+            with torch.no_grad(), torch.random.fork_rng(devices=()):
+                # in training mode batch norm counts what it sees: a copy does
+                net = copy.deepcopy(self._whole).train() if training else self._whole.eval()
+                return net(*given)[0].numpy()
+        except Exception:  # edge: a maker's forward may raise anything at a size that it was not made for
+            return None
+
+
 def make(
     model: torch.nn.Module, app: App, batches: Sequence[Batch], folder: Path
-) -> tuple[dict[str, float], list[str]]:
-    """model.onnx (what the net says, raw) and weights.safetensors in `folder`; its parity, and notes for the maker.
+) -> tuple[dict[str, float], list[str], Own]:
+    """model.onnx (what the net says, raw) and weights.safetensors in `folder`; its parity, notes for the maker, and the
+    net to ask further.
 
     `batches`: the fields' arrays, not normalised, one batch a shape. ExportFailed names the operation and its place."""
     net = plain(model)
@@ -110,7 +131,8 @@ def make(
         raise trouble.in_words(error, net) from None
     # the maker's own names of weights, so that a later training may begin with them
     export.save_weights(net, folder / "weights.safetensors")
-    return parity, notes
+    own = Own(export.Normalised(asked, fields), fields, model.training)
+    return parity, [*notes, *([IN_TRAINING] if own.training else [])], own
 
 
 def asked_how(

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy
 
-from teahouse.publishing import looks, sayings
+from teahouse.publishing import graphs, looks, sayings
 from teahouse.publishing.examples import Example
 from teahouse.publishing.outputs import Reading
+from teahouse.spec import media
 from teahouse.spec.app import App
 from teahouse.spec.fields.image import IMAGENET
 
@@ -19,9 +20,18 @@ MOST = 3  # examples that a suspect is tried on; the page's own answer is looked
 EXPLAINS, NEARLY = 0.3, 0.25  # of the distance that may be left, and how far an explained answer may lie off
 UNKNOWN = (
     "none of the usual mistakes explains it",
-    "Compare what your own code gives the net with Image(…): size, channels, range, mean and deviation. A net in "
+    "Compare what your own code gives the net with Image(…): channels, range, mean and deviation. A net in "
     "training mode answers otherwise too: call net.eval() before you make the examples.",
 )
+TRAINING = (
+    "your net is in training mode (net.training is True), where dropout and batch norm answer otherwise; the page's "
+    "copy was put in eval mode",
+    "Call net.eval(), make the examples again, and publish again.",
+)
+SIDES = (28, 32, 48, 64, 96, 112, 128, 160, 192, 224, 256, 299, 320, 384, 448, 512)  # what nets are trained on
+FARTHEST = 2.5  # how many times larger or smaller: another size than that is no slip
+AS_IT_IS = -1  # the side of a file that was not made smaller,
+SMALLEST, LARGEST = 8, 1024  # where it is one that a net can be asked about in little time
 Scale = tuple[tuple[float, ...], tuple[float, ...]]
 SCALES: dict[str, Scale] = {
     "plain": ((0.0,) * 3, (1.0,) * 3),
@@ -65,9 +75,16 @@ class Suspect:
     channels: str = "rgb"
     scale: str = ""
     mistakes: int = 0
+    side: int = 0
 
-    def words(self, app_scale: str) -> tuple[str, str]:
+    def words(self, app_scale: str, field: Any) -> tuple[str, str]:
         """(cause, fix)."""
+        if self.side:
+            here = f"at most {max(field.size)} a side" if field.fit == "keep" else "{} by {}".format(*field.size)
+            there = "in their own size" if self.side == AS_IT_IS else f"of size {self.side}"
+            fix = 'Make them smaller in your own code, or write Image(…, fit="keep") with a size as large as theirs.'
+            fix = fix if self.side == AS_IT_IS else f"Write Image({self.side}, …)."
+            return f"your code gave the net pictures {there}; the page gives it {here}", fix
         told = [looks.CUTS[self.cut].told, looks.CHANNELS[self.channels]]
         if self.scale:
             there = GIVEN.get(app_scale, "pixels less a mean of its own, by its deviation")
@@ -90,6 +107,7 @@ class Page:
     folder: Path
     reading: Reading
     kind: str = "torch"
+    own: Any = None  # the maker's net itself, where there is one to ask: nets.Own
     _session: Any = field(init=False)
 
     def __post_init__(self) -> None:
@@ -98,12 +116,43 @@ class Page:
         self._session = Session(self.folder)
         self.photo = next((name for name, each in self.app.fields.items() if each.kind == "image"), None)
 
-    def row(self, given: Mapping[str, Any], suspect: Suspect | None = None) -> numpy.ndarray:
-        """What the model says of a file, looked at as the page does, or as a suspect would have."""
-        arrays = {name: numpy.asarray(each.tensor(given[name])) for name, each in self.app.fields.items()}
+    def row(self, given: Mapping[str, Any], suspect: Suspect | None = None) -> numpy.ndarray | None:
+        """What the model says of a file, looked at as the page does, or as a suspect would have; None where it can not
+        be looked at so."""
+        arrays = self.arrays(given)
+        if suspect is not None and suspect.side:
+            picture = self.sized(given[self.photo], suspect.side)
+            return None if picture is None else self.own_row({**arrays, self.photo: picture})
         if suspect is not None and self.photo:
             arrays[self.photo] = self.seen(given[self.photo], suspect)
         return self._session.predict({name: array[None] for name, array in arrays.items()})[0]
+
+    def arrays(self, given: Mapping[str, Any]) -> dict[str, numpy.ndarray]:
+        """What the page gives the model of an example, by field."""
+        return {name: numpy.asarray(each.tensor(given[name])) for name, each in self.app.fields.items()}
+
+    def own_row(self, arrays: Mapping[str, numpy.ndarray], training: bool = False) -> numpy.ndarray | None:
+        """What the maker's net itself says, taken through the release's own steps; None where it can not take that."""
+        said = self.own.rows({name: array[None] for name, array in arrays.items()}, training)
+        if said is None:
+            return None
+        row = graphs.finished(said, self.reading.steps, self.reading.classes)[0]
+        # a net without an end of one size says more of a larger picture: that is no answer
+        return None if self.app.output.kind == "labels" and row.shape != (len(self.app.output.words()),) else row
+
+    def sized(self, data: bytes, side: int) -> numpy.ndarray | None:
+        """A picture as the page would give it if it had declared this size."""
+        field = self.app.fields[self.photo]
+        size = media.open_image(data).size if side == AS_IT_IS else (side, side)
+        return type(field)(size, fit=field.fit).tensor(data) if SMALLEST <= min(size) <= max(size) <= LARGEST else None
+
+    def sides(self) -> list[int]:
+        """The sizes that the maker's code may have used in place of the declared one, where there is a net to ask."""
+        each = self.app.fields[self.photo]
+        if self.own is None:
+            return []
+        near = [side for side in SIDES if max(side / max(each.size), max(each.size) / side) <= FARTHEST]
+        return [AS_IT_IS, *(side for side in near if (side, side) != each.size)]
 
     def seen(self, data: bytes, suspect: Suspect) -> numpy.ndarray:
         """The picture that makes the graph give its net what the suspect's code would have given it."""
@@ -148,10 +197,27 @@ def explained(
     if in_order and in_order.sure:
         return in_order.cause, in_order.fix
     found = best(page, apart[:MOST]) if page.photo else None
-    if found is not None and all(found.agrees(one, saying) for one, saying in apart):
-        cause, fix = found.suspect.words(page.scale())
+    if found is not None and not all(found.agrees(one, saying) for one, saying in apart):
+        found = None
+    if page.own is not None and page.own.training and in_training(page, apart[:MOST], found):
+        return TRAINING
+    if found is not None:
+        cause, fix = found.suspect.words(page.scale(), page.app.fields[page.photo])
         return (f"{cause} (or {in_order.cause})", fix) if in_order else (cause, fix)
     return (in_order.cause, in_order.fix) if in_order else UNKNOWN
+
+
+def in_training(page: Page, apart: Sequence[tuple[Example, sayings.Saying]], found: Found | None) -> bool:
+    """Whether it is likelier that the maker's net answered in training mode than that the suspect, if any, explains it.
+
+    What dropout leaves out is another part each time: where nothing else explains the examples the mode is named."""
+    if found is None:
+        return True
+    for one, saying in apart:
+        row = page.own_row(page.arrays(one.given), training=True)
+        if row is None or saying.off(row) > saying.off(page.row(one.given, found.suspect)):
+            return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -163,16 +229,16 @@ class Found:
 
     def agrees(self, one: Example, saying: sayings.Saying) -> bool:
         """Whether it explains this example too."""
-        return saying.off(self.page.row(one.given, self.suspect)) <= max(
-            NEARLY, EXPLAINS * saying.off(self.page.row(one.given))
-        )
+        row = self.page.row(one.given, self.suspect)
+        return row is not None and saying.off(row) <= max(NEARLY, EXPLAINS * saying.off(self.page.row(one.given)))
 
 
 def best(page: Page, apart: Sequence[tuple[Example, sayings.Saying]]) -> Found | None:
     """The suspect with the fewest mistakes that explains the examples; among those the one that lies nearest."""
 
-    def off(ask: Callable[[Example], numpy.ndarray]) -> float:
-        return float(numpy.mean([saying.off(ask(one)) for one, saying in apart]))
+    def off(ask: Callable[[Example], numpy.ndarray | None]) -> float:
+        rows = [(saying, ask(one)) for one, saying in apart]
+        return float(numpy.mean([numpy.inf if row is None else saying.off(row) for saying, row in rows]))
 
     before = off(lambda one: page.row(one.given))
     limit = min(NEARLY, EXPLAINS * before)
@@ -195,5 +261,6 @@ def levels(page: Page) -> Iterator[list[Suspect]]:
         for order in channels
         for scale in scales
     ]
+    every += [Suspect(side=side, mistakes=1) for side in page.sides()]
     for count in range(4):
         yield [one for one in every if one.mistakes == count]
