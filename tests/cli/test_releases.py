@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from teahouse import ids
-from teahouse.store import keys, rollouts
+from teahouse import ids, testing
+from teahouse.store import apps, keys, rollouts
 from teahouse.store.house import House
 from teahouse.testing import APP, install_tiny, whole_house
 
@@ -59,7 +59,20 @@ def test_status_tells_the_champion_and_what_waits(teahouse, project):
     assert found["running"] is None
     assert found["apps"][0]["champion"] == 2 and found["apps"][0]["waiting"] == 0
     assert found["apps"][0]["judging"] == {"visitors": 0, "maker": 0}
-    assert "may judge" in teahouse("status").out
+
+
+@pytest.mark.parametrize("columns", ["80", "50"])
+def test_status_fits_into_a_terminal(teahouse, project, here, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    name, title = "a-name-as-long-as-this", "Is it green tea, or oolong, or [white] tea in a large cup from a garden?"
+    with House.open(here / APP / ".teahouse") as house:
+        declared = testing.tiny_declaration(name)
+        house.db.write(lambda c: apps.declare(c, name, title, declared, "", ids.now_ms()))
+    ended = teahouse("status")
+    assert max(map(len, ended.out.splitlines())) <= int(columns)
+    assert f"{APP} · Warm or cold? release 2 answers · 0 to review · 0 accepted" in ended.words
+    assert "may judge: 0 of visitors' photos, 0 of yours" in ended.words
+    assert f"{name} · {title} no release yet · 0 to review" in ended.words
 
 
 def test_stop_without_a_site_is_wrong_use(teahouse, project):

@@ -32,20 +32,12 @@ def status_verb(site: str | None, as_json: bool) -> None:
         if running
         else "[dim]○[/] not running: teahouse serve"
     )
-    rows = [
-        (
-            app["app"],
-            app["title"],
-            f"release {app['champion']}" if app["champion"] else "none yet",
-            app["waiting"],
-            app["accepted"],
-            app["judging"]["visitors"],
-            app["judging"]["maker"],
-        )
-        for app in report["apps"]
-    ]
-    heads = ("app", "title", "champion", "to review", "accepted", "may judge: visitors' photos", "and yours")
-    say.table(heads, rows)
+    for app in report["apps"]:
+        on = f"release {app['champion']} answers" if app["champion"] else "no release yet"
+        judges = app["judging"]
+        say.line(f"\n[bold]{say.plain(app['app'])}[/] · {say.plain(app['title'])}")
+        say.line(f"  {on} · {app['waiting']:,} to review · {app['accepted']:,} accepted")
+        say.line(f"  may judge: {judges['visitors']:,} of visitors' photos, {judges['maker']:,} of yours")
 
 
 def status_here(place: Project) -> dict[str, Any]:
