@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -131,8 +132,8 @@ def test_no_other_address_is_taken_for_the_link(line):
 
 
 def test_what_is_said_names_what_is_open_and_when_it_ends():
-    words = tunnel.said(tunnel.WAYS["cloudflared"], LINK, ["tea"])
-    for part in (LINK, "tea", "everybody who has this link", "Cloudflare", "ends with this terminal"):
+    words = tunnel.opens(tunnel.WAYS["cloudflared"], ["tea"]) + tunnel.said(LINK)
+    for part in (LINK, "tea", "everybody who has the link", "Cloudflare", "ends with this terminal"):
         assert part in words
 
 
@@ -151,22 +152,60 @@ def said_in(log: Path, pattern: str) -> re.Match[str] | None:
 
 
 @pytest.fixture
-def shared(tmp_path):
-    """`teahouse share` on a project with a tiny release: (process, log, programs)."""
+def project(tmp_path):
+    """A project with a tiny release, and cloudflared on the path: (how `teahouse share` is started in it, programs)."""
     root, programs = tmp_path / "project", tmp_path / "programs"
     root.mkdir()
     (root / "teahouse.toml").write_text("[site]\nport = 0\n")
     with open_house(root / ".teahouse") as house:
         install_tiny(house)
     program(programs, "cloudflared", SAYS["cloudflared"])
-    log = tmp_path / "share.log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TEAHOUSE_")}
     environment |= {"PATH": f"{programs}:/usr/bin:/bin", "COLUMNS": "200"}
+
+    def start(*options: str, **streams) -> subprocess.Popen:
+        command = [sys.executable, "-m", "teahouse.cli", "share", *options]
+        return subprocess.Popen(command, cwd=root, env=environment, start_new_session=True, **streams)
+
+    return start, programs
+
+
+def test_where_nobody_can_be_asked_nothing_is_shared_without_yes(project):
+    start, programs = project
+    process = start(stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    words, _ = process.communicate(timeout=60)
+    assert process.returncode == 2 and "share --yes" in words and "who could read it" in words
+    assert not (programs / "cloudflared.called").exists()
+
+
+@pytest.mark.parametrize(("answer", "shared"), [("n\n", False), ("\n", False), ("y\n", True)])
+def test_what_it_opens_is_said_and_only_a_yes_opens_it(project, answer, shared):
+    start, programs = project
+    ours, theirs = pty.openpty()
+    process = start(stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    said = ""
+    while "[y/N]" not in said:
+        said += os.read(ours, 1000).decode()
+    assert "Open to everybody who has the link" in said and "goes through Cloudflare" in said
+    assert not (programs / "cloudflared.called").exists()
+    os.write(ours, answer.encode())
+    if shared:
+        until(lambda: (programs / "cloudflared.called").exists())
+        process.send_signal(signal.SIGTERM)
+    process.wait(30)
+    os.close(ours)
+    assert shared or process.returncode == 1
+    assert (programs / "cloudflared.called").exists() == shared
+
+
+@pytest.fixture
+def shared(project, tmp_path):
+    """`teahouse share --yes` on that project: (process, log, programs)."""
+    start, programs = project
+    log = tmp_path / "share.log"
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "teahouse.cli", "share"],
-            cwd=root, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
-        )  # fmt: skip
+        process = start("--yes", stdin=subprocess.DEVNULL, stdout=out, stderr=out)
     yield process, log, programs
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -82,26 +83,29 @@ WAYS: Mapping[str, Way] = {
 
 @click.command("share", short_help="A public https link to this computer, while it and this terminal are on.")
 @click.option("--by", "name", type=click.Choice(list(WAYS)), help="The tunnel (the first of these that is installed).")
-@click.option("--port", type=int, help="The port that the site listens on here (its usual one, or a free one).")
-def share_verb(name: str | None, port: int | None) -> None:
+@click.option("--port", type=int, help="The port that the site listens on here (its usual one, or the next free one).")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def share_verb(name: str | None, port: int | None, yes: bool) -> None:
     """Serve the project's apps here, and let anybody who has the link in, until Ctrl-C.
 
-    The link comes from a tunnel program that you have: cloudflared, tailscale, ngrok, or ssh (by localhost.run). Who
-    runs its other end can read what goes through, and the link ends with this terminal.
+    Says first what that opens, and asks. The link comes from a tunnel program that you have: cloudflared, tailscale,
+    ngrok, or ssh (by localhost.run). Who runs its other end can read what goes through, and the link ends with this
+    terminal.
     """
     from teahouse.cli.serve import refuse_second, run
-    from teahouse.desk import say
+    from teahouse.desk import reach, say
     from teahouse.desk.where import project
 
     place = project()
     refuse_second(place)
     way = chosen(name)
-    port = port or free_port(place.settings.site.port)
+    agree(way, list(place.app_folders()), yes)
+    port = port or reach.free_port(None, place.settings.site.port)
     with opened(way, port) as link:
         for variable, value in settings_for(link, port, place.settings.limits.trusted_proxies).items():
             os.environ[variable] = value
         place = project()  # anew: what the environment says now
-        say.line(said(way, link, list(place.app_folders())), soft_wrap=True)
+        say.line(said(link), soft_wrap=True)
         threading.Thread(target=greet, args=(place, link), daemon=True).start()
         status = run(place)
     raise SystemExit(status)
@@ -128,17 +132,6 @@ def others(here: Sequence[Way]) -> str:
     return " or ".join(f"teahouse share --by {way.name}" for way in here) or "install another one"
 
 
-def free_port(wanted: int) -> int:
-    """The site's own port where nobody listens on it, else one that is free."""
-    import socket
-
-    for port in (wanted, 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
-    raise OSError("no port is free")
-
-
 def settings_for(link: str, port: int, trusted: Sequence[str]) -> dict[str, str]:
     """What the site has to know: its address, so that it answers under that name and no other; that only this machine's
     own tunnel reaches it, which says in headers who asks."""
@@ -152,16 +145,37 @@ def settings_for(link: str, port: int, trusted: Sequence[str]) -> dict[str, str]
     }
 
 
-def said(way: Way, link: str, apps: Sequence[str]) -> str:
-    """What everybody who has the link can do, whose hands it goes through, and when it ends."""
+def agree(way: Way, apps: Sequence[str], yes: bool) -> None:
+    """Say what is opened to whom, and go on only with a yes: SystemExit at a no, WrongUse where nobody can be asked."""
+    from teahouse.desk import say
+
+    say.line(opens(way, apps), soft_wrap=True)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        why = "This opens a site on this computer to the internet, and nobody is here to say yes to that."
+        raise say.WrongUse("Nothing was shared.", why, "teahouse share --yes")
+    if not click.confirm("Share it?", default=False):
+        say.line("Nothing was shared.")
+        raise SystemExit(1)
+
+
+def opens(way: Way, apps: Sequence[str]) -> str:
+    """What everybody who has the link can do, and whose hands it goes through."""
     from rich.markup import escape
 
     what = escape(", ".join(apps)) or "this project's apps"
     return (
-        f"\n[bold link={link}]{link}[/]\n\n"
-        f"  Open to everybody who has this link: {what}: to play, to say whether it was right, to leave photos.\n"
+        f"\n  Open to everybody who has the link: {what}: to play, to say whether it was right, to leave photos.\n"
         "  Your side of it asks for your password there as here; it can be claimed from this machine alone.\n"
         f"  All of it goes through {way.through}, who could read it.\n"
+    )
+
+
+def said(link: str) -> str:
+    """The link, and when it ends."""
+    return (
+        f"\n[bold link={link}]{link}[/]\n\n"
         "  The link ends with this terminal, or when this computer sleeps. The next one may be another.\n"
     )
 

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def next_free(host: str, port: int) -> int | None:
-    """The first port from this one on that is free, or None where a hundred are taken."""
+    """The first port from this one on that is free, or None where a hundred are taken; from 0 on any that is free."""
+    if port == 0:
+        import socket
+
+        with socket.create_server((host, 0)) as probe:
+            return int(probe.getsockname()[1])
     return next((one for one in range(port, port + 100) if is_free(host, one)), None)
 
 
