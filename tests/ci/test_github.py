@@ -58,6 +58,21 @@ def test_a_bundle_is_found_behind_a_hundred_other_releases(hub, api):
     assert api.newest(REPO, "warmth").tag == "first"
 
 
+def test_a_bundle_is_found_behind_a_thousand_other_releases(hub, api):
+    hub.add_release("first", {"warmth.teahouse": b"1"}, "2026-01-01T00:00:00Z")
+    for number in range(1000):
+        hub.add_release(f"library {number}", {}, "2026-02-01T00:00:00Z")
+    assert api.newest(REPO, "warmth").tag == "first"
+
+
+def test_where_github_lists_no_more_that_is_said_and_nothing_is_taken_for_missing(hub, api, monkeypatch):
+    monkeypatch.setattr(github, "PAGES", 2)
+    for number in range(200):
+        hub.add_release(f"library {number}", {}, "2026-02-01T00:00:00Z")
+    with pytest.raises(GitHubSaid, match="200 entries or more"):
+        api.bundles(REPO, "warmth")
+
+
 def test_a_download_is_what_was_uploaded_and_the_token_stays_with_github(hub, api, tmp_path):
     hub.add_release("one", {"warmth.teahouse": b"the bytes"}, "2026-03-01T00:00:00Z")
     asset = api.newest(REPO, "warmth")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 API = "https://api.github.com"
 REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}\Z")
 REMOTE = re.compile(r"(?:https://|ssh://git@|git@)github\.com[/:]([^/]+/[^/]+?)(?:\.git)?/?\Z")
-PAGES, PAGE = 10, 100  # how far back a release or a comment is looked for
+PAGES, PAGE = 100, 100  # as far back as GitHub tells of releases or comments: ten thousand
 TRIES, WAIT_S, MOST_WAIT_S = 4, 1.0, 30.0
 MOST_BYTES, MOST_COMMENT = 2_000_000_000, 65_000  # GitHub's own bounds on an asset and, in letters, on a comment
 
@@ -210,6 +210,11 @@ class Api:
             yield from rows
             if len(rows) < PAGE:
                 return
+        raise GitHubSaid(
+            f"{path} has {PAGES * PAGE:,} entries or more.",
+            "GitHub lists no others, so what is not among these can not be told from what is not there.",
+            "Remove old ones on GitHub.",
+        )
 
     def _send(self, method: str, url: str, **request: Any) -> httpx.Response:
         import httpx
