@@ -16,6 +16,9 @@ PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 # Whole circles, starters and browsers: `test` walks them, `quick` does not even import them.
 UNSEEN := $(addprefix --ignore=tests/,ci journeys learn/test_chapters.py loop pages publishing standard starters training)
 
+# What is collected in vain is collected by each worker: all of tests/standard is a row, the rest bears its mark in its file.
+ROWS := tests/standard $(shell grep -rlE 'pytest\.mark\.(long|standard)\b' tests --include='test_*.py' | grep -v ^tests/standard/ | sort)
+
 # The exact PyTorch, a CPU build, stands in this file alone: the package itself never replaces a maker's own.
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -34,10 +37,10 @@ quick: .make/test ## the tests of the parts: no PyTorch, no browser, no whole ci
 	@$(BIN)/python -m pytest $(PARALLEL) $(UNSEEN) -m "not torch and not browser and not slow and not standard and not long" $(PYTEST)
 
 test: .make/all .make/browser ## all tests of every day
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not standard and not long" $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) --ignore=tests/standard -m "not standard and not long" $(PYTEST)
 
 standard: .make/all .make/browser ## the rows of the reliability, security and privacy standard, and the long roads
-	@$(BIN)/python -m pytest $(PARALLEL) -m "standard or long" $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) $(ROWS) -m "standard or long" $(PYTEST)
 
 nightly: .make/all .make/browser ## the standard's full counts: hours
 	@TEAHOUSE_KILLS=500 TEAHOUSE_UPLOADS=1000 TEAHOUSE_MUTATIONS=10000 TEAHOUSE_API_CASES=2000 TEAHOUSE_FUZZ_SECONDS=600 TEAHOUSE_FUZZ_SEED=0 \

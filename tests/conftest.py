@@ -19,11 +19,17 @@ os.environ.update(child.one_thread())
 LONGEST = (
     "starters/test_learning",
     "cli/test_real",
+    "learn/test_chapters",
     "ci/test_workflows",
+    "standard/test_d1_",
+    "standard/test_i7_",
+    "standard/test_v1_",
+    "loop/test_circle",
     "loop/",
     "engine/test_front",
     "journeys/",
     "training/",
+    "publishing/",
 )
 
 
