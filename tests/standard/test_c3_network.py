@@ -12,10 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 INSIDE = ["unshare", "--net", *(() if os.geteuid() == 0 else ("--map-root-user",)), "bash", "-c"]
 UP = 'ip link set lo up && exec "$@"'
-# The whole of `make quick` takes longer than a row may in CI: there these rooms stand for it, at night all of it runs.
-TELLING = (
-    "tests/engine/test_front.py", "tests/site/test_predict.py", "tests/site/test_serve.py",
-)  # fmt: skip
+# The whole of `make quick` takes longer than a row may in CI: there these rooms stand for it, beside the house below
+# with its workers; at night all of it runs.
+TELLING = ("tests/site/test_predict.py", "tests/site/test_serve.py")
 UNSEEN = re.search(r"^UNSEEN := .*--ignore=tests/,(.+)\)$", (ROOT / "Makefile").read_text(), re.M)[1].split()
 WHOLE = bool(os.environ.get("TEAHOUSE_OFFLINE_WHOLE"))
 

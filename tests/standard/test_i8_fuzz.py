@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SECONDS = int(os.environ.get("TEAHOUSE_FUZZ_SECONDS", "5"))  # of each target; nightly 600
+# Of each target; nightly 600. The row is one of the night: in CI it shows that each target still runs and holds.
+SECONDS = int(os.environ.get("TEAHOUSE_FUZZ_SECONDS", "2"))
 TARGETS = ("bundle", "manifest", "rows", "export", "labels", "photo", "multipart", "config")
 pytest.importorskip("atheris", reason="there is no atheris for this machine: it has wheels for Linux on x86-64")
 
