@@ -24,16 +24,16 @@ def test_each_of_five_mistakes_is_noticed_and_named(name, files, away):
 
 def test_without_a_mistake_nothing_is_said(files, away):
     assert mistakes.published(eight.small, files=files) == ()
-    assert mistakes.published(eight.small, said=mistakes.named, files=files) == ()
+    assert mistakes.compared(eight.small, said=mistakes.named, files=files) == ()
 
 
 def test_two_mistakes_at_once_are_both_named(files, away):
-    found = mistakes.published(lambda file: eight.small(file).flip(1) * 255, files=files)
+    found = mistakes.compared(lambda file: eight.small(file).flip(1) * 255, files=files)
     assert "BGR" in found[0].cause and "0..255" in found[0].cause
 
 
 def test_what_no_mistake_explains_is_told_as_that(files, away):
-    found = mistakes.published(lambda file: torch.randn(1, 3, 32, 32) * 3, files=files)
+    found = mistakes.compared(lambda file: torch.randn(1, 3, 32, 32) * 3, files=files)
     assert "none of the usual mistakes" in found[0].cause and "net.eval()" in found[0].fix
 
 
@@ -106,7 +106,7 @@ def test_a_phone_photo_that_was_not_turned_is_named(tmp_path, away):
     exif = picture.getexif()
     exif[0x0112] = 6
     picture.save(tmp_path / "phone.jpg", exif=exif)
-    found = mistakes.published(eight.small, files=[tmp_path / "phone.jpg"])
+    found = mistakes.compared(eight.small, files=[tmp_path / "phone.jpg"])
     assert found == () or "upright" in found[0].cause
 
 
