@@ -37,6 +37,13 @@ class Decides(nn.Module):
         return x
 
 
+class Elsewhere(nn.Module):
+    """One that makes a tensor on a device by its name, as where it was trained there was a GPU."""
+
+    def forward(self, x):
+        return x + torch.zeros(1, device="meta")
+
+
 class Remembers(nn.Module):
     def forward(self, x):
         return x.reshape(2, 4, 30, 30)
@@ -149,6 +156,12 @@ def test_a_net_for_another_size_says_so(away):
     with pytest.raises(ExportFailed) as told:
         teahouse.publish(net, input=Image(32), output=Labels(*makers.WORDS), title="No")
     assert "[2, 3, 32, 32]" in told.value.what and "Image(size" in told.value.do_next
+
+
+def test_a_net_that_names_a_device_is_told_how_not_to(away):
+    with pytest.raises(ExportFailed, match="device") as told:
+        teahouse.publish(Outer(Elsewhere()).eval(), input=Image(32), output=Labels(*makers.WORDS), title="Elsewhere")
+    assert "device=x.device" in told.value.do_next
 
 
 def test_labels_that_are_too_few_are_counted(away):

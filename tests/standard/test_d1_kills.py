@@ -20,9 +20,8 @@ from teahouse.store import rollouts, sqlite, tables
 from teahouse.store.house import House
 from tests.standard.houses import RealHouse
 
-# Nightly 500 (`make nightly`). A kill takes 4 to 5 s, most of them the start after it, so CI has room for 20. Their
-# moments are spread over the whole span, one in each twentieth of it, so that no part of it is left out.
-KILLS = int(os.environ.get("TEAHOUSE_KILLS", "20"))
+# Nightly 500 (`make nightly`). The moments are spread over the whole span, so that no part of it is left out.
+KILLS = int(os.environ.get("TEAHOUSE_KILLS", "50"))
 FIRST_S, LAST_S = 0.05, 1.5
 ONCE = ssl.create_default_context()  # reading the certificates takes longer than an act, and each client would do it
 READY_S = 5.0  # of the median start: one start on a machine that does other work says nothing of the house

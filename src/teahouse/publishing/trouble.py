@@ -75,6 +75,8 @@ def refused(error: Exception | None, net: Any, fields: Mapping[str, Field], give
         do_next = "Name one input for each argument of its forward: input={'photo': Image(…), 'age': Number(…)}."
     elif "shapes cannot be multiplied" in words or "size mismatch" in words or "shape '" in words:
         do_next = "Its last layers were built for another size: write the size that you trained on, Image(size=…)."
+    elif re.search(r"\bdevices?\b|\bCUDA\b|\bMPS\b", words):
+        do_next = "A page answers on a CPU: make new tensors where the input is, torch.zeros(3, device=x.device)."
     elif "channels" in words:
         do_next = "A page gives three channels, red, green and blue (or one, grey): build the net for these."
     found = place(error, net)
