@@ -8,7 +8,7 @@ from teahouse.store import rows
 from teahouse.store.tables import asked_for, feedback, for_nobody, labels, pool, predictions, reports
 
 # What an erasure takes: the row itself stays, so that counts and lineage stay true.
-_PERSONAL = {"visitor": None, "network": None, "key": None, "given": None, "seed": None, "output": None}
+_PERSONAL = {"visitor": None, "network": None, "key": None, "given": None, "seed": None, "output": None, "look": None}
 # A row whose photo is kept stays its visitor's to see and to take back: it loses only what that does not need.
 _kept = sa.exists().where(labels.c.prediction == predictions.c.id, labels.c.inputs.is_not(None))
 _personal = sa.or_(*(predictions.c[name].is_not(None) for name in _PERSONAL))

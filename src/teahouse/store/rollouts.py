@@ -26,6 +26,7 @@ class Step:
     verdict: bytes | None = None
     pinned: bool = False
     at: int = field(default_factory=now_ms)
+    numbers: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

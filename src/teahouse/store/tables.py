@@ -174,6 +174,7 @@ rollouts = _table(
     _word("by"),
     _text("why"),
     _id("verdict", "verdicts.id", null=True),
+    _json("numbers", null=True),  # what was known when the step was taken: where the count begins, what decided
     Index(None, "app", "release", "seq"),
 )
 servings = _table(
@@ -205,6 +206,7 @@ predictions = _table(
     _bool("held"),
     _bool("cached"),
     _real("ms"),
+    _json("look", null=True),  # of a photo: brightness, blur, side; what kind of device it came from
     UniqueConstraint("app", "key"),
 )
 _known, _shadow = predictions.c.visitor.is_not(None), predictions.c.shadow_of.is_not(None)
@@ -329,6 +331,14 @@ reports = _table(
     _int("closed", null=True),  # when the owner was done with it
     Index(None, "prediction"),
 )
+drifts = _table(
+    "drifts",
+    _word("app"),
+    _digest("release", "releases.id"),
+    _word("what"),  # brightness, blur, side, confidence, familiarity, labels
+    _json("numbers"),
+    UniqueConstraint("release", "what"),
+)
 
 # What is asked of the house, and who may ask.
 jobs = _table(
@@ -362,6 +372,14 @@ tallies = _table(
 )
 quotas = _table(
     "quotas", _word("day"), _word("subject"), _word("what"), _int("n"), UniqueConstraint("day", "subject", "what")
+)
+notices = _table(
+    "notices",
+    _word("kind"),  # rollback, disk, verdict, digest
+    _word("ref"),
+    _text("words"),
+    _int("sent", null=True),  # when it went out; NULL: it waits
+    UniqueConstraint("kind", "ref"),
 )
 
 # Money: no personal data in these three.
