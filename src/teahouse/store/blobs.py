@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from teahouse import telemetry
+from teahouse import failpoints, telemetry
 from teahouse.errors import BlobDamaged, DiskFull, NotFound
 from teahouse.ids import is_digest, sha256
 
@@ -71,6 +71,7 @@ class FolderBlobs:
             log.error("blob-not-kept", error=str(error))
             why = f"The disk did not take it ({error.strerror})."
             raise DiskFull("This could not be kept.", why, "Make room.") from error
+        failpoints.here("blob-renamed")
         return digest
 
     def get(self, digest: str) -> bytes:

@@ -1,6 +1,6 @@
 """Feedback: what visitors said of a prediction, each word once."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -126,6 +126,30 @@ def rates_since(c: sa.Connection, app: str, seq: int, most: int = 5000) -> list[
         .order_by(feedback.c.seq)
     )
     return list(c.execute(query.limit(most)))
+
+
+def heard_since(c: sa.Connection, app: str, releases: Sequence[str], seq: int, limit: int = 5000) -> list[Any]:
+    """Words of visitors on answers of these releases that are newer than this seq, oldest first: (seq, prediction,
+    kind, value, visitor, network, release, arm, output)."""
+    query = (
+        sa.select(
+            feedback.c.seq,
+            feedback.c.prediction,
+            feedback.c.kind,
+            feedback.c.value,
+            feedback.c.visitor,
+            sa.func.coalesce(feedback.c.network, predictions.c.network).label("network"),
+            predictions.c.release,
+            predictions.c.arm,
+            predictions.c.output,
+        )
+        .join(predictions, predictions.c.id == feedback.c.prediction)
+        .where(feedback.c.seq > seq, feedback.c.kind.in_(("agree", "correct", "rate")), feedback.c.value.is_not(None))
+        .where(feedback.c.probe.is_(None), predictions.c.app == app, predictions.c.release.in_(releases))
+        .where(predictions.c.arm.in_(("full", "canary")))
+        .order_by(feedback.c.seq)
+    )
+    return list(c.execute(query.limit(limit)))
 
 
 def count_since(c: sa.Connection, kind: str, seq: int) -> int:

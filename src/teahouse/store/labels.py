@@ -252,6 +252,14 @@ def fade(c: sa.Connection, until: int, limit: int = 500) -> int:
     return c.execute(sa.update(labels).where(labels.c.seq.in_(old)).values(network=None)).rowcount
 
 
+def looks(c: sa.Connection, app: str, splits: tuple[str, ...] = ("test",)) -> dict[bytes, Any]:
+    """How the photos of visitors' labels looked when they came (`predictions.look`), by label, where that is known."""
+    source = labels.join(predictions, predictions.c.id == labels.c.prediction)
+    where = (labels.c.app == app, labels.c.split.in_(splits), predictions.c.look.is_not(None))
+    found = c.execute(sa.select(labels.c.id, predictions.c.look).select_from(source).where(*where))
+    return {row.id: row.look for row in found}
+
+
 def blobs_in(inputs: dict[str, Any]) -> list[str]:
     """The digests in a label's inputs."""
     return [given["blob"] for given in inputs.values() if isinstance(given, dict) and "blob" in given]

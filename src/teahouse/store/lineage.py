@@ -9,6 +9,8 @@ from teahouse.ids import now_ms
 from teahouse.store import reviews, rows, tables
 from teahouse.store.rows import takes, values
 
+FORGOTTEN = "forgotten"  # notices.kind: a release learned from a row that is erased
+
 
 @dataclass(frozen=True)
 class Version:
@@ -71,6 +73,35 @@ def version_of(c: sa.Connection, release: str) -> Any:
     query = sa.select(tables.runs.c.version).select_from(source).where(tables.releases.c.id == release)
     found = c.execute(query).scalar()
     return version(c, found) if found is not None else None
+
+
+def releases_of(c: sa.Connection, version: bytes) -> list[Any]:
+    """The releases that were trained from this version, oldest first."""
+    source = tables.releases.join(tables.runs, tables.runs.c.id == tables.releases.c.run)
+    query = sa.select(tables.releases).select_from(source).where(tables.runs.c.version == version)
+    return list(c.execute(query.order_by(tables.releases.c.seq)))
+
+
+def mark_learned(c: sa.Connection, version: bytes, days: int, at: int) -> int:
+    """A row that this version's training saw is erased: write down of each release that learned from it that it is to
+    be replaced within so many days; how many are news. The day of the first such row counts."""
+    new = 0
+    for release in releases_of(c, version):
+        words = (
+            f"Release {release.number} of {release.app} learned from a row that was taken back. "
+            f"Let a release that did not see it answer within {days} days."
+        )
+        row = {"at": at, "kind": FORGOTTEN, "ref": release.id, "words": words, "sent": None}
+        new += rows.add_new(c, tables.notices, row) is not None
+    return new
+
+
+def learned_from_erased(c: sa.Connection, app: str) -> dict[str, int]:
+    """The app's releases that learned from a row which is erased by now, and since when (ms UTC)."""
+    source = tables.notices.join(tables.releases, tables.releases.c.id == tables.notices.c.ref)
+    query = sa.select(tables.notices.c.ref, tables.notices.c.at).select_from(source)
+    found = c.execute(query.where(tables.notices.c.kind == FORGOTTEN, tables.releases.c.app == app))
+    return {row.ref: row.at for row in found}
 
 
 def versions(c: sa.Connection, app: str, before: int | None = None, limit: int = 50) -> list[Any]:

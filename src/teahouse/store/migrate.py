@@ -7,6 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from teahouse import failpoints
 from teahouse.errors import DatabaseUnsound, TeahouseError
 from teahouse.store import sqlite
 
@@ -57,6 +58,7 @@ def _run(connection: sa.Connection) -> None:
         environment.configure(connection=connection, transactional_ddl=True)
         try:
             environment.run_migrations()
+            failpoints.here("migration")
         except CommandError as error:
             raise DatabaseUnsound(
                 "A newer Teahouse made this database.", str(error), "Update Teahouse, or restore an older backup."

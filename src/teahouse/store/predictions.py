@@ -33,7 +33,21 @@ def of_visitor(c: sa.Connection, visitor: bytes, limit: int = 100, before: int |
 def page(c: sa.Connection, app: str | None = None, before: int | None = None, limit: int = 50) -> list[Any]:
     """Predictions that somebody asked for, newest first, older than the seq `before`."""
     where = [predictions.c.app == app] if app is not None else []
+    where.append(predictions.c.arm != "replay")  # what a candidate says of earlier photos, nobody asked for
     return rows.page(c, predictions, asked_for, *where, before=before, limit=limit)
+
+
+def last_seq(c: sa.Connection) -> int:
+    """The seq of the last answer."""
+    return c.execute(sa.select(sa.func.max(predictions.c.seq))).scalar() or 0
+
+
+def last_ms(c: sa.Connection, app: str, release: str, arm: str, after: int, limit: int = 200) -> list[float]:
+    """The milliseconds of this release's last answers in this arm, newest first, of those newer than the seq `after`
+    that somebody asked for and that were worked out."""
+    query = sa.select(predictions.c.ms).where(asked_for, predictions.c.app == app, predictions.c.seq > after)
+    query = query.where(predictions.c.release == release, predictions.c.arm == arm, ~predictions.c.cached)
+    return list(c.execute(query.order_by(predictions.c.seq.desc()).limit(limit)).scalars())
 
 
 def erase(c: sa.Connection, id: bytes) -> bool:

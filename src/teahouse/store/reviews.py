@@ -1,23 +1,31 @@
 """Reviews: the owner's queue, decisions, and taking the last one back."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from teahouse.errors import Conflict, InputError, NotFound
-from teahouse.ids import now_ms
+from teahouse.ids import now_ms, text
 from teahouse.store import labels as noun
 from teahouse.store import rows
 from teahouse.store.rows import takes, values
 from teahouse.store.tables import consents, labels, predictions, reviews
 
-_MOST = 500  # waiting labels that are looked at for one page of the queue
+_MOST = 500  # waiting labels of a kind that are put in order for one page of the queue
+_LOOKED_AT = 5000  # newest ones, of which these are taken
+_NEAR = 200  # labels that are looked at for one look
+_ASIDE = "set_aside"
+_LIKE = "as "  # reviews.reason of a near-duplicate that was decided with another one: and that one's id
 
 
 @dataclass(frozen=True)
 class QueueRow:
-    """A label that waits. `word` is what the visitor said; never told for held rows, so that the owner is not led."""
+    """A label that waits. `word` is what the visitor said; never told for held rows, so that the owner is not led.
+
+    `look` is how its photo looks (`predictions.look`), `other` what a challenger said of it in a replay, where one
+    did; `reason` why the house set it aside, "" where nobody did."""
 
     label: bytes
     at: int
@@ -26,6 +34,11 @@ class QueueRow:
     inputs: dict[str, Any]
     guess: Any  # the model's output, or None
     word: Any
+    near: bytes | None = None
+    visitor: bytes | None = None
+    look: Any = None
+    other: Any = None
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,16 +53,55 @@ class Decision:
     at: int = field(default_factory=now_ms)
 
 
-def next(c: sa.Connection, app: str, after: bytes | None = None, limit: int = 20) -> list[QueueRow]:
-    """What to review next: held rows first, in an order that says nothing; then where the model was least sure."""
-    query = _waiting(app, sa.select(labels, predictions.c.held, predictions.c.output))
+def queue(c: sa.Connection, app: str, aside: bool = False) -> list[QueueRow]:
+    """What waits: first the held rows, in an order that says nothing, then the others, newest first. At most 500 of
+    each, of the others everybody's newest before anybody's second: who floods hides nobody. `aside`: instead what trust
+    set aside and the owner has not seen."""
+    columns = sa.select(labels, predictions.c.held, predictions.c.output, predictions.c.look)
+    if aside:
+        query = _aside(app, columns.add_columns(reviews.c.reason)).order_by(labels.c.seq.desc()).limit(_MOST)
+        return [_queued(row, None, row.reason) for row in c.execute(query)]
+    query = _waiting(app, columns)
     # The last 8 bytes of a UUIDv7 are random.
     held = query.where(predictions.c.held).order_by(sa.func.substr(labels.c.id, 9, 8)).limit(_MOST)
-    other = query.where(~predictions.c.held).order_by(labels.c.seq.desc()).limit(_MOST)
-    queue = [*c.execute(held), *sorted(c.execute(other), key=lambda row: (_sureness(row.output), -row.seq))]
-    seen = [row.id for row in queue]
-    start = seen.index(after) + 1 if after in seen else 0
-    return [_queued(row) for row in queue[start : start + limit]]
+    other = query.where(labels.c.id.in_(_in_turn(app))).order_by(labels.c.seq.desc())
+    found = [*c.execute(held), *c.execute(other)]
+    replayed = _replayed(c, [row.prediction for row in found if not row.held])
+    return [_queued(row, replayed.get(row.prediction)) for row in found]
+
+
+def near_rows(c: sa.Connection, app: str, near: bytes) -> list[noun.LabelRow]:
+    """The app's labels that can be near this key (and some that are not): at most 200, those that were reviewed first,
+    so that a thousand copies of a photo cost no more than a few."""
+    reviewed = sa.case((noun.standing_review().is_(None), 1), else_=0)
+    query = noun.joined().where(labels.c.app == app, noun._may_be_near(near), labels.c.split != _ASIDE)
+    return [noun._row(row) for row in c.execute(query.order_by(reviewed, labels.c.seq).limit(_NEAR))]
+
+
+def waiting_of(c: sa.Connection, app: str, visitor: bytes, limit: int = 100) -> list[noun.LabelRow]:
+    """What waits of one visitor, oldest first."""
+    where = (labels.c.app == app, labels.c.visitor == visitor, noun.standing_review().is_(None))
+    found = c.execute(noun.joined().where(*where).order_by(labels.c.seq).limit(limit))
+    return [noun._row(row) for row in found]
+
+
+def looked_at(c: sa.Connection, app: str, limit: int = 400) -> list[Any]:
+    """(held, may_judge, guess, truth) of visitors' photos that the owner accepted lately, newest first: what the model
+    said, and what it is."""
+    review = reviews.alias("review")
+    source = labels.join(review, review.c.seq == noun.standing_review())
+    source = source.join(predictions, predictions.c.id == labels.c.prediction)
+    source = source.outerjoin(consents, consents.c.id == labels.c.consent)
+    judge = (predictions.c.held & consents.c.before & (labels.c.split == "test")).label("may_judge")
+    query = sa.select(predictions.c.held, judge, predictions.c.output.label("guess"), review.c.truth)
+    where = (labels.c.app == app, labels.c.source == "visitor", labels.c.inputs.is_not(None))
+    query = query.select_from(source).where(*where, review.c.decision == "accept", review.c.by == noun.OWNER)
+    return list(c.execute(query.order_by(labels.c.seq.desc()).limit(limit)))
+
+
+def aside(c: sa.Connection, app: str) -> int:
+    """How many labels trust set aside that the owner has not looked at."""
+    return c.execute(_aside(app, sa.select(sa.func.count()))).scalar_one()
 
 
 def left(c: sa.Connection, app: str) -> int:
@@ -78,19 +130,46 @@ def decide(c: sa.Connection, decided: Decision) -> int:
     return rows.add(c, reviews, row)
 
 
+def decide_all(c: sa.Connection, decided: Decision, others: Sequence[bytes]) -> int:
+    """The same decision of a label and of near-duplicates of it, taken back as one; how many were decided. Those of
+    `others` that are gone, or were decided meanwhile, are left as they are."""
+    told = 1
+    for label in others:
+        if label != decided.label and noun.get(c, label) is not None and not _by_owner(latest(c, label)):
+            decide(c, replace(decided, label=label, reason=f"{_LIKE}{text(decided.label)}"))
+            told += 1
+    decide(c, decided)
+    return told
+
+
 def undo(c: sa.Connection, by: str, at: int, label: bytes | None = None) -> bytes | None:
-    """Take back this person's last decision that stands; its label, or None. Conflict where it is not `label`'s."""
-    undone = sa.select(reviews.c.undoes).where(reviews.c.undoes.is_not(None))
-    last = rows.one(c, reviews, reviews.c.by == by, reviews.c.decision != "undo", reviews.c.seq.not_in(undone))
+    """Take back this person's last decision that stands, with those of its near-duplicates; its label, or None.
+    Conflict where it is not `label`'s."""
+    last = _last(c, by)
     if last is None:
         return None
     if label is not None and last.label != label:
         raise Conflict(
             "The last decision is another one.", "This one was taken back, or others came after it.", "Load the page."
         )
-    row = {"at": at, "label": last.label, "decision": "undo", "truth": None, "by": by, "reason": ""}
-    rows.add(c, reviews, {**row, "undoes": last.seq})
+    _take_back(c, last, at)
+    while (other := _last(c, by)) is not None and other.reason == f"{_LIKE}{text(last.label)}" and other.at == last.at:
+        _take_back(c, other, at)
     return last.label
+
+
+def _by_owner(row: Any) -> bool:
+    return row is not None and row.by == noun.OWNER
+
+
+def _last(c: sa.Connection, by: str) -> Any:
+    undone = sa.select(reviews.c.undoes).where(reviews.c.undoes.is_not(None))
+    return rows.one(c, reviews, reviews.c.by == by, reviews.c.decision != "undo", reviews.c.seq.not_in(undone))
+
+
+def _take_back(c: sa.Connection, row: Any, at: int) -> None:
+    gone = {"at": at, "label": row.label, "decision": "undo", "truth": None, "by": row.by, "reason": ""}
+    rows.add(c, reviews, {**gone, "undoes": row.seq})
 
 
 def latest(c: sa.Connection, label: bytes) -> Any:
@@ -118,12 +197,38 @@ def _waiting(app: str, query: sa.Select[Any]) -> sa.Select[Any]:
     )
 
 
-def _sureness(output: Any) -> float:
-    """The model's highest probability; 0 where it is not known."""
-    scores = output.get("scores") if isinstance(output, dict) else None
-    return max(scores.values(), default=0.0) if isinstance(scores, dict) else 0.0
+def _in_turn(app: str) -> sa.Select[Any]:
+    """The ids of 500 rows that wait and are not held, of the 5,000 newest, visitor by visitor."""
+    newest = _waiting(app, sa.select(labels.c.id, labels.c.seq, labels.c.visitor)).where(~predictions.c.held)
+    col = newest.order_by(labels.c.seq.desc()).limit(_LOOKED_AT).subquery().c
+    turn = sa.func.row_number().over(partition_by=sa.func.coalesce(col.visitor, col.id), order_by=col.seq.desc())
+    turns = sa.select(col.id, col.seq, turn.label("turn")).subquery().c
+    return sa.select(turns.id).order_by(turns.turn, turns.seq.desc()).limit(_MOST)
 
 
-def _queued(row: Any) -> QueueRow:
+def _aside(app: str, query: sa.Select[Any]) -> sa.Select[Any]:
+    no = noun._ends
+    source = labels.join(reviews, reviews.c.seq == noun.standing_review())
+    source = source.join(predictions, predictions.c.id == labels.c.prediction)
+    source = source.outerjoin(no, no.c.withdraws == labels.c.consent)
+    return query.select_from(source).where(
+        labels.c.app == app,
+        labels.c.source == "visitor",
+        labels.c.inputs.is_not(None),
+        reviews.c.decision == _ASIDE,
+        reviews.c.by != noun.OWNER,
+        no.c.seq.is_(None),
+    )
+
+
+def _replayed(c: sa.Connection, of: Sequence[bytes]) -> dict[bytes, Any]:
+    """By prediction, what the latest challenger said of it in a replay."""
+    there = (predictions.c.arm == "replay", predictions.c.output.is_not(None))
+    query = sa.select(predictions.c.shadow_of, predictions.c.output).where(predictions.c.shadow_of.in_(of), *there)
+    return {row.shadow_of: row.output for row in c.execute(query.order_by(predictions.c.seq))}
+
+
+def _queued(row: Any, other: Any = None, reason: str = "") -> QueueRow:
     word = None if row.held else row.truth
-    return QueueRow(row.id, row.at, row.prediction, row.held, row.inputs, row.output, word)
+    more = (row.near, row.visitor, row.look, other, reason)
+    return QueueRow(row.id, row.at, row.prediction, row.held, row.inputs, row.output, word, *more)

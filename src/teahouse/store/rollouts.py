@@ -6,11 +6,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from teahouse.ids import now_ms
-from teahouse.store import rows
+from teahouse.store import feedback, predictions, rows, tallies
 from teahouse.store.rows import takes, values
 from teahouse.store.tables import rollouts
 
 LIVE = ("shadow", "canary", "full")
+MARKS = ("owner", "guard")
+HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,26 @@ def wanted(c: sa.Connection) -> list[WantedRow]:
     ]
 
 
+def latest(c: sa.Connection, app: str, release: str) -> Any:
+    """The release's latest step, or None."""
+    return rows.one(c, rollouts, rollouts.c.app == app, rollouts.c.release == release)
+
+
+def tried(c: sa.Connection) -> list[Any]:
+    """The latest steps, of all apps, that hold a release in the shadow or the canary, oldest first."""
+    return [row for row in _latest(c) if row.state in ("shadow", "canary")]
+
+
+def mark(c: sa.Connection, app: str, release: str, at: int) -> dict[str, Any]:
+    """Where the counts of a step that begins now begin, for its `numbers`: the champion, the last answer and word, and
+    what this hour's tallies say already. `at` in ms UTC."""
+    now = champion(c, app)
+    other = now.release if now is not None else None
+    found = tallies.counts(c, app, [one for one in (release, other) if one], at // HOUR_MS)
+    counts = [[*key, n] for key, n in found.items()]
+    return {"champion": other, "answer": predictions.last_seq(c), "word": feedback.last_seq(c), "counts": counts}
+
+
 def of_verdict(c: sa.Connection, verdict: bytes) -> Any:
     """The step that carried a verdict out, or None."""
     return rows.one(c, rollouts, rollouts.c.verdict == verdict)
@@ -79,12 +101,14 @@ def fulls(c: sa.Connection, app: str, limit: int = 50) -> list[Any]:
 
 
 def is_taken_off(step: Any) -> bool:
-    """Whether this, a release's latest step or None, is the owner taking it off."""
-    return step is not None and step.state == "rolled_back" and step.by == "owner"
+    """Whether this, a release's latest step or None, took it off for good: by the owner, or by a guard of the canary.
+    Such a release never comes back by itself."""
+    return step is not None and step.state == "rolled_back" and step.by in MARKS
 
 
 def taken_off(c: sa.Connection, app: str, release: str) -> Any:
-    """The step by which the owner rolled this release back, or None where it never was or has been put on since."""
+    """The step by which the owner or a guard rolled this release back, or None where it never was or has been put on
+    since."""
     last = rows.one(c, rollouts, rollouts.c.app == app, rollouts.c.release == release)
     return last if is_taken_off(last) else None
 

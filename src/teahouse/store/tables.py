@@ -3,11 +3,11 @@
 `seq` orders everything (never the clock), `at` is milliseconds UTC, ids are UUIDv7 in 16 bytes, digests are SHA-256 in
 lower-case hex, money is in minor units. A current state is the latest row or a sum.
 
-Exceptions to "facts append": a visitor's right to be erased (predictions, feedback, inputs, labels, visitors and the
-visitor of a consent are nulled, the row stays), what was made for the pool and nobody spoke of (it goes when it is
-old), a label's truth while nobody reviewed it, a release's state, and the counters (tallies, quotas), sessions, keys,
-owners, pool, shares, reports and pushes, which are states and no facts. label_blobs says again which blobs a label's
-inputs name, so that it can be looked up, and forgets with them.
+Exceptions to "facts append": a visitor's right to be erased (predictions, feedback, inputs, labels, visitors, what
+they taught and the visitor of a consent are nulled, the row stays), what was made for the pool and nobody spoke of (it
+goes when it is old), a label's truth while nobody reviewed it, a release's state, and the counters (tallies, quotas),
+sessions, keys, owners, pool, shares, reports and pushes, which are states and no facts. label_blobs says again which
+blobs a label's inputs name, so that it can be looked up, and forgets with them.
 """
 
 import json
@@ -293,6 +293,15 @@ reviews = _table(
     Index(None, "label", "seq"),
 )
 probes = _table("probes", _id("label", "labels.id"), _json("truth"))
+taught = _table(  # what a visitor said in the teach round: of one picture once, and nobody can say it twice
+    "taught",
+    _id("label", "labels.id"),
+    _id("visitor", null=True),
+    _json("said", null=True),
+    _bool("known"),  # whether the answer was known: then it says how the visitor stands, else what the picture shows
+    UniqueConstraint("label", "visitor"),
+    Index(None, "visitor"),
+)
 visitors = _table("visitors", Column("id", LargeBinary(16), nullable=True, unique=True), _json("standing", null=True))
 erasures = _table("erasures", _word("kind"), _word("ref"), _text("reason"), UniqueConstraint("kind", "ref"))
 pool = _table(

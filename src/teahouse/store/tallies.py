@@ -1,5 +1,6 @@
 """Tallies: counts by hour, so that no page counts predictions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,33 @@ def opened(c: sa.Connection, app: str) -> int:
     """How many pages of the app opened with a picture of its pool so far."""
     query = sa.select(sa.func.sum(tallies.c.n)).where(tallies.c.app == app, tallies.c.what == "opened")
     return c.execute(query).scalar() or 0
+
+
+def by_day(c: sa.Connection, app: str, since_hour: int, arms: Sequence[str]) -> list[Any]:
+    """(release, day, what, n, total) of these arms from this hour on, summed by day (days since 1970), oldest first."""
+    day = (tallies.c.hour // 24).label("day")
+    return list(c.execute(_summed(day, tallies.c.app == app, tallies.c.hour >= since_hour, tallies.c.arm.in_(arms))))
+
+
+def by_week(c: sa.Connection, app: str, release: str, arms: Sequence[str]) -> list[Any]:
+    """(release, week, what, n, total) of one release, summed by weeks that begin with its first hour, oldest first."""
+    mine = (tallies.c.app == app, tallies.c.release == release, tallies.c.arm.in_(arms))
+    first = c.execute(sa.select(sa.func.min(tallies.c.hour)).where(*mine)).scalar() or 0
+    return list(c.execute(_summed(((tallies.c.hour - first) // 168).label("week"), *mine)))
+
+
+def counts(c: sa.Connection, app: str, releases: Sequence[str], since_hour: int) -> dict[tuple[str, str, str], int]:
+    """{(release, arm, what): n} of these releases from this hour (since 1970) on."""
+    key = (tallies.c.release, tallies.c.arm, tallies.c.what)
+    where = (tallies.c.app == app, tallies.c.hour >= since_hour, tallies.c.release.in_(releases))
+    found = c.execute(sa.select(*key, sa.func.sum(tallies.c.n)).where(*where).group_by(*key))
+    return {(release, arm, what): int(n) for release, arm, what, n in found}
+
+
+def _summed(when: Any, *where: Any) -> sa.Select[Any]:
+    n, total = sa.func.sum(tallies.c.n).label("n"), sa.func.sum(tallies.c.total).label("total")
+    keys = (tallies.c.release, when, tallies.c.what)
+    return sa.select(*keys, n, total).where(*where).group_by(*keys).order_by(when, tallies.c.what)
 
 
 def read(c: sa.Connection, app: str, since_hour: int) -> list[Any]:

@@ -38,3 +38,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_notices")),
         sa.UniqueConstraint("kind", "ref", name=op.f("uq_notices_kind_ref")),
     )
+    op.create_table(
+        "taught",
+        sa.Column("seq", SEQ, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("label", sa.LargeBinary(16), nullable=False),
+        sa.Column("visitor", sa.LargeBinary(16), nullable=True),
+        sa.Column("said", sa.Text(), nullable=True),
+        sa.Column("known", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_taught")),
+        sa.UniqueConstraint("label", "visitor", name=op.f("uq_taught_label_visitor")),
+        sa.ForeignKeyConstraint(["label"], ["labels.id"], name=op.f("fk_taught_label")),
+    )
+    op.create_index(op.f("ix_taught_visitor"), "taught", ["visitor"])
