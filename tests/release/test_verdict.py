@@ -46,7 +46,7 @@ def test_too_few_rows_hold_and_say_how_many_are_missing():
 
 def test_a_gain_that_may_be_luck_holds_and_estimates_the_rows_that_would_settle_it():
     verdict = outcome(pairs(both=90, fixed=7, broken=3))
-    assert (verdict.outcome, codes(verdict)) == ("hold", ["may-be-luck"])
+    assert (verdict.outcome, codes(verdict)) == ("hold", ["may-be-luck", "by-hand"])
     assert 100 < verdict.missing + 100 < 400
 
 
@@ -64,8 +64,13 @@ def test_the_second_look_at_a_candidate_is_the_last():
 def test_a_class_that_loses_more_than_five_points_stops_a_gain():
     rows = [*pairs(both=50, fixed=30, labels=("green",)), *pairs(both=20, broken=4, labels=("oolong",))]
     verdict = outcome(rows)
-    assert (verdict.outcome, codes(verdict)) == ("reject", ["class-suffers"])
+    assert (verdict.outcome, codes(verdict)) == ("hold", ["class-suffers", "better", "by-hand"])
     assert '"oolong" would suffer: right on 20 of 24' in verdict.reasons[0].words
+
+
+def test_a_class_that_suffers_for_no_proven_gain_is_reason_enough_to_refuse():
+    rows = [*pairs(both=50, fixed=6, labels=("green",)), *pairs(both=20, broken=4, labels=("oolong",))]
+    assert (outcome(rows).outcome, codes(outcome(rows))) == ("reject", ["class-suffers"])
 
 
 def test_a_class_of_few_rows_decides_nothing():
@@ -89,7 +94,7 @@ def test_a_challenger_that_forgets_the_makers_rows_is_rejected():
 def test_visitors_words_can_hold_and_never_promote():
     live = pairs(both=70, fixed=20, broken=2, source="live")
     against = outcome([*live, *pairs(both=20, broken=10, source="test")])
-    assert (against.outcome, codes(against)) == ("hold", ["visitors-disagree"])
+    assert (against.outcome, codes(against)) == ("hold", ["visitors-disagree", "by-hand"])
     lured = outcome([*pairs(both=100, source="live"), *pairs(fixed=200, source="test")])
     assert lured.outcome == "reject"
 

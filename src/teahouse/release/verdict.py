@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 
+from teahouse.release import calibration, slices
 from teahouse.release.evaluate import FEW, interval, whole
+from teahouse.release.paired import Pair, Reason, Tally, by, tail, tally
 
 SURE = 0.05  # the chance of promoting an equal model that we accept
 ROWS = 60  # judged rows below which nothing is promoted
-CLASS_LOSS = 5.0  # points that no class, and no guard, may lose
+GUARD_LOSS = 5.0  # points that no guard may lose
 BASE_LOSS = 2.0  # points on the maker's own rows that may go when it is sure that they went
 ORIGINAL_LOSS = 1.0  # points below the first champion: many small steps down are one big one
+MANY = 1000  # judged rows more than anybody will wait for
 GOLD = ("live", "base")
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One row answered by both sides. `slices` has "class" (its true label) and "source" (live, base or test)."""
-
-    row: str
-    champion: bool
-    challenger: bool
-    slices: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -59,18 +52,6 @@ class History:
 
 
 @dataclass(frozen=True)
-class Reason:
-    """Why, for a program (`code`), for a person (`words`), and the numbers behind it."""
-
-    code: str
-    words: str
-    numbers: Mapping[str, object] = field(default_factory=dict)
-
-    def as_dict(self) -> dict:
-        return {"code": self.code, "words": self.words, "numbers": dict(self.numbers)}
-
-
-@dataclass(frozen=True)
 class Verdict:
     """`outcome` is promote, hold or reject; the first reason is the one that decided."""
 
@@ -82,53 +63,6 @@ class Verdict:
     def missing(self) -> int:
         """How many judged rows are wanted before it can be said; 0 where more rows are not the matter."""
         return int(self.numbers.get("missing", 0))
-
-
-@dataclass(frozen=True)
-class Tally:
-    """Both sides on the same rows: `fixed` only the challenger got right, `broken` only the champion."""
-
-    n: int
-    champion: int
-    challenger: int
-    fixed: int
-    broken: int
-
-    @property
-    def points(self) -> float:
-        """Percentage points gained (negative: lost)."""
-        return 100 * (self.challenger - self.champion) / self.n if self.n else 0.0
-
-    def as_dict(self) -> dict:
-        return {
-            **asdict(self),
-            "points": round(self.points, 2),
-            "p": round(tail(self.fixed, self.broken), 5),
-            "champion_interval": interval(self.champion, self.n).as_dict(),
-            "challenger_interval": interval(self.challenger, self.n).as_dict(),
-        }
-
-
-def tail(fixed: int, broken: int) -> float:
-    """The chance of at least `fixed` of fixed + broken by the toss of a fair coin: McNemar's exact test, one-sided."""
-    n = fixed + broken
-    ways = total = math.comb(n, fixed)
-    for k in range(fixed, n):
-        ways = ways * (n - k) // (k + 1)
-        total += ways
-    return total / 2**n
-
-
-def tally(pairs: Iterable[Pair]) -> Tally:
-    """Count both sides on some rows."""
-    pairs = list(pairs)
-    return Tally(
-        n=len(pairs),
-        champion=sum(pair.champion for pair in pairs),
-        challenger=sum(pair.challenger for pair in pairs),
-        fixed=sum(pair.challenger and not pair.champion for pair in pairs),
-        broken=sum(pair.champion and not pair.challenger for pair in pairs),
-    )
 
 
 def rows_wanted(found: Tally) -> int:
@@ -148,11 +82,12 @@ def judge(pairs: Sequence[Pair], checks: Sequence[Check], budget: Budget, histor
     parts = {source: [pair for pair in pairs if pair.slices.get("source") == source] for source in (*GOLD, "test")}
     measured_on = "live" if parts["live"] else "base"
     gold = parts[measured_on]
+    every = [*parts["live"], *parts["base"]]
     found = tally(gold)
     numbers = {
         "measured_on": measured_on,
         "gold": found.as_dict(),
-        "classes": {name: tally(rows).as_dict() for name, rows in _classes(gold).items()},
+        "classes": {name: tally(rows).as_dict() for name, rows in by("class", gold).items()},
         "missing": 0,
     }
     found_wrong = stops(checks, budget)
@@ -161,10 +96,38 @@ def judge(pairs: Sequence[Pair], checks: Sequence[Check], budget: Budget, histor
     if measured_on == "live":
         numbers["base"] = tally(parts["base"]).as_dict()
     numbers["test"] = tally(parts["test"]).as_dict()
+    numbers["slices"] = slices.told(every)
+    numbers["calibration"] = calibration.told(gold)
+    lost = slices.labels_lost(gold, every)
     found_wrong += _guards(parts, measured_on, history)
     if found_wrong:
-        return Verdict("reject", tuple(found_wrong), numbers)
-    return _compare(found, tally(parts["test"]), numbers, history)
+        return Verdict("reject", (*lost, *found_wrong), numbers)
+    doubts = [*lost, *slices.suffering(every), *calibration.much_worse(gold)]
+    verdict = _compare(found, parts["test"], doubts, numbers, history)
+    if lost and lost[0] not in verdict.reasons:  # nothing is gained that would be worth it
+        return Verdict("reject", tuple(lost), numbers)
+    return by_hand(verdict, found)
+
+
+def by_hand(verdict: Verdict, found: Tally) -> Verdict:
+    """The same verdict; one of hold says what the owner would risk who puts the challenger on by hand."""
+    if verdict.outcome != "hold" or not found.n:
+        return verdict
+    low, high = found.between
+    worst = "it is no worse than the champion" if low >= 0 else f"it is {points(-low)} worse than the champion"
+    best = f"{points(high)} better" if high > 0 else "no better"
+    words = (
+        f"You can put it on by hand all the same. At worst {worst} on photos like these, at best {best}: "
+        "so it is 95 times in 100."
+    )
+    numbers = {"low": round(low, 2), "high": round(high, 2), "n": found.n}
+    return Verdict(verdict.outcome, (*verdict.reasons, Reason("by-hand", words, numbers)), verdict.numbers)
+
+
+def points(many: float) -> str:
+    """So many points in words, whole ones, never fewer than one."""
+    whole_ = max(1, math.ceil(round(many, 1)))
+    return f"{whole_} point{'s' * (whole_ != 1)}"
 
 
 def _first(found: Tally, stops: list[Reason], numbers: dict, fresh: bool) -> Verdict:
@@ -190,7 +153,9 @@ def _first(found: Tally, stops: list[Reason], numbers: dict, fresh: bool) -> Ver
     return Verdict("promote", (Reason("first", words, found.as_dict()),), numbers)
 
 
-def _compare(found: Tally, test: Tally, numbers: dict, history: History) -> Verdict:
+def _compare(
+    found: Tally, spoken: Sequence[Pair], doubts: Sequence[Reason], numbers: dict, history: History
+) -> Verdict:
     """The paired test itself, once nothing else stands in the way."""
     if found.n < ROWS:
         missing = ROWS - found.n
@@ -209,19 +174,27 @@ def _compare(found: Tally, test: Tally, numbers: dict, history: History) -> Verd
             words = f"{story}: it is not better, so the champion stays."
             return Verdict("reject", (Reason("not-better", words, found.as_dict()),), numbers)
         wanted = rows_wanted(found)
-        words = (
-            f"{story}. That may be luck (luck alone does as well {odds(p)}). "
-            f"If it goes on like this, {wanted} judged rows would settle it: {max(0, wanted - found.n)} more."
+        more = max(0, wanted - found.n)
+        settled = (
+            f"If it goes on like this, {wanted} judged rows would settle it: {more} more."
+            if more <= MANY
+            else f"They are so close that telling them apart would take thousands of judged rows ({wanted:,})."
         )
+        words = f"{story}. That may be luck (luck alone does as well {odds(p)}). {settled}"
         return _hold(Reason("may-be-luck", words, found.as_dict()), max(1, wanted - found.n), numbers, history)
-    if test.n >= FEW and test.points < -CLASS_LOSS and tail(test.broken, test.fixed) < SURE:
+    test = tally(spoken)
+    if test.n >= FEW and test.points < -GUARD_LOSS and tail(test.broken, test.fixed) < SURE:
         words = (
             f"The judged rows say yes, but on {test.n} photos that visitors spoke of it does "
             f"{-test.points:.0f} points worse. Please look at those in the review first."
         )
         return _hold(Reason("visitors-disagree", words, test.as_dict()), 0, numbers, history)
     words = f"{story}: {found.points:+.1f} points, and luck alone would do as well only {odds(p)}."
-    return Verdict("promote", (Reason("better", words, found.as_dict()),), numbers)
+    better = Reason("better", words, found.as_dict())
+    if doubts:
+        held = _hold(doubts[0], 0, numbers, history)
+        return Verdict(held.outcome, (*held.reasons, *doubts[1:], better), held.numbers)
+    return Verdict("promote", (better,), numbers)
 
 
 def _hold(reason: Reason, missing: int, numbers: dict, history: History) -> Verdict:
@@ -261,22 +234,12 @@ def _over_budget(budget: Budget) -> list[Reason]:
 
 
 def _guards(parts: Mapping[str, list[Pair]], measured_on: str, history: History) -> list[Reason]:
-    """What forbids a promotion whatever was gained: a class that suffers, the maker's own rows, the first champion."""
+    """What forbids a promotion whatever was gained: the maker's own rows, the first champion."""
     found = []
-    for source in GOLD:
-        where = "judged rows" if source == measured_on else "your own held-out rows"
-        for name, rows in _classes(parts[source]).items():
-            counted = tally(rows)
-            if counted.n >= FEW and counted.points < -CLASS_LOSS:
-                words = (
-                    f'"{name}" would suffer: right on {counted.challenger} of {counted.n} {where} instead of '
-                    f"{counted.champion}. No label may lose more than {CLASS_LOSS:.0f} points."
-                )
-                found.append(Reason("class-suffers", words, {"class": name, **counted.as_dict()}))
     base = tally(parts["base"])
     if measured_on == "live" and base.n >= FEW:
         surely = base.points < -BASE_LOSS and tail(base.broken, base.fixed) < SURE
-        if surely or base.points < -CLASS_LOSS:
+        if surely or base.points < -GUARD_LOSS:
             words = (
                 f"It forgets: on your own {base.n} held-out rows it is right {base.challenger} times instead of "
                 f"{base.champion}."
@@ -290,13 +253,6 @@ def _guards(parts: Mapping[str, list[Pair]], measured_on: str, history: History)
         )
         found.append(Reason("below-the-first", words, original.as_dict()))
     return found
-
-
-def _classes(pairs: Iterable[Pair]) -> dict[str, list[Pair]]:
-    found: dict[str, list[Pair]] = {}
-    for pair in pairs:
-        found.setdefault(pair.slices.get("class", ""), []).append(pair)
-    return dict(sorted(found.items()))
 
 
 def _count(n: int, noun: str) -> str:
