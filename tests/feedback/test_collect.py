@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from tests.loop.circle import APP, label_of, review, visit, withdraw
 
 from teahouse import ids
-from teahouse.feedback import collect
+from teahouse.feedback import collect, order
 from teahouse.store import consents, inputs, jobs, labels, lineage, reviews, tables
 from teahouse.testing import photo
 
@@ -205,12 +205,12 @@ def test_where_the_app_reviews_by_itself_a_word_is_weighed_when_it_is_said(house
 
 def test_one_visitors_words_count_by_themselves_only_so_often_between_two_versions(house):
     visitor = ids.new_id()
-    standing = {"probes": 5, "right": 5}
+    earned = {"probes": 16, "right": 16, "evidence": 9.0, "known": True, "at": ids.now_ms()}
 
     def word(seed):
         row = visit(house, photo("warm", seed), "cold", visitor=visitor)
         known = sa.update(tables.visitors).where(tables.visitors.c.id == visitor)
-        house.db.write(lambda c: c.execute(known.values(standing=standing)))
+        house.db.write(lambda c: c.execute(known.values(standing={APP: earned})))
         return house.db.write(lambda c: collect.weigh(c, label_of(house, row).id, "auto", ids.now_ms())).state
 
     assert [word(seed) for seed in range(7)] == ["accepted"] * 5 + ["waiting"] * 2
@@ -276,3 +276,55 @@ def test_copies_of_one_photo_do_not_call_the_judge_again(house):
     house.db.write(hold)
     assert [due(1, side) for side in (64, 72, 80)] == [None, None, None]
     assert due(2, 64) is not None
+
+
+def test_a_storm_of_one_photo_is_set_aside_and_the_owner_finds_and_decides_it(house):
+    visitor = ids.new_id()
+    rows = [visit(house, photo("warm", 1), "cold", visitor=visitor, rules=AUTO) for _ in range(9)]
+    told = [label_of(house, row) for row in rows]
+    assert [row.decision for row in told] == [None] * 5 + ["set_aside"] * 4
+    with house.db.read() as c:
+        (_, *_, first) = reviews.queue(c, APP, aside=True)
+        assert reviews.aside(c, APP) == 4 and reviews.left(c, APP) == 5
+    assert first.reason == "The same photo again: copies of it wait already, and one more teaches nothing."
+    review(house, first.label, "warm")
+    with house.db.read() as c:
+        assert reviews.aside(c, APP) == 3 and labels.get(c, first.label).answer == {"label": "warm"}
+    other = label_of(house, visit(house, photo("warm", 7), "cold", visitor=visitor, rules=AUTO))
+    assert other.decision is None, "another photo of theirs is a word like any"
+
+
+def test_a_storm_of_many_visitors_is_one_too(house):
+    rows = [label_of(house, visit(house, photo("warm", 1), "cold", rules=AUTO)) for _ in range(22)]
+    assert sum(row.decision == "set_aside" for row in rows) == 2
+
+
+def test_who_floods_hides_nobody_from_the_owner(house):
+    honest = [label_of(house, visit(house, photo("warm", seed), "cold")).id for seed in range(3)]
+    loud = label_of(house, visit(house, photo("warm", 9), "cold"))
+    made = {"at": 1, "form": "fp32", "arm": "full", "given": b"g", "held": False, "cached": False, "ms": 1.0}
+
+    def flood(c):
+        release = c.execute(tables.predictions.select()).first().release
+        for n in range(600):
+            row = {**made, "id": ids.new_id(), "app": APP, "release": release, "visitor": loud.visitor}
+            c.execute(tables.predictions.insert(), row)
+            label = {"at": 1, "app": APP, "source": "visitor", "inputs": {"input": n}, "truth": {"label": "cold"}}
+            more = {"consent": loud.consent, "visitor": loud.visitor, "near": ids.new_id()[-8:], "split": "train"}
+            labels.add(c, {**label, **more, "prediction": row["id"]})
+
+    house.db.write(flood)
+    with house.db.read() as c:
+        found = reviews.queue(c, APP)
+    assert len(found) == 500 and {row.label for row in found} >= set(honest)
+    first = [stack.rows[0].visitor for stack in order.stacks(found)][:5]
+    assert first.count(loud.visitor) <= 2
+
+
+def test_what_near_photos_cost_does_not_grow_with_a_storm(house):
+    row = label_of(house, visit(house, photo("warm", 1), "cold"))
+    copy = {"app": APP, "source": "maker", "inputs": {"input": "x"}, "truth": {"label": "warm"}, "near": row.near}
+    many = [{**copy, "id": ids.new_id(), "at": 1, "split": "train"} for _ in range(900)]
+    house.db.write(lambda c: c.execute(tables.labels.insert(), many))
+    with house.db.read() as c:
+        assert len(reviews.near_rows(c, APP, row.near)) == 200

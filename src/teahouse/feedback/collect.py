@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from teahouse import ids
-from teahouse.feedback import judges, tastes, trust
+from teahouse.feedback import judges, tastes, teach, trust
 from teahouse.spec.fields import Feedback, field_from_json
 from teahouse.store import (
     apps,
@@ -18,6 +18,7 @@ from teahouse.store import (
     labels,
     lineage,
     predictions,
+    probes,
     releases,
     reviews,
     rollouts,
@@ -162,16 +163,28 @@ def _weigh_by(c: Any, label: labels.LabelRow, rules: Rules, at: int) -> None:
 
 
 def weigh(c: Any, label: bytes, review: str, at: int) -> trust.Decision:
-    """Let a visitor's word count by itself where the house is set so and trust allows it; what was decided."""
+    """Let a visitor's word count by itself where the house is set so and trust allows it; what was decided. What trust
+    sets aside the owner finds again, and decides."""
     row = labels.get(c, label)
     decision = trust.decide(
         trust.Word("", row.truth, held=row.held or row.split != "train", kept=row.consent_live),
-        _record(c, row) if review == "auto" else trust.Record(),
+        _record(c, row, at) if review == "auto" else trust.Record(),
         _caps(c, row, review) if review == "auto" else trust.Caps(review),
     )
-    if decision.state == "accepted" and row.decision is None:
-        reviews.decide(c, reviews.Decision(label, "accept", row.truth, TRUST, decision.reason, at))
+    if decision.state != "waiting" and row.decision is None:
+        kind = "accept" if decision.state == "accepted" else "set_aside"
+        truth = row.truth if kind == "accept" else None
+        reviews.decide(c, reviews.Decision(label, kind, truth, TRUST, decision.reason, at))
     return decision
+
+
+def weigh_again(c: Any, app: str, visitor: bytes, rules: Rules, at: int) -> int:
+    """Weigh what waits of a visitor who stands otherwise than before, oldest first; how many rows count now."""
+    waiting = [row for row in reviews.waiting_of(c, app, visitor) if row.truth is not None]
+    before = labels.new(c, app)
+    for row in waiting:
+        _weigh_by(c, row, rules, at)
+    return labels.new(c, app) - before if waiting else 0
 
 
 def retrain_due(c: Any, app: str, retrain_after: int, at: int | None = None) -> bytes | None:
@@ -245,20 +258,23 @@ def _said_so_far(c: Any, prediction: Any) -> Any:
     return None
 
 
-def _record(c: Any, row: labels.LabelRow) -> trust.Record:
-    """The visitor's probes, and what other sources say of photos that look the same."""
-    known = visitors.get(c, row.visitor) if row.visitor else None
-    standing = (known.standing or {}) if known else {}
-    others = [
-        other.answer
-        for other in (labels.neighbours(c, row.app, row.near) if row.near else ())
-        if other.id != row.id
-        and other.is_accepted
-        and is_near(row.near, other.near)
-        and (other.visitor is None or other.visitor != row.visitor)
+def _record(c: Any, row: labels.LabelRow, at: int) -> trust.Record:
+    """How the visitor stands, and what other sources say of photos that look the same: rows that count, and visitors
+    with standing who saw such a photo in the teach round."""
+    standing = teach.standing_of(visitors.get(c, row.visitor) if row.visitor else None, row.app, at)
+    looks = reviews.near_rows(c, row.app, row.near) if row.near else []
+    alike = [one for one in looks if one.id != row.id and is_near(row.near, one.near)]
+    others = [one for one in alike if one.visitor is None or one.visitor != row.visitor]
+    said = [one.answer for one in others if one.is_accepted]
+    said += [
+        one.said
+        for one in probes.said_of(c, [other.id for other in others if other.is_accepted])
+        if teach.standing_in(one.standing, row.app, at).known
     ]
-    agree = sum(answer == row.truth for answer in others)
-    return trust.Record(standing.get("probes", 0), standing.get("right", 0), agree, len(others) - agree)
+    agree = sum(answer == row.truth for answer in said)
+    waiting = [one for one in alike if one.source == "visitor" and one.decision is None]
+    mine = sum(one.visitor is not None and one.visitor == row.visitor for one in waiting)
+    return trust.Record(standing, agree, len(said) - agree, mine, len(waiting))
 
 
 def _caps(c: Any, row: labels.LabelRow, review: str) -> trust.Caps:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from teahouse import ids
+from teahouse import failpoints, ids
 from teahouse.store import erasures, held, jobs, labels
 from teahouse.store.house import House
 
@@ -16,6 +16,7 @@ def forget_prediction(c: Any, house: House, prediction: bytes, reason: str) -> l
     The caller deletes these after the commit. Frozen versions are the loop's: the job "erase" is asked for here."""
     freed = erasures.forget_prediction(c, prediction, reason, ids.now_ms())
     _ask_loop(c)
+    failpoints.here("erasure")
     return freed
 
 
@@ -28,6 +29,7 @@ def forget_visitor(c: Any, house: House, visitor: bytes, reason: str) -> list[st
     """The same for all that a visitor ever gave and said, and for the visitor."""
     freed = erasures.forget_visitor(c, visitor, reason, ids.now_ms())
     _ask_loop(c)
+    failpoints.here("erasure")
     return freed
 
 
@@ -47,6 +49,7 @@ def forget_label(c: Any, house: House, label: bytes, reason: str) -> list[str]:
 def delete_blobs(house: House, blobs: list[str]) -> None:
     """After the commit: the bytes go too, and what SQLite's log still holds of the rows (at once, or as soon as the
     site finds a moment without a reader)."""
+    failpoints.here("erasure-blobs")
     drop_unnamed(house, blobs)
     house.db.checkpoint(patience=0)
 

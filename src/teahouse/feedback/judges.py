@@ -21,7 +21,7 @@ CHOICES = (
 def independent(rows: Iterable[labels.LabelRow]) -> list[labels.LabelRow]:
     """Of these rows (oldest first) those that a test may count: none looks like an older one (six bits of 64), and of
     one visitor there are at most five, or a tenth. More rows never make it fewer."""
-    looks = _Looks()
+    looks = Looks()
     fresh = [row for row in rows if looks.is_new(row.near or row.id)]
     most, of_visitor = max(VISITOR_ROWS, int(len(fresh) * VISITOR_SHARE)), Counter[bytes]()
     found = []
@@ -58,7 +58,7 @@ def choices(c: Any, app: str, champion: str, challenger: str) -> list[feedback.C
     return fair.in_order(feedback.choices(c, app, champion, challenger), CHOICES)
 
 
-class _Looks:
+class Looks:
     """Near keys seen so far; keys of 64 bits are looked up by the bands that a near one shares with them."""
 
     def __init__(self) -> None:
@@ -67,15 +67,31 @@ class _Looks:
 
     def is_new(self, near: bytes) -> bool:
         """Whether nothing near this key was seen; from now on this one was."""
-        if near in self._seen:
-            return False
-        self._seen.add(near)
-        if len(near) != 8:
-            return True
-        key = int.from_bytes(near)
-        bands = [(at, key >> at * BITS & (1 << BITS) - 1) for at in range(BANDS)]
-        others = (other for band in bands for other in self._by_band[band])
-        new = all((key ^ other).bit_count() > NEAR_BITS for other in others)
-        for band in bands:
-            self._by_band[band].append(key)
+        new = self.near(near) is None
+        self.add(near)
         return new
+
+    def near(self, near: bytes) -> bytes | None:
+        """The first key near this one that was added, or None."""
+        if near in self._seen:
+            return near
+        if len(near) != 8:
+            return None
+        key = int.from_bytes(near)
+        found = (other for band in _bands(key) for other in self._by_band[band])
+        other = next((other for other in found if (key ^ other).bit_count() <= NEAR_BITS), None)
+        return None if other is None else other.to_bytes(8)
+
+    def add(self, near: bytes) -> None:
+        """Know this key from now on."""
+        if near in self._seen:
+            return
+        self._seen.add(near)
+        if len(near) == 8:
+            key = int.from_bytes(near)
+            for band in _bands(key):
+                self._by_band[band].append(key)
+
+
+def _bands(key: int) -> list[tuple[int, int]]:
+    return [(at, key >> at * BITS & (1 << BITS) - 1) for at in range(BANDS)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ DAY_MS = 86_400_000
 REASON = "retention"
 PHOTOS, ROWS = 10, 500  # in one transaction: others want to write too
 NAMED_S = 3600  # a blob that is put gets its row within seconds
+GRACE_S = 10.0  # and in a request that lives yet, sooner
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,29 @@ def sweep(house: House, days: int, at: int) -> Swept:
 
 def sweep_blobs(house: House, older_s: float = NAMED_S) -> int:
     """Remove blobs that no row names: of a process that was killed between the photo and its row; how many."""
-    old = house.blobs.older(older_s)
+    return _drop(house, _unnamed(house, house.blobs.older(older_s)))
+
+
+def sweep_erased(house: House, grace_s: float = GRACE_S) -> int:
+    """The same for the bytes of an erasure that was killed before it came to them, whenever they were put; how many.
+    What is younger than `grace_s` may be about to get its row: that is waited for, and looked at again."""
+    left = _unnamed(house, house.blobs.digests())
+    if not left:
+        return 0
+    if set(left) - set(house.blobs.older(grace_s)):
+        time.sleep(grace_s)
+    old = set(house.blobs.older(grace_s))
+    return _drop(house, [blob for blob in left if blob in old])
+
+
+def _unnamed(house: House, blobs: list[str]) -> list[str]:
     house.db.write(labels.name_blobs)
     with house.db.read() as c:
         named = held.all(c)
-    left = [blob for blob in old if blob not in named]
+    return [blob for blob in blobs if blob not in named]
+
+
+def _drop(house: House, left: list[str]) -> int:
     return sum(erase.drop_unnamed(house, left[start : start + PHOTOS]) for start in range(0, len(left), PHOTOS))
 
 

@@ -2,13 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 
 VISITOR_ROWS, VISITOR_SHARE = 5, 0.01
 NETWORK_ROWS, NETWORK_SHARE = 20, 0.05
-PROBES, PROBES_RIGHT = 5, 4
+COPIES_OF_ONE, COPIES = 5, 20  # near-duplicates that may wait for the owner: of one visitor, and of everybody
 MEHS, KNOWN_MS = 2, 600_000
+
+PROBES, PROBES_RIGHT = 5, 4  # the floor: at least four of five right, whatever the test says
+SKILLED = 0.9  # how often somebody is right who knows what they see
+GUESSER_PASSES, SKILLED_FAILS = 1e-4, 0.1
+EARNED = math.log((1 - SKILLED_FAILS) / GUESSER_PASSES)
+FAILED = math.log(SKILLED_FAILS / (1 - GUESSER_PASSES))
+DAY_MS = 86_400_000
+KNOWN_DAYS, FAILED_DAYS = 90, 30  # without a probe, after which both are forgotten
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a visitor's answers to pictures with known answers say of them: how many, how many right, and the evidence
+    (the log of how much likelier somebody who knows would have answered so than a guesser). `known`: their words
+    count; `failed`: they guess. `at`: the last probe that counted, ms UTC.
+
+    This is Wald's sequential probability ratio test (A. Wald, Sequential Tests of Statistical Hypotheses, 1945): it
+    asks until it is sure, and no longer. Four of five right alone would let one in five coin tossers pass where there
+    are two labels; the test lets one in ten thousand pass, and asks sixteen there, five where there are ten labels.
+
+    Standing fades: each probe that comes later counts on (evidence never grows beyond what earns it, so that three
+    wrong ones in a row take it away where there are two labels), and after 90 days without one it is earned anew. Who
+    fails may try again after 30 days."""
+
+    probes: int = 0
+    right: int = 0
+    evidence: float = 0.0
+    known: bool = False
+    failed: bool = False
+    at: int = 0
+
+    def today(self, at: int) -> Standing:
+        """The standing at this moment: a new one where the old one has faded."""
+        days = KNOWN_DAYS if self.known else FAILED_DAYS if self.failed else None
+        return Standing() if days is not None and at - self.at > days * DAY_MS else self
+
+    def after(self, right: bool, guess: float, at: int) -> Standing:
+        """The standing after one more probe; `guess`: how often who can not see the picture is right. Who has failed
+        stays so for 30 days: an answer more is no new test."""
+        old = self.today(at)
+        if old.failed:
+            return replace(old, probes=old.probes + 1, right=old.right + right)
+        guess = min(max(guess, 0.01), 0.8)  # no label is so common that nothing could be learned of who names it
+        step = math.log(SKILLED / guess) if right else math.log((1 - SKILLED) / (1 - guess))
+        probes, hits, evidence = old.probes + 1, old.right + right, min(EARNED, old.evidence + step)
+        if old.known:
+            lost = evidence < EARNED / 2
+            return Standing(at=at) if lost else Standing(probes, hits, evidence, True, False, at)
+        floor = probes >= PROBES and hits * PROBES >= PROBES_RIGHT * probes
+        return Standing(probes, hits, evidence, evidence >= EARNED and floor, evidence <= FAILED, at)
 
 
 @dataclass(frozen=True)
@@ -23,18 +74,15 @@ class Word:
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of the visitor and of the photo: probes asked and answered rightly, and how many other trusted
-    sources (the owner, visitors with standing) say the same of this photo, or something else."""
+    """What is known of the visitor and of the photo: how they stand, how many other trusted sources (rows that count,
+    visitors with standing) say the same of this photo or something else, and how many near-duplicates of it wait:
+    `mine` from this visitor, `copies` from everybody."""
 
-    probes: int = 0
-    probes_right: int = 0
+    standing: Standing = Standing()
     agree: int = 0
     disagree: int = 0
-
-    @property
-    def standing(self) -> bool:
-        """Earned on probes with known answers, never by volume."""
-        return self.probes >= PROBES and self.probes_right * PROBES >= PROBES_RIGHT * self.probes
+    mine: int = 0
+    copies: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,8 +123,15 @@ def most_of_network(new: int) -> int:
     return max(NETWORK_ROWS, int(new * NETWORK_SHARE))
 
 
+def guess_rate(shares: Iterable[float]) -> float:
+    """How often who can not see the picture is right at best: the share of the label that is drawn most often."""
+    shares = [share for share in shares if share > 0]
+    return max(shares) / sum(shares) if shares else 1.0
+
+
 def decide(word: Word, record: Record, caps: Caps) -> Decision:
-    """Does this word become a training row now? Doubt always means waiting; only the owner sets aside by hand."""
+    """Does this word become a training row now? Doubt means waiting for the owner, who alone decides where the house is
+    set so. Set aside is what would only cost the owner's time; they find it again, and their own decision stands."""
     if word.truth is None:
         return Decision("waiting", "It does not say what would be right.")
     if not word.kept:
@@ -85,14 +140,23 @@ def decide(word: Word, record: Record, caps: Caps) -> Decision:
         return Decision("waiting", "Held out by lot: only the owner's own look counts here.")
     if caps.review != "auto":
         return Decision("waiting", "The owner looks at every row.")
+    if record.standing.failed:
+        return Decision("set_aside", "This visitor was wrong on pictures whose answer is known, as often as a guesser.")
+    if record.mine >= COPIES_OF_ONE or record.copies >= COPIES:
+        return Decision("set_aside", "The same photo again: copies of it wait already, and one more teaches nothing.")
+    return _weigh(record, caps)
+
+
+def _weigh(record: Record, caps: Caps) -> Decision:
+    """The same of a word that may count."""
     if record.disagree:
         return Decision("waiting", "Trusted sources differ about this photo.")
     if caps.of_visitor >= most_of_visitor(caps.new):
         return Decision("waiting", "This visitor has given enough rows for this version.")
     if caps.of_network >= most_of_network(caps.new):
         return Decision("waiting", "This network has given enough rows for this version.")
-    if record.standing:
-        return Decision("accepted", "The visitor was right on known photos before.")
+    if record.standing.known:
+        return Decision("accepted", "The visitor was right on pictures whose answer is known.")
     if record.agree >= 1:
         return Decision("accepted", "A second trusted source says the same.")
     return Decision("waiting", "A single casual word waits for the owner.")
