@@ -129,3 +129,9 @@ def predict(model, inputs):
 )
 def test_outputs_are_alike_within_the_tolerance(given: object, wanted: object, same: bool) -> None:
     assert alike(given, wanted, 0.02) is same
+
+
+def test_how_a_photo_looks_is_told_with_the_answer(releases: Releases) -> None:
+    answerer = Answerer(releases.folder / releases.tiny())
+    told = answerer.answer({"input": photo((20, 20, 20), side=200)}).look
+    assert told is not None and told["side"] == 200 and told["brightness"] < 0.15 and told["blur"] > 0

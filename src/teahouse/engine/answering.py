@@ -12,10 +12,11 @@ import numpy
 from teahouse import ids
 from teahouse.engine.port import Answer
 from teahouse.errors import InputError, ReleaseBroken
-from teahouse.model import bundle
+from teahouse.model import bundle, looks
 from teahouse.model.session import Session
 from teahouse.model.shape import Manifest
 from teahouse.spec.fields import Field, Picture, field_from_json
+from teahouse.spec.fields.image import longer_side
 
 Json = Any
 
@@ -29,12 +30,14 @@ class Made(NamedTuple):
 
 @dataclass(frozen=True)
 class Decoded:
-    """One input as arrays without batch axis, the milliseconds that took, and whether the release knows its like."""
+    """One input as arrays without batch axis, the milliseconds that took, whether the release knows its like, and how
+    its photo looks."""
 
     arrays: dict[str, numpy.ndarray]
     ms: float
     familiar: bool | None
     at: float
+    look: Mapping[str, float] | None = None
 
     @property
     def shapes(self) -> tuple:
@@ -72,8 +75,9 @@ class Answerer:
             )
         arrays = {name: self._tensor(field, given[name]) for name, field in self.fields.items()}
         familiar = self._known(arrays) if self._known else None
+        look = self._look(arrays, given)
         now = time.perf_counter()
-        return Decoded(arrays, (now - start) * 1000, familiar, now)
+        return Decoded(arrays, (now - start) * 1000, familiar, now, look)
 
     def run(self, items: Sequence[Decoded]) -> list[Answer]:
         """The answers to inputs of equal shapes, in their order."""
@@ -124,6 +128,13 @@ class Answerer:
         field.check(value)
         return numpy.asarray(field.tensor(value))
 
+    def _look(self, arrays: Mapping[str, numpy.ndarray], given: Mapping[str, bytes | Json]) -> dict[str, float] | None:
+        """How the first photo looks; None of what has none."""
+        name = next((name for name, field in self.fields.items() if field.binary), None)
+        if name is None or arrays[name].ndim != 3:
+            return None
+        return looks.look(arrays[name], longer_side(bytes(given[name])))
+
     def _by_batch(self, items: Sequence[Decoded]) -> list[Made]:
         said = self.session.predict_all(
             {name: numpy.stack([item.arrays[name] for item in items]) for name in self.fields}
@@ -159,6 +170,7 @@ class Answerer:
             batch,
             item.familiar,
             made.score,
+            item.look,
         )
 
 

@@ -129,6 +129,7 @@ class Bench:
             header["batch"],
             header.get("familiar"),
             header.get("score"),
+            header.get("look"),
         )
 
     def _end(self) -> str:

@@ -86,6 +86,7 @@ class LocalEngine:
             header["batch"],
             header.get("familiar"),
             header.get("score"),
+            header.get("look"),
         )
 
     def place(self, release: str, given: Mapping[str, bytes | Json]) -> tuple[int, float] | None:

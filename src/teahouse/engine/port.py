@@ -36,7 +36,8 @@ class Answer:
     """One answer. output is JSON; a picture is {"picture": index in parts, "media_type", "width", "height"} in it.
 
     ms: {"decode", "wait", "infer"}; batch: how many were run together; familiar: None where it can not tell.
-    score: how much the app itself likes this answer; None where it does not say."""
+    score: how much the app itself likes this answer; None where it does not say.
+    look: how the photo looks: {"brightness", "blur", "side"}, as `model.looks` measures it; None without one."""
 
     output: Json
     parts: tuple[Picture, ...] = ()
@@ -45,6 +46,7 @@ class Answer:
     batch: int = 1
     familiar: bool | None = None
     score: float | None = None
+    look: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -212,6 +212,7 @@ class Worker:
                 "batch": answer.batch,
                 "familiar": answer.familiar,
                 "score": answer.score,
+                "look": answer.look,
             },
             buffers,
         )

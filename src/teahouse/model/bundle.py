@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from teahouse import ids
+from teahouse import failpoints, ids
 from teahouse.errors import ReleaseBroken
 from teahouse.model.onnx_file import check_onnx
 from teahouse.model.shape import Manifest, from_json, to_json
@@ -109,11 +109,13 @@ def place(release: str, releases: Path, fill: Callable[[Path], None]) -> str:
     try:
         fill(staging)
         verify(staging, release)
+        failpoints.here("install")
         try:
             os.rename(staging, target)
         except OSError:  # somebody installed the same release meanwhile
             verify(target, release)
         _sync(releases)
+        failpoints.here("installed")
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return release

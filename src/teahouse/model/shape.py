@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from teahouse.errors import ReleaseBroken, likely
+from teahouse.model.figures import are_sound
 
 FORMAT = 1
 Json = Any
@@ -18,6 +19,8 @@ class Manifest:
     fields, output: as `Field.json` writes them.  forms: [{"name", "file", "flips", "batch"?}], the first one is served.
     files: path → SHA-256 of every file but release.json.  version: digest of the dataset version; run: id as text.
     parity: {"max_abs", "rows"}: how far ONNX and PyTorch lay apart.  familiar: {"threshold", "file"}.
+    figures: how the photos it learned from look and how it answers: {"brightness", "blur", "side", "confidence":
+    {"edges", "shares", "mean", "n"}, "labels": {"shares", "n"}}, as `model.figures` makes them.
     examples: [{"file", "inputs": {name: path for binary fields, else the value}, "expected": output JSON}],
     which a worker must answer within `tolerance` before it takes traffic.  made: ISO time."""
 
@@ -34,6 +37,7 @@ class Manifest:
     metrics: dict[str, Json] = field(default_factory=dict)
     parity: dict[str, Json] = field(default_factory=dict)
     familiar: dict[str, Json] | None = None
+    figures: dict[str, Json] = field(default_factory=dict)
     hooks: list[str] = field(default_factory=list)
     code: bool = False
     limits: dict[str, float] = field(default_factory=dict)
@@ -82,4 +86,6 @@ def from_json(given: Json) -> Manifest:
         isinstance(familiar.get("file"), str) and isinstance(familiar.get("threshold"), (int, float))
     ):
         raise ReleaseBroken("This release can not be read.", "familiar needs a file and a threshold.")
+    if not are_sound(manifest.figures):
+        raise ReleaseBroken("This release can not be read.", "Its figures are not those of deciles.")
     return manifest

@@ -12,7 +12,7 @@ import numpy
 
 from teahouse.errors import TeahouseError, TrainingFailed
 from teahouse.spec.app import App
-from teahouse.training import pictures, sealing, tries
+from teahouse.training import figures, pictures, sealing, tries
 from teahouse.training.data import Pantry, TrainingData, TrainRow
 from teahouse.training.progress import Journal, finite
 from teahouse.training.run import code_files
@@ -109,7 +109,9 @@ def make(app: App, folder: Path, net: Any, data: TrainingData) -> dict[str, Any]
     checks = [*_look_at_pictures(app, predict, pantry, tried), *_try_checks(app, predict)]
     if checks:
         journal.write("checked", passed=sum(one["passed"] for one in checks), of=len(checks))
-    release = _seal(app, folder, _Made(predict, data, metrics, parity, _familiar(app, data, target)))
+    own = figures.of_photos(app, pantry, [*data.train.rows, *data.validation.rows])
+    own |= figures.of_answers(app, pantry, data.validation.rows, predict.outputs)
+    release = _seal(app, folder, _Made(predict, data, metrics, parity, _familiar(app, data, target), own))
     journal.write("sealed", release=release)
     return {"release": release, "metrics": metrics, "parity": parity, "checks": checks}
 
@@ -121,6 +123,7 @@ class _Made:
     metrics: dict[str, Any]
     parity: dict[str, Any]
     familiar: dict[str, Any] | None
+    figures: dict[str, Any]
 
 
 def _examples(data: TrainingData, rows: Sequence[TrainRow]) -> list[Example]:
@@ -228,6 +231,7 @@ def _seal(app: App, folder: Path, made: _Made) -> str:
         version=written.get("version"),
         metrics=made.metrics,
         familiar=made.familiar,
+        figures=made.figures,
         code=with_code,
     )
     return sealing.seal(app, target, facts)

@@ -27,6 +27,7 @@ class Facts:
     version: str | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
     familiar: dict[str, Any] | None = None
+    figures: dict[str, Any] = field(default_factory=dict)
     code: bool = False
 
 
@@ -50,6 +51,7 @@ def seal(app: App, target: Path, facts: Facts) -> str:
             metrics=facts.metrics,
             parity=facts.parity,
             familiar=facts.familiar,
+            figures=facts.figures,
             hooks=[name for name in ("predict",) if name in app.hooks],
             code=facts.code,
             limits={"bytes": MAX_BYTES, "megapixels": MAX_MEGAPIXELS, "side": MAX_SIDE},

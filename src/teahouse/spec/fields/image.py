@@ -177,6 +177,11 @@ def _loved(truth: Json) -> float:
     return loved / of
 
 
+def longer_side(data: bytes) -> int:
+    """Pixels of the longer side, as the header says; InputError where that is damaged."""
+    return max(header_size(data))
+
+
 def header_size(data: bytes) -> tuple[int, int]:
     """Width and height of a picture as its header tells them; InputError where it tells none."""
     try:
