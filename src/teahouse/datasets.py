@@ -181,6 +181,31 @@ def make_holes(rows: Iterable[Row], stays: Callable[[str], bool]) -> tuple[list[
     return kept, holes
 
 
+def gone(rows: Iterable[Row], stays: Callable[[str], bool]) -> list[Row]:
+    """The rows that must become holes."""
+    return [row for row in rows if not row.get("erased") and not stays(row["row"])]
+
+
+def has_taught(rows: Iterable[Row]) -> bool:
+    """Whether a training from a version with these rows has seen one of them: those that judge it never saw."""
+    return any(row["split"] in ("train", "validation") for row in rows)
+
+
+def changed(before: Iterable[Row], after: Iterable[Row]) -> dict[str, Any]:
+    """What differs between two versions: rows that are gone and that are new, and how many rows of each label and side
+    there were and are."""
+    old, new = ({row["row"]: row for row in rows if not row.get("erased")} for rows in (before, after))
+    counted = [count(rows.values()) for rows in (old, new)]
+    names = sorted({*counted[0]["labels"], *counted[1]["labels"]})
+    return {
+        "rows": [len(old), len(new)],
+        "gone": len(old.keys() - new.keys()),
+        "new": len(new.keys() - old.keys()),
+        "labels": {name: [one["labels"].get(name, 0) for one in counted] for name in names},
+        "sides": {side: [one[side] for one in counted] for side in ("train", "validation", "gold", "test")},
+    }
+
+
 def export_folder(
     house: House, version: Any, target: Path, progress: Callable[[int, int], None] = lambda done, of: None
 ) -> int:

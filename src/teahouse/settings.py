@@ -36,6 +36,9 @@ class EngineSection(Section):
 
 class Keep(Section):
     days: int = Field(90, ge=1, description="Days that answers' records, and photos that nobody accepted, are kept.")
+    forget_days: int = Field(
+        30, ge=1, description="Days within which a release that learned from an erased row is to be replaced."
+    )
 
 
 class Loop(Section):
@@ -45,6 +48,15 @@ class Loop(Section):
     )
     promote: Literal["auto", "ask"] = Field(
         "auto", description="auto: a verdict of promote is carried out; ask: the owner does."
+    )
+    canary_share: float = Field(
+        0.05, ge=0, le=1, description="Share of visitors who get a new release first; 0: everybody gets it at once."
+    )
+    canary_answers: int = Field(
+        200, ge=1, description="Answers to them, without trouble, after which everybody may get it."
+    )
+    canary_hours: float = Field(
+        24.0, ge=0, description="Hours without trouble after which everybody gets it though few visitors came."
     )
     review: Literal["owner", "auto"] = Field(
         "owner", description="owner: every word waits for the owner; auto: trusted words count."
@@ -63,6 +75,25 @@ class Limits(Section):
         return given
 
 
+class Notify(Section):
+    email: str = Field("", max_length=200, description="Who is told by e-mail; TEAHOUSE_SMTP_URL says through whom.")
+    sender: str = Field("", max_length=200, description="From whom these mails come; the same address where empty.")
+    webhook: str = Field("", max_length=2000, description="An https:// address that is told as JSON.")
+    local: bool = Field(False, description="true: the webhook may lie in this machine's own network.")
+
+    @property
+    def is_set(self) -> bool:
+        """Whether anybody is to be told."""
+        return bool(self.email or self.webhook)
+
+    @field_validator("email", "sender")
+    @classmethod
+    def _are_addresses(cls, given: str) -> str:
+        if given and (given.count("@") != 1 or any(sign.isspace() or sign in "<>,;" for sign in given)):
+            raise ValueError("write one address, such as kin@tea.example")
+        return given
+
+
 class Settings(BaseSettings):
     """Flag > TEAHOUSE_SECTION_KEY > teahouse.toml > default. Secrets are never settings."""
 
@@ -76,6 +107,7 @@ class Settings(BaseSettings):
     keep: Keep = Keep()
     loop: Loop = Loop()
     limits: Limits = Limits()
+    notify: Notify = Notify()
     project: Path = Path(".")
 
     @classmethod
@@ -98,7 +130,7 @@ class Settings(BaseSettings):
         return self.site.url.rstrip("/") or f"http://{host}:{self.site.port}"
 
 
-SECTIONS = ("site", "store", "engine", "keep", "loop", "limits")
+SECTIONS = ("site", "store", "engine", "keep", "loop", "limits", "notify")
 
 
 def find_project(start: Path | None = None) -> Path | None:

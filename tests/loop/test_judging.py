@@ -132,7 +132,8 @@ def verdict_on(house, candidate, champion):
     house.db.write(write)
     judged = {"release": candidate, "champion": champion, "outcome": "promote", "words": "", "verdict": ids.text(id_)}
     job = SimpleNamespace(app=APP)
-    return lambda: steps.promote(house, settings.Settings(), job, {"judge": judged})
+    at_once = settings.Settings(loop={"canary_share": 0})
+    return lambda: steps.promote(house, at_once, job, {"judge": judged})
 
 
 def champion(house):

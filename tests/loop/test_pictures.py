@@ -15,6 +15,7 @@ from .guests import asked, carry_out, compare, guest, pooled, say, settle
 def site(tmp_path):
     with whole_house(tmp_path, kind="seed") as site:
         site.deps.settings.loop.retrain_after = 8
+        site.deps.settings.loop.canary_share = 0.0  # choices alone are looked at here
         site.house.db.write(lambda c: datasets.build(c, site.house, site.name))
         settle(site)
         yield site
@@ -109,6 +110,7 @@ def test_one_visitor_and_one_network_choose_a_few_times_and_no_more(site):
 
 def test_a_challenger_for_photos_is_compared_on_the_visitors_own_photo(tmp_path):
     with whole_house(tmp_path, kind="picture") as site:
+        site.deps.settings.loop.canary_share = 0.0  # choices alone are looked at here
         site.house.db.write(lambda c: datasets.build(c, site.house, site.name))
         release = install_tiny(site.house, note="two", state="canary", kind="picture")
         site.house.db.write(lambda c: c.exec_driver_sql("DELETE FROM rollouts WHERE release = ?", (release,)))

@@ -57,6 +57,7 @@ def site(tmp_path):
     app.mkdir(parents=True)
     (app / "app.py").write_text(APP_PY, "utf-8")
     with whole_house(tmp_path, kind="seed") as site:
+        site.deps.settings.loop.canary_share = 0.0  # choices alone are looked at here
         settle(site, RULES)
         yield site
 

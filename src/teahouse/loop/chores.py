@@ -74,10 +74,11 @@ def erase(house: House, settings: Settings, job: Any, so_far: dict[str, Any]) ->
         maker.take_words(house, app)
         for version in _versions(house, app):
             try:
-                holes += _mend(house, version, gone)
+                holes += _mend(house, version, gone, settings.keep.forget_days)
             except TeahouseError as error:
                 log.error("version-not-mended", version=ids.text(version.id), code=error.code, what=error.what)
                 damaged.append(ids.text(version.id))
+    retention.sweep_erased(house)
     maker.drop_photos(house, busy, gone)
     maker.tidy_all(house, busy)
     maker.sweep_exports(house)
@@ -85,13 +86,15 @@ def erase(house: House, settings: Settings, job: Any, so_far: dict[str, Any]) ->
     return {"holes": holes, **({"damaged": damaged} if damaged else {})}
 
 
-def _mend(house: House, version: Any, gone: set[str]) -> int:
-    """Make the holes of one version; how many are new. The photos that were there join `gone`."""
+def _mend(house: House, version: Any, gone: set[str], days: int) -> int:
+    """Make the holes of one version; how many are new. The photos that were there join `gone`, and each release that
+    learned from a row is marked before the row is forgotten here too."""
     with house.db.read() as c:
         stays = {ids.text(row.id) for row in labels.of_app(c, version.app)}
     rows = datasets.rows_of(house, version)
     kept, new = datasets.make_holes(rows, stays.__contains__)
     if new:
+        mark_learned(house, version, datasets.gone(rows, stays.__contains__), days)
         gone |= {
             value["blob"]
             for row in rows
@@ -101,6 +104,12 @@ def _mend(house: House, version: Any, gone: set[str]) -> int:
         }
         _point_at(house, version, house.blobs.put(datasets.write_rows(kept)))
     return new
+
+
+def mark_learned(house: House, version: Any, rows: list[datasets.Row], days: int) -> None:
+    """Write down which releases learned from these rows of a version, if any training saw one."""
+    if datasets.has_taught(rows):
+        house.db.write(lambda c: lineage.mark_learned(c, version.id, days, ids.now_ms()))
 
 
 def _versions(house: House, app: str) -> list[Any]:

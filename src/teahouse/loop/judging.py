@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 from typing import Any
 
 from teahouse import datasets, ids, telemetry
@@ -13,9 +14,10 @@ from teahouse.engine.bench import Bench
 from teahouse.engine.port import Answer
 from teahouse.errors import BlobDamaged, NothingToDo, QueueFull, ReleaseBroken, TeahouseError, WorkerDied
 from teahouse.feedback import judges
+from teahouse.loop import replay
 from teahouse.loop.maker import derived
 from teahouse.model import bundle
-from teahouse.release import choices, evaluate
+from teahouse.release import choices, evaluate, slices
 from teahouse.release.evaluate import Row, Scored
 from teahouse.release.verdict import ROWS, Budget, Check, History, Pair, Verdict
 from teahouse.release.verdict import judge as decide
@@ -28,6 +30,7 @@ log = telemetry.log("loop")
 
 SLOWER = 3.0  # times the champion's milliseconds
 SLACK_MS = 25.0  # and so much more: 0.6 ms beside 0.2 is no reason
+EXAMPLES = 12  # of what a challenger mends, and of what it breaks
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Case:
     earlier: int
     checks: tuple[Check, ...]
     chosen: Chosen | None = None
+    devices: Mapping[str, str] = field(default_factory=dict)  # by row: what kind of device its photo came from
 
 
 @dataclass(frozen=True)
@@ -58,11 +62,12 @@ class Chosen:
 @dataclass(frozen=True)
 class Heard:
     """How one release did: its scores by row (of those that are still there), the median milliseconds of an answer, its
-    file's bytes."""
+    file's bytes, and how the photos looked to it (by row: "light", "seen")."""
 
     scored: Mapping[str, Scored]
     ms: float
     size: int
+    looks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def judge(house: House, settings: Settings, job: Any, so_far: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,7 +88,7 @@ def judge(house: House, settings: Settings, job: Any, so_far: Mapping[str, Any])
         made = lineage.Judged(
             verdict_id, job.app, case.candidate, case.champion, case.version, verdict.outcome, reasons, numbers
         )
-        house.db.write(lambda c: lineage.add_verdict(c, made))
+        house.db.write(lambda c: _write(c, made))
         with house.db.read() as c:
             written = lineage.verdict(c, verdict_id)
     return {
@@ -96,6 +101,13 @@ def judge(house: House, settings: Settings, job: Any, so_far: Mapping[str, Any])
         "words": written.reasons[0]["words"] if written.reasons else "",
         "by_choices": written.numbers.get("measured_on") == choices.MEASURED,
     }
+
+
+def _write(c: Any, made: lineage.Judged) -> None:
+    """The verdict, and with it, where it does not refuse, the wish for a replay on earlier photos."""
+    lineage.add_verdict(c, made)
+    if made.outcome != "reject" and made.champion is not None and "choices" not in made.numbers:
+        replay.ask(c, made.app, made.candidate, made.id)
 
 
 def bring(house: House, job: Any, so_far: Mapping[str, Any]) -> Case:
@@ -119,6 +131,7 @@ def bring(house: House, job: Any, so_far: Mapping[str, Any]) -> Case:
         earlier = [row for row in lineage.verdicts(c, job.app, limit=200) if row.candidate == candidate]
         first = [row.release for row in rollouts.history(c, job.app, limit=10_000) if row.state == "full"]
         chosen = _chosen(c, release, champion)
+        looks = labels.looks(c, job.app)
     if version is None:
         raise NothingToDo("There is nothing to judge on.", "No dataset version is there.", "Train once.")
     champion_id = champion.release if champion is not None else None
@@ -133,6 +146,7 @@ def bring(house: House, job: Any, so_far: Mapping[str, Any]) -> Case:
         len(earlier),
         _checks(house, release, earlier),
         chosen,
+        {ids.text(id_): str(look["device"]) for id_, look in looks.items() if "device" in look},
     )
 
 
@@ -182,7 +196,7 @@ def hear(house: House, settings: Settings, case: Case) -> tuple[Verdict, dict[st
     heard = [each for each in (challenger, champion) if each]
     there = [(source, row) for source, row in case.rows if all(row.id in each.scored for each in heard)]
     budget = cost_of(settings, challenger, champion)
-    pairs = [pair(source, row, champion, challenger, case.usual) for source, row in there]
+    pairs = [pair(source, row, champion, challenger, case.usual, case.devices) for source, row in there]
     history = History(
         first=case.champion is None,
         judged=case.earlier,
@@ -191,12 +205,28 @@ def hear(house: House, settings: Settings, case: Case) -> tuple[Verdict, dict[st
         else (),
     )
     verdict = decide(pairs, case.checks, budget, history)
-    gold = [challenger.scored[row.id] for source, row in there if source == verdict.numbers["measured_on"]]
+    judged = [row for source, row in there if source == verdict.numbers["measured_on"]]
+    gold = [challenger.scored[row.id] for row in judged]
     words = _labels_of(house, case.candidate)
+    examples = {} if champion is None else {"examples": differing(judged, champion, challenger)}
     return verdict, evaluate.report(gold, words, case.usual).as_dict() | {
         "ms": round(challenger.ms, 2),
         "bytes": challenger.size,
+        **examples,
     }
+
+
+def differing(rows: Iterable[Row], champion: Heard, challenger: Heard) -> dict[str, list[dict[str, Any]]]:
+    """{"mended", "broken"}: rows that only one side is right on, those that the wrong side was surest of first; of each
+    kind the first few, with what both said."""
+    found: dict[str, list[dict[str, Any]]] = {"mended": [], "broken": []}
+    for row in rows:
+        before, after = champion.scored[row.id], challenger.scored[row.id]
+        if before.right != after.right:
+            wrong_one = before if after.right else after
+            said = {"row": row.id, "truth": before.truth, "before": before.said, "after": after.said}
+            found["mended" if after.right else "broken"].append({**said, "p": round(wrong_one.p, 4)})
+    return {kind: sorted(some, key=lambda one: (-one["p"], one["row"]))[:EXAMPLES] for kind, some in found.items()}
 
 
 def _hear_choices(house: House, settings: Settings, case: Case, chosen: Chosen) -> tuple[Verdict, dict[str, Any]]:
@@ -284,6 +314,7 @@ def answer_all(
     release can not be started. `photo`: a digest's bytes; `told`: how many rows are done."""
     times: list[float] = []
     scored: dict[str, Scored] = {}
+    looks: dict[str, dict[str, str]] = {}
     with Bench(folder) as bench:
         for number, row in enumerate(rows):
             told(number)
@@ -300,7 +331,15 @@ def answer_all(
                 continue
             times.append(_ms(answer))
             scored[row.id] = evaluate.score(row, answer.output)
-    return Heard(scored, median(times) if times else 0.0, _size(folder))
+            looks[row.id] = _look(answer)
+    return Heard(scored, median(times) if times else 0.0, _size(folder), looks)
+
+
+def _look(answer: Answer) -> dict[str, str]:
+    """The slices that a photo's answer tells of: how light it is, and whether the release knows its like."""
+    light = slices.light((answer.look or {}).get("brightness"))
+    seen = None if answer.familiar is None else "familiar" if answer.familiar else "strange"
+    return {name: value for name, value in (("light", light), ("seen", seen)) if value is not None}
 
 
 def _ms(answer: Answer) -> float:
@@ -316,11 +355,28 @@ def _given(photo: Callable[[str], bytes], value: Any) -> Any:
     return photo(value["blob"]) if isinstance(value, Mapping) and "blob" in value else value
 
 
-def pair(source: str, row: Row, champion: Heard | None, challenger: Heard, usual: str | None) -> Pair:
-    """One row with both outcomes; where there is no champion, always saying the commonest label stands for it."""
-    truth = evaluate.word_of(row.truth)
-    before = champion.scored[row.id].right if champion else truth == usual
-    return Pair(row.id, before, challenger.scored[row.id].right, {"class": truth, "source": source})
+def pair(
+    source: str,
+    row: Row,
+    champion: Heard | None,
+    challenger: Heard,
+    usual: str | None,
+    devices: Mapping[str, str] = MappingProxyType({}),
+) -> Pair:
+    """One row with both outcomes; where there is no champion, always saying the commonest label stands for it. How it
+    looks is what the champion makes of it: it was there when the photo came."""
+    truth, after = evaluate.word_of(row.truth), challenger.scored[row.id]
+    device = {"device": devices[row.id]} if row.id in devices else {}
+    look = (champion or challenger).looks.get(row.id, {})
+    before = champion.scored[row.id] if champion else None
+    return Pair(
+        row.id,
+        before.right if before else truth == usual,
+        after.right,
+        {"class": truth, "source": source, **look, **device},
+        before.p if before else None,
+        after.p,
+    )
 
 
 def _usual(house: House, version: Any) -> str | None:

@@ -13,7 +13,7 @@ from teahouse import ids
 from teahouse.errors import InputError, NotFound
 from teahouse.feedback import collect, tastes
 from teahouse.settings import Settings
-from teahouse.store import apps, erasures, jobs, labels, reviews
+from teahouse.store import apps, erasures, jobs, labels, probes, reviews
 from teahouse.store.house import House
 from teahouse.training import run, sides
 
@@ -182,6 +182,7 @@ def _mirror(
     changed = [decision for blob, old in there.items() if (decision := _decision(old, here.get(blob)))]
     if changed:
         house.db.write(lambda c: [reviews.decide(c, decision) for decision in changed])
+    house.db.write(lambda c: probes.fill(c, app, ids.now_ms()))
     counted = {side: drawn.count(side) for side in ("train", "validation", "gold", "set_aside")}
     return {"new": len(fresh), "changed": len(changed), "drawn": counted}
 

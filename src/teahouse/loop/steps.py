@@ -1,7 +1,7 @@
 """Steps: the circle on one page. Each takes (house, settings, job, so_far), may be done twice, and returns JSON.
 
 retrain   gather → version → train → install → judge → promote
-judge     judge → promote          gather, export, erase, backup, retain   one step each
+judge     judge → promote          replay, gather, export, erase, backup, retain   one step each
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from teahouse import datasets, ids, telemetry
+from teahouse import datasets, failpoints, ids, telemetry
 from teahouse.errors import BlobDamaged, NothingToDo, TeahouseError
-from teahouse.loop import chores, judging, maker
+from teahouse.loop import chores, commit, judging, maker, notify, replay
 from teahouse.loop.maker import derived, source_of
 from teahouse.model import bundle, shape
 from teahouse.settings import Settings
@@ -87,53 +87,84 @@ def judge(house: House, settings: Settings, job: Any, so_far: So) -> So:
 
 
 def promote(house: House, settings: Settings, job: Any, so_far: So) -> So:
-    """A verdict of promote, carried out, unless the owner wants to be asked or has pinned the champion. A challenger
-    that waits for choices is shown beside the champion; one that was refused is not."""
+    """A verdict of promote, carried out as the settings say: at once, or first in the shadow, from where the site's
+    rolling leads it on; not where the owner has pinned the champion. A challenger that waits for choices is shown
+    beside the champion; one that was refused is not, and is tried no more."""
     judged = so_far["judge"]
     if judged["outcome"] != "promote":
-        beside = house.db.write(lambda c: _beside(c, job.app, judged)) if judged.get("by_choices") else False
+        beside = house.db.write(lambda c: _beside(c, job.app, judged))
         return {"promoted": False, "why": judged["words"], **({"beside": True} if beside else {})}
-    if settings.loop.promote != "auto":
+    return house.db.write(lambda c: _carry_out(c, job.app, judged, settings))
+
+
+def _carry_out(c: Any, app: str, judged: Mapping[str, Any], settings: Settings) -> So:
+    """The first step of a rollout, or why there is none."""
+    verdict, champion, release = ids.parse(judged["verdict"]), rollouts.champion(c, app), judged["release"]
+    done = rollouts.of_verdict(c, verdict)
+    if done is not None or (champion is not None and champion.release == release):
+        full = done is None or done.state == "full"
+        return {"promoted": True} if full else _tried(done.state != "rolled_back")
+    if judged["champion"] != (champion.release if champion is not None else None):
+        return {"promoted": False, "why": "The champion changed meanwhile; it is judged again when asked."}
+    if off := rollouts.taken_off(c, app, release):
+        who = "you have rolled it back" if off.by == "owner" else "it was rolled back when visitors met it"
+        return {"promoted": False, "why": f"It may go on, but {who}: only you put it on again."}
+    if champion is not None and champion.pinned:
+        return {"promoted": False, "why": "It may go on, but you have pinned the champion."}
+    at_once = champion is None or not settings.loop.canary_share
+    if at_once and settings.loop.promote != "auto":
         return {"promoted": False, "why": "It may go on; you want to be asked first."}
-
-    def write(c: Any) -> So:
-        verdict, champion = ids.parse(judged["verdict"]), rollouts.champion(c, job.app)
-        if rollouts.of_verdict(c, verdict) or (champion is not None and champion.release == judged["release"]):
-            return {"promoted": True}
-        if judged["champion"] != (champion.release if champion is not None else None):
-            return {"promoted": False, "why": "The champion changed meanwhile; it is judged again when asked."}
-        if rollouts.taken_off(c, job.app, judged["release"]):
-            return {"promoted": False, "why": "It may go on, but you have rolled it back: only you put it on again."}
-        if champion is not None and champion.pinned:
-            return {"promoted": False, "why": "It may go on, but you have pinned the champion."}
-        rollouts.append(c, rollouts.Step(job.app, judged["release"], "full", 10_000, "loop", judged["words"], verdict))
+    at, words = ids.now_ms(), judged["words"]
+    for step in rollouts.standing(c, app).values():
+        if step.release != release and step.by == "loop" and step.state in ("shadow", "canary"):
+            gone = "A newer release is tried in its place."
+            rollouts.append(c, rollouts.Step(app, step.release, "rolled_back", 0, "loop", gone, step.verdict, at=at))
+    if at_once:
+        rollouts.append(c, rollouts.Step(app, release, "full", 10_000, "loop", words, verdict, at=at))
+        failpoints.here("promotion")
         return {"promoted": True}
+    begun = rollouts.mark(c, app, release, at)
+    rollouts.append(c, rollouts.Step(app, release, "shadow", 0, "loop", words, verdict, at=at, numbers=begun))
+    failpoints.here("promotion")
+    return _tried(True)
 
-    return house.db.write(write)
+
+def _tried(stands: bool) -> So:
+    """What is told of a release that the site leads on from here."""
+    if not stands:
+        return {"promoted": False, "why": "It was tried on visitors and taken off again."}
+    why = "It is tried in the shadow first, then on a few visitors, then it answers everybody."
+    return {"promoted": False, "rolling": True, "why": why}
 
 
 def _beside(c: Any, app: str, judged: Mapping[str, Any]) -> bool:
-    """Put a challenger that is held beside the champion, in place of any other, or take a refused one away; whether it
-    stands there now. What the owner took off stays off."""
+    """Put a challenger that is held beside the champion where choices judge it, in place of any other that waits there,
+    or take a refused one away; whether it stands there now. What was taken off stays off."""
     steps, release, verdict = rollouts.standing(c, app), judged["release"], ids.parse(judged["verdict"])
-    shadows = {row.release for row in steps.values() if row.state == "shadow"}
     last = steps.get(release)
 
     def step(of: str, state: str, why: str) -> None:
         rollouts.append(c, rollouts.Step(app, of, state, 0, "loop", why, verdict))
 
     if judged["outcome"] == "reject":
-        if release in shadows:
+        if last is not None and last.state in ("shadow", "canary") and last.by == "loop":
             step(release, "rolled_back", judged["words"])
         return False
-    if release in shadows:
-        return True
-    if rollouts.is_taken_off(last):
+    if not judged.get("by_choices") or rollouts.is_taken_off(last):
         return False
-    for other in shadows:
+    waiting = [row.release for row in steps.values() if row.state == "shadow" and not _moves(c, row)]
+    if last is not None and last.state == "shadow":
+        return True
+    for other in waiting:
         step(other, "rolled_back", "A newer release is shown beside the champion in its place.")
     step(release, "shadow", judged["words"])
     return True
+
+
+def _moves(c: Any, step: Any) -> bool:
+    """Whether a step in the shadow is on its way to everybody, and does not wait for choices."""
+    verdict = lineage.verdict(c, step.verdict) if step.by == "loop" and step.verdict else None
+    return verdict is not None and verdict.outcome == "promote"
 
 
 PLANS: Mapping[str, tuple[tuple[str, Step], ...]] = {
@@ -147,12 +178,14 @@ PLANS: Mapping[str, tuple[tuple[str, Step], ...]] = {
         ("promote", promote),
     ),
     "judge": (("judge", judge), ("promote", promote)),
+    "replay": (("replay", replay.replay),),
     "export": (("export", chores.export),),
     "erase": (("erase", chores.erase),),
     "backup": (("backup", chores.backup),),
     "retain": (("retain", chores.retain),),
+    "notify": (("notify", notify.send),),
 }
-TRAINING = frozenset({"gather", "retrain", "judge"})
+TRAINING = frozenset({"gather", "retrain", "judge", "replay"})
 
 
 def execute(house: House, settings: Settings, job: Any, call: Call = lambda name, fn: fn()) -> str:
@@ -174,6 +207,7 @@ def execute(house: House, settings: Settings, job: Any, call: Call = lambda name
 def _attempt(house: House, settings: Settings, job: Any, name: str, step: Step, so_far: So) -> So:
     """One step: its value, or the error that it met, both as JSON that outlives this process."""
     _tell(house, job, "step", {"step": name})
+    failpoints.here(f"retrain-{name}")
     try:
         return {"value": step(house, settings, job, so_far)}
     except TeahouseError as error:
@@ -219,7 +253,7 @@ def _prepare(house: House, settings: Settings, job: Any, frozen: Mapping[str, An
         before = releases.get(c, champion.release) if champion else None
         known = lineage.run(c, run_id)
     if known is None:
-        made = lineage.Run(run_id, job.app, row.id, "train", run.code_digest(source), None, job.id)
+        made = lineage.Run(run_id, job.app, row.id, "train", run.code_digest(source), commit.of(source), job.id)
         house.db.write(lambda c: lineage.add_run(c, made))
     rows = run.rows_for(datasets.rows_of(house, row))
     weights = (
