@@ -31,7 +31,7 @@ def give_photos(house) -> None:
             with httpx.Client(base_url=house.url, headers=own, timeout=60) as visitor:
                 give_photos_of_one(visitor, seed)
             with opened.db.read() as c:
-                drawn = [row.held for row in reviews.next(c, APP, None, 200)]
+                drawn = [row.held for row in reviews.queue(c, APP)]
             if drawn.count(True) >= BY_LOT and drawn.count(False) >= OTHERS:
                 return
     raise AssertionError(f"no luck with the lot: {drawn}")
@@ -111,7 +111,7 @@ def reviews_by_keyboard(owner: Guest) -> None:
     def count(n: int) -> None:
         expect(page.locator("[data-count]")).to_have_text(f"{n} to go", timeout=PATIENCE_MS)
 
-    owner.sees(page.get_by_text("Drawn by lot"))
+    owner.sees(page.get_by_text("Drawn by lot:"))
     expect(page.locator("[data-guess]")).to_be_empty()
     expect(page.locator("[data-word]")).to_be_empty()
     look(page)
@@ -120,7 +120,7 @@ def reviews_by_keyboard(owner: Guest) -> None:
     count(left)
     page.keyboard.press("2")
     count(left - 1)
-    while page.get_by_text("Drawn by lot").is_visible():
+    while page.get_by_text("Drawn by lot:").is_visible():
         left -= 1
         page.keyboard.press("1")
         count(left - 1)

@@ -1,9 +1,12 @@
 """Every page filled with demo data, in each state that looks different."""
 
+from dataclasses import replace
 from math import exp
 
 from teahouse.site import owner_page_shapes as o
 from teahouse.site import pages as p
+
+from . import look_told, look_verdict
 
 NOW = 1_764_100_000_000
 HOUSE = p.Shell("Little Tea House")
@@ -68,6 +71,8 @@ REPORT = o.Report(
     (("form", "int8"), ("dataset version", "4f1c22ab")),
     can_promote=True,
     can_roll_back=True,
+    judged="/owner/verdicts/1",
+    replace_by=NOW,
 )
 RUNS = (
     o.RunLine("r8", NOW, "running", "epoch 4 of 12", "5", 41.0),
@@ -111,6 +116,9 @@ PAGES = {
         title=HOSTILE, description=HOSTILE, note=HOSTILE, labels=(HOSTILE, "b"),
         opening=p.Opening(p.Sample("/media/0", HOSTILE), p.Labelled(HOSTILE, {HOSTILE: 0.9, "b": 0.1}, 0.9)),
     ),
+    "teach": p.Teach(HOUSE, "tea", "Green tea or oolong?", ("green", "oolong")),
+    "teach, many labels": p.Teach(MANY, "insects", HOSTILE, (*INSECTS, HOSTILE)),
+    "play, with a round": play(teach=True),
     "shared, a photo and what was made": p.Shared(
         HOUSE, "token", "The mirror", "/mirror", NOW, "", "It mirrors a photo.", "/media/1", "/media/2", (512, 384),
         SOCIAL,
@@ -195,7 +203,8 @@ PAGES = {
         o.ReportLine("r4", NOW, "Something else", prediction="0193"),
     ), SHARED),
     "reports, none": o.Reports(OWNER, DESK),
-    "review": o.Review(OWNER, DESK, ("green", "oolong"), 12, 31),
+    "review": o.Review(OWNER, DESK, ("green", "oolong"), 12, 31, told=("19 more photos.", "About 40 visits."), aside=3),
+    "review, set aside": o.Review(OWNER, DESK, ("green", "oolong"), 3, aside=3, of_aside=True),
     "review, pictures": o.Review(OWNER, DESK, ("love", "meh"), 3, 1, "photos"),
     "review, words": o.Review(OWNER, DESK, (), learns="words"),
     "review, done": o.Review(OWNER, DESK, INSECTS),
@@ -212,6 +221,17 @@ PAGES = {
     "run, no numbers": o.Runs(OWNER, DESK, RUNS, RUNS[2]),
     "releases": o.Releases(OWNER, DESK, RELEASES),
     "release": o.Releases(OWNER, DESK, RELEASES, REPORT),
+    "release, in the canary": o.Releases(OWNER, DESK, RELEASES, replace(
+        REPORT, line=replace(RELEASES[0], progress=(
+            "One visitor in 20 gets it, always the same ones. So far 140 answers, 0 errors; visitors said 4 of 31 "
+            "times that it was wrong, and 12 of 100 times of the champion. After 200 answers that visitors agree with, "
+            "or in 21 hours, it answers everybody.")), can_take_away=True, can_roll_back=False)),
+    "release, rolled back": o.Releases(OWNER, DESK, RELEASES, replace(
+        REPORT, line=replace(RELEASES[4], outcome="promote", state="earlier", rolled_back=NOW, off_by="guard", off_why=(
+            "11 of 111 requests got no answer from it; the champion answered them where time allowed.")),
+        can_try=True)),
+    "release, the champion": o.Releases(OWNER, DESK, RELEASES, replace(
+        REPORT, line=replace(RELEASES[1], pinned=False), can_promote=False, can_pin=True)),
     "release, first": o.Releases(OWNER, DESK, RELEASES, o.Report(RELEASES[5], "first", "The first release.")),
     "release, refused": o.Releases(
         OWNER, DESK, RELEASES, o.Report(RELEASES[2], "reject", "It is not better.", can_promote=True)
@@ -222,4 +242,6 @@ PAGES = {
         measures="How often visitors liked it better",
     )),
     "releases, none": o.Releases(OWNER, DESK),
+    **look_told.told(OWNER, DESK, HOUSE),
+    **look_verdict.told(OWNER, DESK),
 }  # fmt: skip

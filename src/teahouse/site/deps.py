@@ -14,6 +14,8 @@ from itsdangerous import Signer, TimestampSigner
 
 from teahouse import ids
 from teahouse.errors import NotFound
+from teahouse.site.mirror import Mirror
+from teahouse.site.seen import Looks
 from teahouse.site.stock import Stock
 
 if TYPE_CHECKING:
@@ -119,6 +121,8 @@ class Deps:
     ask_for_loop: Callable[[], None] = lambda: None
     clock: Callable[[], int] = ids.now_ms
     stock: Stock = field(default_factory=Stock)
+    looks: Looks = field(default_factory=Looks)
+    mirror: Mirror = field(default_factory=Mirror)
     _keys: dict[str, bytes] = field(default_factory=dict)
 
     def key(self, purpose: str) -> bytes:

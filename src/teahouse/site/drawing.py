@@ -54,6 +54,76 @@ def chart(name: str, points: Sequence[tuple[float, float]], width: int = 480, he
     )  # fmt: skip
 
 
+def by_day(
+    words: str,
+    values: Sequence[float | None],
+    bounds: tuple[float, float],
+    band: tuple[float, float] | None = None,
+    changes: Sequence[int] = (),
+) -> Markup:
+    """A number day by day (None: none that day), between the lowest and highest of `bounds`; `band` is where it lay in
+    the training, `changes` are the days on which another release took over."""
+    w, h, edge = 320, 104, 6
+    low, high = bounds
+    spread, step = (high - low) or 1.0, (w - 2 * edge) / max(1, len(values) - 1)
+
+    def across(at: float) -> float:
+        return edge + at * step
+
+    def up(value: float) -> float:
+        return h - edge - (min(max(value, low), high) - low) / spread * (h - 2 * edge)
+
+    drawn = [(across(at), up(value)) for at, value in enumerate(values) if value is not None]
+    parts = [Markup('<path class="days-floor" d="M{l} {b}H{r}"/>').format(l=edge, r=w - edge, b=h - edge)]
+    if band is not None:
+        top, bottom = up(band[1]), up(band[0])
+        rect = Markup('<rect class="days-band" x="{x}" y="{y:.1f}" width="{w}" height="{h:.1f}" rx="3"/>')
+        parts.append(rect.format(x=edge, y=top, w=w - 2 * edge, h=max(3.0, bottom - top)))
+    mark = Markup('<path class="days-change" d="M{x:.1f} {t}V{b}"/>')
+    parts += [mark.format(x=across(at - 0.5), t=edge, b=h - edge) for at in changes if at > 0]
+    for run in _runs(values):
+        points = [(across(at), up(values[at] or 0.0)) for at in run]
+        if len(points) > 1:
+            parts.append(Markup('<path class="days-line" d="{}"/>').format(_path(points)))
+    dot = Markup('<circle class="days-dot" cx="{x:.1f}" cy="{y:.1f}" r="{r}"/>')
+    parts += [dot.format(x=x, y=y, r=3.5 if (x, y) == drawn[-1] else 2) for x, y in drawn]
+    head = Markup('<svg class="days" viewBox="0 0 {w} {h}" role="img" aria-label="{words}">')
+    return head.format(w=w, h=h, words=words) + Markup("").join(parts) + Markup("</svg>")
+
+
+def mix_by_day(words: str, rows: Sequence[Sequence[float]], usual: Sequence[float] = ()) -> Markup:
+    """Shares of a few kinds day by day, stacked from below (an empty row: none that day); at the left, apart, the same
+    in the training."""
+    w, h, edge, kinds = 320, 104, 6, 6
+    left = 40 if usual else edge
+    step = (w - left - edge) / max(1, len(rows))
+    columns = [(left + at * step, row) for at, row in enumerate(rows)]
+    columns += [(edge, usual)] if usual else []
+    rect = Markup('<rect class="mix-{kind}" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}"/>')
+    parts = []
+    for x, shares in columns:
+        top = float(h - edge)
+        wide = 22.0 if x == edge and usual else max(1.5, step - 2)
+        for kind, share in enumerate(shares):
+            tall = share * (h - 2 * edge)
+            top -= tall
+            if tall > 0:
+                parts.append(rect.format(kind=kind % kinds, x=x, y=top, w=wide, h=tall))
+    head = Markup('<svg class="days" viewBox="0 0 {w} {h}" role="img" aria-label="{words}">')
+    return head.format(w=w, h=h, words=words) + Markup("").join(parts) + Markup("</svg>")
+
+
+def _runs(values: Sequence[float | None]) -> list[list[int]]:
+    """The places of values in a row without a gap."""
+    runs: list[list[int]] = [[]]
+    for at, value in enumerate(values):
+        if value is None:
+            runs.append([])
+        else:
+            runs[-1].append(at)
+    return [run for run in runs if run]
+
+
 def interval(low: float, value: float, high: float, floor: float, before: float | None = None) -> Markup:
     """A share with its interval on a line from `floor` to 1; `before` is drawn as a tick."""
 

@@ -123,6 +123,8 @@ class Counts:
         with self.deps.house.db.read() as c:
             for app in self.deps.serving.apps:
                 for row in tallies.read(c, app, since):
+                    if ":" in row.what:  # the bins of the monitor's curves: a page draws them
+                        continue
                     key = (app, row.release[:12], row.arm, row.what)
                     n, total = summed.get(key, (0, 0.0))
                     summed[key] = (n + row.n, total + row.total)

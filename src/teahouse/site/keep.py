@@ -103,7 +103,7 @@ async def put_input(request: Request) -> Response:
     deps = deps_of(request)
     id_ = ids.parse(request.path_params["id"])
     row, fields = await run_in_threadpool(look, deps, request, id_)
-    purposes = given.purposes(request)
+    purposes = given.purposes(request, given.CONSENT | given.SHOW)
     if "keep" not in purposes:
         raise InputError("Nothing was allowed.", "X-Consent must name the purposes.", 'Send "X-Consent: keep, train".')
     body = await given.read_body(request)

@@ -149,7 +149,8 @@ class Reports:
 @dataclass(frozen=True)
 class Review:
     """`/owner/review`; the queue comes from GET /api/owner/reviews?app=. `left` at opening, `done` today. `learns`:
-    from labels, photos (whose result was rated) or words (then nothing waits here)."""
+    from labels, photos (whose result was rated) or words (then nothing waits here). `told`: sentences on what is
+    missing for a verdict; `aside`: how many the house set aside; `of_aside`: this page is about those."""
 
     template: ClassVar[str] = "owner/review.html"
     shell: Shell
@@ -158,6 +159,9 @@ class Review:
     left: int = 0
     done: int = 0
     learns: str = "labels"
+    told: tuple[str, ...] = ()
+    aside: int = 0
+    of_aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -265,7 +269,10 @@ class ReleaseLine:
     outcome: str = ""
     why: str = ""
     pinned: bool = False
-    rolled_back: int | None = None  # when, where the owner did and has not put it on since
+    rolled_back: int | None = None  # when, where it has not been on since
+    off_by: str = ""  # owner, or guard: of the canary
+    off_why: str = ""
+    progress: str = ""  # of one in the shadow or the canary: how it stands
     beside: bool = False  # visitors see its pictures beside the champion's
     liked: str = ""  # what they chose: "31 of 44 preferred it to release 6", or ""
 
@@ -285,7 +292,65 @@ class Report:
     can_promote: bool = False
     can_roll_back: bool = False
     can_take_away: bool = False
+    can_try: bool = False  # on a few visitors
+    can_pin: bool = False
     measures: str = "How often it is right"  # what the bars tell
+    judged: str = ""  # the address of its verdict
+    replace_by: int | None = None  # it learned from a row that was taken back: until when (ms) another is to answer
+
+
+@dataclass(frozen=True)
+class Example:
+    """A photo that the two releases name otherwise: its address, what it is ("" where nobody said), what the champion
+    says and what the challenger says."""
+
+    photo: str
+    truth: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a challenger says of earlier photos of visitors: of how many it says something else, and some of them."""
+
+    photos: int
+    otherwise: int
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Numbers below the words: a line each part of the rows: (its name, rows, champion, challenger, at worst, at best),
+    shares of 0 to 1 and points."""
+
+    title: str
+    lines: tuple[tuple[str, int, float, float, float, float], ...]
+
+
+@dataclass(frozen=True)
+class VerdictPage:
+    """`/owner/verdicts/{id}`: a verdict in words, what the challenger mends beside what it breaks, what it says of
+    earlier photos; the numbers one click below."""
+
+    template: ClassVar[str] = "owner/verdict.html"
+    shell: Shell
+    desk: Desk
+    release: str
+    number: int
+    at: int
+    outcome: str  # promote | hold | reject | first
+    summary: str
+    champion: int | None = None
+    reasons: tuple[Said, ...] = ()
+    mended: tuple[Example, ...] = ()
+    broken: tuple[Example, ...] = ()
+    fixed: int = 0  # all rows that it mends, and that it breaks
+    lost: int = 0
+    replayed: Replayed | None = None
+    sheets: tuple[Sheet, ...] = ()
+    sure: tuple[str, ...] = ()  # how well each side knows how sure it may be, in words
+    can_promote: bool = False
 
 
 @dataclass(frozen=True)
@@ -299,4 +364,111 @@ class Releases:
     opened: Report | None = None
 
 
-PAGES = (Today, Predictions, Review, Reports, Versions, Runs, Releases)
+@dataclass(frozen=True)
+class DayChart:
+    """A number day by day: what it is, its latest value, how that stands to the training in words, and the drawing:
+    `values` oldest first (None: none that day), the ends of the axis and what is written at them, the band of the
+    training, the places where another release took over. `rows`: the numbers, newest first, (day, value, of how many).
+    `drifted`: what was found to differ, in words."""
+
+    name: str
+    title: str
+    value: str
+    note: str = ""
+    values: tuple[float | None, ...] = ()
+    bounds: tuple[float, float] = (0.0, 1.0)
+    ends: tuple[str, str] = ("", "")
+    band: tuple[float, float] | None = None
+    changes: tuple[int, ...] = ()
+    rows: tuple[tuple[str, str, str], ...] = ()
+    drifted: str = ""
+
+
+@dataclass(frozen=True)
+class Mix:
+    """The labels day by day as shares, most frequent first: `names` with their shares lately and in the training."""
+
+    names: tuple[tuple[str, str, str], ...]
+    rows: tuple[tuple[float, ...], ...]
+    usual: tuple[float, ...] = ()
+    note: str = ""
+    drifted: str = ""
+
+
+@dataclass(frozen=True)
+class Told:
+    """Something that was found and asks for a look, with when."""
+
+    at: int
+    words: str
+    numbers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """`/owner/monitor`: small charts of the last four weeks beside the training's own figures. `compared`: the number
+    of the release whose training that is; `has_figures`: whether it brings any."""
+
+    template: ClassVar[str] = "owner/monitor.html"
+    shell: Shell
+    desk: Desk
+    charts: tuple[DayChart, ...] = ()
+    mix: Mix | None = None
+    drifts: tuple[Told, ...] = ()
+    photos: int = 0
+    phones: str = ""
+    compared: int | None = None
+    has_figures: bool = True
+
+
+@dataclass(frozen=True)
+class Link:
+    """A thing by its name, where to see it ("" for nowhere), and a few words on it."""
+
+    name: str
+    href: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A line of the timeline: when, what kind of thing, who or what, what happened, and where it leads."""
+
+    at: int
+    kind: str
+    thing: Link
+    words: str
+    links: tuple[Link, ...] = ()
+    tone: str = "plain"
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """`/owner/timeline`: what happened to an app, newest first; `older` is the address of what came before or ""."""
+
+    template: ClassVar[str] = "owner/timeline.html"
+    shell: Shell
+    desk: Desk
+    moments: tuple[Moment, ...] = ()
+    older: str = ""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """`/owner/trace/{kind}/{id}`: one thing with its facts, what it came of and what came of it, each a link onward.
+    `photo`: an address, or ""; `more`: the page that tells most of it."""
+
+    template: ClassVar[str] = "owner/trace.html"
+    shell: Shell
+    desk: Desk
+    kind: str
+    name: str
+    at: int | None = None
+    facts: tuple[tuple[str, str], ...] = ()
+    came_of: tuple[Link, ...] = ()
+    led_to: tuple[Link, ...] = ()
+    photo: str = ""
+    more: Link | None = None
+
+
+PAGES = (Today, Predictions, Review, Reports, Versions, Runs, Releases, VerdictPage, Monitor, Timeline, Trace)

@@ -12,11 +12,16 @@ from teahouse import ids
 from teahouse.errors import Refused
 from teahouse.monitor import today as monitor
 from teahouse.site import (
+    missing,
     owner_access,
     owner_loop,
     owner_media,
+    owner_monitor,
     owner_pictures,
     owner_releases,
+    owner_timeline,
+    owner_trace,
+    owner_verdict,
     owner_views,
     pages,
     render,
@@ -137,16 +142,19 @@ def prediction_list(request: Request) -> Response:
 
 
 def review(request: Request) -> Response:
-    """/owner/review."""
-    deps = deps_of(request)
+    """/owner/review; with ?aside=1 what the house set aside."""
+    deps, of_aside = deps_of(request), request.query_params.get("aside") == "1"
     with deps.house.db.read() as c:
         shown = asked_app(c, request)
         page = shapes.Review(
             shell=shell(deps),
             desk=owner_views.desk(c, shown),
             choices=tuple(choices_of(shown.declaration)),
-            left=reviews.left(c, shown.name),
+            left=reviews.aside(c, shown.name) if of_aside else reviews.left(c, shown.name),
             learns=owner_pictures.learns_from(shown.declaration),
+            told=tuple(missing.words(c, shown.name, shown.declaration)),
+            aside=reviews.aside(c, shown.name),
+            of_aside=of_aside,
         )
     return show(request, page)
 
@@ -234,16 +242,22 @@ def releases_page(request: Request, opened: str | None) -> Response:
     with deps.house.db.read() as c:
         row = owner_releases.get(c, opened) if opened else None
         shown = app_of(c, row.app) if row is not None else asked_app(c, request)
-        stands = owner_releases.standing(c, shown.name)
+        stands = owner_releases.standing(c, shown.name, deps_of(request))
         rows = releases.of_app(c, shown.name, asked_before(request), PAGE)
         told = [owner_releases.release_out(c, one, stands) for one in rows]
         page = shapes.Releases(
             shell=shell(deps),
             desk=owner_views.desk(c, shown),
             releases=tuple(owner_views.release_line(one) for one in told),
-            opened=owner_views.report(c, owner_releases.release_out(c, row, stands), row) if row is not None else None,
+            opened=report_of(c, deps, row, stands) if row is not None else None,
         )
     return show(request, page)
+
+
+def report_of(c: Any, deps: Deps, row: Any, stands: owner_releases.Standing) -> shapes.Report:
+    """A release opened, with the way to its verdict."""
+    told = owner_views.report(c, owner_releases.release_out(c, row, stands), row)
+    return owner_verdict.linked(c, told, deps.settings.keep.forget_days)
 
 
 ROUTES: list[Route] = [
@@ -260,5 +274,9 @@ ROUTES: list[Route] = [
     Route("GET", "/owner/runs/{id}", "owner", run_page, "owner-page-run"),
     Route("GET", "/owner/releases", "owner", release_list, "owner-page-releases"),
     Route("GET", "/owner/releases/{id}", "owner", release_page, "owner-page-release"),
+    Route("GET", "/owner/verdicts/{id}", "owner", owner_verdict.page, "owner-page-verdict"),
+    Route("GET", "/owner/monitor", "owner", owner_monitor.page, "owner-page-monitor"),
+    Route("GET", "/owner/timeline", "owner", owner_timeline.page, "owner-page-timeline"),
+    Route("GET", "/owner/trace/{kind}/{id}", "owner", owner_trace.page, "owner-page-trace"),
     Route("GET", "/owner/media/{label}", "owner", owner_media.photo, "owner-media"),
 ]

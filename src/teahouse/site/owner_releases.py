@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import Request
 
-from teahouse import ids, telemetry
+from teahouse import failpoints, ids, telemetry
 from teahouse.errors import Conflict, NotFound, NothingToDo
-from teahouse.site import accuracy, owner_pictures
+from teahouse.site import accuracy, owner_pictures, owner_rollouts
 from teahouse.site.deps import Deps, Serving, deps_of
 from teahouse.site.owner_reviews import app_of, next_page
 from teahouse.site.owner_shapes import (
@@ -39,31 +40,35 @@ class Standing:
     latest: dict[str, Any]
     champion: str | None
     previous: str | None
+    progress: Mapping[str, str] = field(default_factory=dict)
 
 
-def standing(c: Any, app: str) -> Standing:
-    """How the app's rollouts stand now."""
+def standing(c: Any, app: str, deps: Deps | None = None) -> Standing:
+    """How the app's rollouts stand now; with `deps` also how far what is tried has come, in words."""
     latest: dict[str, Any] = {}
     for row in rollouts.history(c, app, limit=500):
         latest.setdefault(row.release, row)
     champion = rollouts.champion(c, app)
-    return Standing(latest, champion.release if champion else None, rollouts.previous_champion(c, app))
+    tried = owner_rollouts.progress(c, app, deps.settings, deps.clock()) if deps is not None else {}
+    return Standing(latest, champion.release if champion else None, rollouts.previous_champion(c, app), tried)
 
 
 def listing(request: Request, app: str | None = None, before: Seq | None = None) -> ReleasesOut:
     """The releases of an app, newest first, each with its accuracy and verdict."""
-    with deps_of(request).house.db.read() as c:
+    deps = deps_of(request)
+    with deps.house.db.read() as c:
         name = app_of(c, app).name
-        rows, stands = releases.of_app(c, name, before, PAGE), standing(c, name)
+        rows, stands = releases.of_app(c, name, before, PAGE), standing(c, name, deps)
         told = [release_out(c, row, stands) for row in rows]
     return ReleasesOut(releases=told, before=next_page(rows, PAGE))
 
 
 def one(request: Request, id: str) -> ReleaseWholeOut:
     """A release with its manifest."""
-    with deps_of(request).house.db.read() as c:
+    deps = deps_of(request)
+    with deps.house.db.read() as c:
         row = get(c, id)
-        return ReleaseWholeOut(release=release_out(c, row, standing(c, row.app)), manifest=row.manifest)
+        return ReleaseWholeOut(release=release_out(c, row, standing(c, row.app, deps)), manifest=row.manifest)
 
 
 def get(c: Any, id: str) -> Any:
@@ -88,6 +93,9 @@ def release_out(c: Any, row: Any, stands: Standing) -> ReleaseOut:
         previous_champion=row.id == stands.previous,
         pinned=bool(step.pinned) if step is not None else False,
         rolled_back=step.at if rollouts.is_taken_off(step) else None,
+        rolled_back_by=step.by if rollouts.is_taken_off(step) else None,
+        rolled_back_why=step.why if rollouts.is_taken_off(step) else None,
+        progress=stands.progress.get(row.id),
         accuracy=accuracy_of(row, verdict),
         choices=owner_pictures.choices_of(c, row, step, stands.champion, verdict),
         verdict=verdict_out(verdict),
@@ -138,6 +146,7 @@ def put(request: Request, app: str, given: RolloutGiven) -> RolloutOut:
     """Writes the step down, then waits until the site serves what is wanted, for at most 30 seconds."""
     deps = deps_of(request)
     seq = deps.house.db.write(lambda c: step(c, app_of(c, app).name, given, deps.clock()))
+    failpoints.here("promotion-served")
     log.info("rollout", app=app, release=given.release[:12], state=given.state, share=given.share, by="owner")
     with deps.house.db.read() as c:
         row = next(one for one in rollouts.history(c, app, limit=50) if one.seq == seq)
@@ -163,33 +172,29 @@ def step(c: Any, app: str, given: RolloutGiven, at: int) -> int:
             f"As {given.state} it would leave the app without one.",
             "Put another one on first.",
         )
-    whole = given.share if given.state in ("canary", "shadow") else 10_000 if given.state == "full" else 0
-    verdict = lineage.verdict_on(c, given.release)
-    new = rollouts.Step(
-        app, given.release, given.state, whole, "owner", given.why, verdict.id if verdict else None, given.pinned, at
-    )
     if given.state == "rolled_back" and given.release == stands.champion:
-        if stands.previous is None:
-            raise NothingToDo(
-                "This is the only champion the app has had.", "There is none to go back to.", "Train another."
-            )
-        rollouts.append(c, new)
-        before = lineage.verdict_on(c, stands.previous)
-        return rollouts.append(
-            c,
-            rollouts.Step(
-                app,
-                stands.previous,
-                "full",
-                10_000,
-                "owner",
-                given.why,
-                before.id if before else None,
-                given.pinned,
-                at,
-            ),
-        )
-    return rollouts.append(c, new)
+        return back(c, app, stands, given, at)
+    whole = given.share if given.state in ("canary", "shadow") else 10_000 if given.state == "full" else 0
+    return rollouts.append(c, by_owner(c, app, given.release, given.state, whole, given, at))
+
+
+def back(c: Any, app: str, stands: Standing, given: RolloutGiven, at: int) -> int:
+    """Takes the champion off and puts the one before it on; the seq of that."""
+    if stands.previous is None:
+        why = "There is none to go back to."
+        raise NothingToDo("This is the only champion the app has had.", why, "Train another.")
+    rollouts.append(c, by_owner(c, app, given.release, "rolled_back", 0, given, at))
+    failpoints.here("rollback")
+    return rollouts.append(c, by_owner(c, app, stands.previous, "full", 10_000, given, at))
+
+
+def by_owner(c: Any, app: str, release: str, state: str, share: int, given: RolloutGiven, at: int) -> rollouts.Step:
+    """A step of the owner's, with the last verdict on its release."""
+    verdict = lineage.verdict_on(c, release)
+    begun = rollouts.mark(c, app, release, at) if state in ("canary", "shadow") else None
+    pinned = given.pinned and state == "full"
+    return rollouts.Step(app, release, state, share, "owner", given.why, verdict.id if verdict else None, pinned, at,
+                         begun)  # fmt: skip
 
 
 def wait_served(deps: Deps, app: str, wanted: list[Any], mark: int, patience: float = PATIENCE_S) -> str:

@@ -9,10 +9,11 @@ from fastapi import Request
 
 from teahouse import ids, telemetry
 from teahouse.errors import InputError, NotFound, NothingToDo, likely
-from teahouse.feedback import collect, judges
-from teahouse.site import owner_access, pictures
+from teahouse.feedback import collect, judges, order
+from teahouse.site import missing, owner_access, pictures
 from teahouse.site.deps import Deps, deps_of
 from teahouse.site.owner_shapes import (
+    Alike,
     DecisionGiven,
     DecisionOut,
     LabelOut,
@@ -30,29 +31,60 @@ log = telemetry.log("site")
 PAGE = 50
 
 
-def queue(request: Request, app: str | None = None, after: str | None = None, limit: int = 20) -> QueueOut:
-    """What to review next: photos drawn by lot first, in an order that says nothing, then the model's least sure."""
+def queue(
+    request: Request, app: str | None = None, after: str | None = None, limit: int = 20, aside: bool = False
+) -> QueueOut:
+    """What to review next, photos that look alike in one: those drawn by lot first, in an order that says nothing, then
+    what teaches most. With ?aside=true what the house set aside by itself."""
     deps = deps_of(request)
     with deps.house.db.read() as c:
         shown = app_of(c, app)
-        rows = reviews.next(c, shown.name, ids.parse(after) if after else None, min(max(limit, 1), 100))
-        left = reviews.left(c, shown.name)
+        stacks = order.stacks(reviews.queue(c, shown.name, aside))
+        set_aside = reviews.aside(c, shown.name)
+        left = set_aside if aside else reviews.left(c, shown.name)
+        told = missing.words(c, shown.name, shown.declaration)
+    if after:
+        seen = [row.rows[0].label for row in stacks]
+        stacks = stacks[seen.index(ids.parse(after)) + 1 :] if ids.parse(after) in seen else stacks
     choices = choices_of(shown.declaration)
-    return QueueOut(items=[item(row, choices) for row in rows], left=left)
+    items = [item(stack, choices) for stack in stacks[: min(max(limit, 1), 100)]]
+    return QueueOut(items=items, left=left, told=told or None, aside=set_aside or None)
 
 
-def item(row: Any, choices: list[str]) -> QueueItem:
-    """A row of the queue. One drawn by lot is shown bare: its label must be the owner's alone, for it will judge."""
-    word = None if row.held or not isinstance(row.word, Mapping) else word_of(row.word)
+def item(stack: order.Stack, choices: list[str]) -> QueueItem:
+    """A stack of the queue. One drawn by lot is shown bare: its label must be the owner's alone, for it will judge."""
+    row = stack.rows[0]
+    like = [Alike(label=ids.text(one.label), photo=photo_address(one.label, one.inputs), word=said(one))
+            for one in stack.rows[1:]]  # fmt: skip
     return QueueItem(
         label=ids.text(row.label),
         photo=photo_address(row.label, row.inputs),
         held=row.held,
         guess=None if row.held or pictures.is_picture(row.guess) else row.guess,
-        word=word,
+        word=said(row),
         choices=choices,
         given=beside_photo(row.inputs),
+        like=like,
+        why=why(row),
     )
+
+
+def said(row: Any) -> Any:
+    """What the visitor said, as it may be told to the owner."""
+    return None if row.held or not isinstance(row.word, Mapping) else word_of(row.word)
+
+
+def why(row: Any) -> str:
+    """Why a row stands where it stands, in a sentence; "" where there is nothing to say, and of what judges."""
+    if row.held or row.reason:
+        return row.reason
+    guess = row.guess if isinstance(row.guess, Mapping) else {}
+    other = row.other.get("label") if isinstance(row.other, Mapping) else None
+    if other is not None and other != guess.get("label"):
+        return f"The next release would say {str(other).replace('_', ' ')}."
+    if isinstance(row.look, Mapping) and row.look.get("familiar") is False:
+        return "It has never seen anything like this."
+    return ""
 
 
 def decide(request: Request, given: DecisionGiven) -> DecisionOut:
@@ -67,7 +99,8 @@ def decide(request: Request, given: DecisionGiven) -> DecisionOut:
             raise NotFound("This photo is gone.", "Its visitor deleted it.", "Go on with the next.")
         shown = app_of(c, row.app)
         truth = checked(given, row, shown.declaration)
-        reviews.decide(c, label, given.decision, truth, labels.OWNER, given.reason, at)
+        decided = reviews.Decision(label, given.decision, truth, labels.OWNER, given.reason, at)
+        reviews.decide_all(c, decided, [ids.parse(one) for one in given.like])
         job = retrain_if_due(c, deps, shown, at)
         return DecisionOut(label=given.label, left=reviews.left(c, row.app), job=ids.text(job) if job else None)
 

@@ -50,10 +50,19 @@ class SessionOut(BaseModel):
     since: int = Field(description="When the password was given (milliseconds since 1970); 0 for a key.")
 
 
+class Alike(BaseModel):
+    """A photo that looks like the one above it, and is decided with it; what its visitor said is told as there."""
+
+    label: str
+    photo: str
+    word: str | None = None
+
+
 class QueueItem(BaseModel):
     """A photo that waits for the owner's word. Of one drawn by lot neither the guess nor the visitor's word is told.
     Where the answer was a picture there is no guess: the word is what its visitor said of it, love or meh. `given` is
-    what was given beside the photo, by field."""
+    what was given beside the photo, by field; `like` are near-duplicates of it; `why` says why it comes before others,
+    or why the house set it aside."""
 
     label: str
     photo: str
@@ -62,19 +71,26 @@ class QueueItem(BaseModel):
     word: str | None
     choices: list[str]
     given: dict[str, Any] = Field(default_factory=dict)
+    like: list[Alike] = Field(default_factory=list)
+    why: str = ""
 
 
 class QueueOut(BaseModel):
-    """What to review next, and how many wait in all."""
+    """What to review next, and how many wait in all. `told`: what is still missing for a verdict, and how far a retrain
+    is from showing a difference; `aside`: how many the house set aside by itself that nobody has looked at."""
 
     items: list[QueueItem]
     left: int
+    told: list[str] | None = None
+    aside: int | None = None
 
 
 class DecisionGiven(BaseModel):
-    """accept with the right answer (without one: what the visitor said), or set_aside."""
+    """accept with the right answer (without one: what the visitor said), or set_aside. `like`: near-duplicates that
+    are decided with it, and taken back with it."""
 
     label: str
+    like: list[str] = Field(default_factory=list, max_length=100)
     decision: Literal["accept", "set_aside"]
     truth: Annotated[Any, AfterValidator(storable)] = Field(
         None, description='The right answer, such as {"label": "oolong"}.'
@@ -213,7 +229,10 @@ class ReleaseOut(BaseModel):
     champion: bool
     previous_champion: bool
     pinned: bool
-    rolled_back: int | None = Field(None, description="When the owner rolled it back, where it has not been on since.")
+    rolled_back: int | None = Field(None, description="When it was rolled back, where it has not been on since.")
+    rolled_back_by: str | None = Field(None, description="By whom: owner, or guard of the canary.")
+    rolled_back_why: str | None = None
+    progress: str | None = Field(None, description="Of one in the shadow or the canary: how it stands, in words.")
     accuracy: Accuracy | None
     choices: ChoicesOut | None = Field(None, description="Of a release that makes pictures: what visitors chose.")
     verdict: VerdictOut | None

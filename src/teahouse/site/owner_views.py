@@ -12,12 +12,22 @@ from teahouse.errors import NotFound
 from teahouse.feedback import judges, tastes
 from teahouse.monitor.today import Today as Numbers
 from teahouse.release.verdict import ROWS
-from teahouse.site import accuracy, owner_live, owner_loop, owner_pictures, owner_releases, pages, pictures, render
+from teahouse.site import (
+    accuracy,
+    owner_live,
+    owner_loop,
+    owner_pictures,
+    owner_releases,
+    owner_rollouts,
+    pages,
+    pictures,
+    render,
+)
 from teahouse.site import owner_page_shapes as shapes
 from teahouse.site.deps import Deps
 from teahouse.site.owner_reviews import needed_of, photo_address
 from teahouse.site.owner_shapes import PredictionOut, ReleaseOut, RunEvent, RunOut, VerdictOut
-from teahouse.store import apps, jobs, labels, lineage, releases, reports, reviews, rollouts
+from teahouse.store import apps, drifts, jobs, labels, lineage, releases, reports, reviews, rollouts
 
 TONES = {"promote": "good", "reject": "bad"}
 OUTCOMES = {
@@ -40,6 +50,7 @@ JOBS = {
     "retain": "The tidying up",
     "export": "An export",
     "backup": "A backup",
+    "notify": "A message to you",
 }
 STATES = {"queued": "waits", "running": "runs", "step": "runs", "done": "ended", "refused": "was refused"}
 SIDES = ("train", "validation", "gold", "test")
@@ -117,8 +128,11 @@ def candidate(c: Any, app: str, champion: str | None, judging: int) -> tuple[str
         return "", None, ROWS
     number, again = releases.number(c, verdict.candidate), (verdict.numbers or {}).get("again_at") or {}
     if off := rollouts.taken_off(c, app, verdict.candidate):
-        return f"release {number} was rolled back by you", off.at, ROWS
+        return f"release {number} {owner_rollouts.off_words(off)}", off.at, ROWS
     if verdict.outcome == "promote":
+        tried, since = owner_rollouts.tried_words(c, app, verdict.candidate)
+        if tried:
+            return tried, since, ROWS
         waits = verdict.champion == champion  # else somebody has put another one on since
         return (f"release {number} is better: promote it on its page" if waits else ""), None, ROWS
     if "choices" in again:
@@ -145,6 +159,7 @@ def happenings(c: Any, app: str, limit: int = 12) -> tuple[shapes.Happening, ...
     told = [job_happening(row) for row in jobs.recent(c, limit, app)]
     told += [verdict_happening(c, row) for row in lineage.verdicts(c, app, limit=limit)]
     told += [rollout_happening(c, row) for row in rollouts.history(c, app, limit)]
+    told += [drift_happening(c, row) for row in drifts.of_app(c, app, limit)]
     return tuple(sorted(told, key=lambda one: -one.at)[:limit])
 
 
@@ -159,12 +174,17 @@ def verdict_happening(c: Any, row: Any) -> shapes.Happening:
 
 def rollout_happening(c: Any, row: Any) -> shapes.Happening:
     """A step of a rollout as a line."""
-    words = {"full": "answers everybody", "rolled_back": "was rolled back"}.get(row.state, f"is in {row.state}")
-    if row.by == "loop":  # it puts nothing in the shadow but pictures to choose from
-        words = {"shadow": "is shown beside the champion", "rolled_back": "was taken away"}.get(row.state, words)
-    by = "by you" if row.by == "owner" else f"by the {row.by}"
     number = releases.number(c, row.release)
-    return shapes.Happening(row.at, f"Release {number}", f"{words}, {by}", f"/owner/releases/{row.release}")
+    words, href = owner_rollouts.step_words(c, row), f"/owner/releases/{row.release}"
+    tone = "bad" if row.state == "rolled_back" and row.by == "guard" else "plain"
+    return shapes.Happening(row.at, f"Release {number}", words, href, tone)
+
+
+def drift_happening(c: Any, row: Any) -> shapes.Happening:
+    """What began to differ from the training, as a line that leads to the curves."""
+    words = f"has drifted. {row.numbers.get('words', '')}".rstrip()
+    subject = f"Release {releases.number(c, row.release)}"
+    return shapes.Happening(row.at, subject, words, here("/owner/monitor", row.app), "bad")
 
 
 def job_happening(row: Any) -> shapes.Happening:
@@ -316,6 +336,9 @@ def release_line(told: ReleaseOut) -> shapes.ReleaseLine:
         why=why.words if why else "",
         pinned=told.pinned,
         rolled_back=told.rolled_back,
+        off_by=told.rolled_back_by or "",
+        off_why=told.rolled_back_why or "",
+        progress=told.progress or "",
         beside=told.state == "shadow" and told.choices is not None,
         liked=owner_pictures.in_words(told.choices),
     )
@@ -355,6 +378,8 @@ def report(c: Any, told: ReleaseOut, row: Any) -> shapes.Report:
         can_promote=not serves and row.state == "ready",
         can_roll_back=serves and bool(rollouts.previous_champion(c, told.app)),
         can_take_away=told.state in ("shadow", "canary"),
+        can_try=told.state not in ("full", "canary", "quarantined") and rollouts.champion(c, told.app) is not None,
+        can_pin=serves,
     )
 
 

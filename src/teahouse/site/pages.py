@@ -224,6 +224,20 @@ class Play:
     prediction: str = ""
     pool: tuple[int, int] = (0, 0)  # of a release without a number, `release` is 0
     social: Social | None = None
+    teach: bool = False  # whether the app has a round in which visitors teach it
+
+
+@dataclass(frozen=True)
+class Teach:
+    """`/{app}/teach`: a round of `round` pictures, to say of each which of the `labels` it is; js/teach.js fetches
+    them."""
+
+    template: ClassVar[str] = "teach.html"
+    shell: Shell
+    name: str
+    title: str
+    labels: tuple[str, ...]
+    round: int = 5
 
 
 @dataclass(frozen=True)
@@ -303,6 +317,28 @@ class Closed:
     title: str
     what: str = "This app is not open yet."
     do_next: str = "Its first release is still being made. Come back in a while."
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """`/{app}/card`: a release told to visitors. `learned` and `weak` are sentences; `since` when it began to answer;
+    `few`: its accuracy rests on few photos; `unlike`: it says so where a photo is unlike all that it knows."""
+
+    template: ClassVar[str] = "card.html"
+    shell: Shell
+    name: str
+    title: str
+    release: int
+    description: str = ""
+    note: str = ""
+    since: int | None = None
+    answers: tuple[str, ...] = ()
+    learned: tuple[str, ...] = ()
+    accuracy: Accuracy | None = None
+    preferred: str = ""
+    weak: tuple[str, ...] = ()
+    unlike: bool = False
+    few: bool = False
 
 
 @dataclass(frozen=True)
@@ -420,4 +456,4 @@ class LogIn:
     then: str = "/owner/"
 
 
-PAGES = (Play, Shared, Shelf, Log, Offline, Closed, Mine, Trouble, Docs, Claim, LogIn)
+PAGES = (Play, Teach, Shared, Shelf, Log, Offline, Closed, ModelCard, Mine, Trouble, Docs, Claim, LogIn)

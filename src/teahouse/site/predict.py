@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -16,11 +16,11 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from teahouse import ids, telemetry
+from teahouse import failpoints, ids, telemetry
 from teahouse.engine.port import Answer
-from teahouse.errors import Conflict, DiskFull, NotReady, QueueFull, TeahouseError
+from teahouse.errors import Conflict, DiskFull, InputError, NotReady, QueueFull, TeahouseError
 from teahouse.feedback import collect
-from teahouse.site import given, keep, pictures, refusals, security, visitors
+from teahouse.site import given, keep, mirror, pictures, refusals, security, seen, visitors
 from teahouse.site.deps import Deps, Live, Shown, deps_of
 from teahouse.site.visitors import Visitor
 from teahouse.spec.fields import Picture
@@ -49,6 +49,7 @@ class Asked:
     key: str | None = None
     standing: Any = None
     shadow_of: bytes | None = None
+    device: str = "other"
     beside: bytes | None = None  # the prediction that this one is to be compared with
     began: float = field(default_factory=time.monotonic)
 
@@ -131,6 +132,7 @@ async def read(request: Request, deps: Deps) -> Asked:
         network=visitors.network_digest(deps, security.client_address(request)),
         key=key and stored_key(visitor.id, key),
         standing=standing,
+        device=seen.device_of(request.headers.get("user-agent", "")),
     )
 
 
@@ -141,22 +143,42 @@ def stored_key(visitor: bytes, key: str) -> str:
 
 async def answer(deps: Deps, asked: Asked) -> Outcome:
     """The answer, after it is on disk. A photo under a standing yes is cleaned meanwhile."""
-    until = asked.began + asked.shown.deadline_s
     cleaning = asyncio.create_task(keep.clean_or_none(deps, asked.live.fields, asked.parts)) if asked.standing else None
     try:
-        told = await deps.engine.predict(asked.live.release, asked.parts, until, "free")
+        asked, told = await worked_out(deps, asked)
         cleaned = await cleaning if cleaning else None
-    except TeahouseError as error:
-        await failed(deps, asked, error)
-        raise
     finally:
         if cleaning:
             cleaning.cancel()
     ms = (time.monotonic() - asked.began) * 1000
     row, kept = await written(deps, asked, told, ms, cleaned)
+    failpoints.here("committed")
+    if row.id == asked.id:
+        deps.looks.add(asked.live, asked.arm, told, (asked.visitor.id, asked.network), row.look, row.at)
+        deps.mirror.offer(deps, asked, told)
     log.info("answered", app=asked.shown.name, release=row.release[:12], id=ids.text(row.id), arm=row.arm,
              ms=round(ms, 1), batch=told.batch, kept=kept)  # fmt: skip
     return row, told, kept
+
+
+async def worked_out(deps: Deps, asked: Asked) -> tuple[Asked, Answer]:
+    """What the engine answers, and who was asked for it in the end: where a canary fails, the champion answers instead,
+    within the same deadline, and the visitor sees nothing of it."""
+    until, champion = asked.began + asked.shown.deadline_s, asked.shown.champion
+    if asked.arm == "canary" and champion is not None and champion.fields.keys() == asked.parts.keys():
+        half = asked.began + asked.shown.deadline_s / 2  # the other half is the champion's
+        try:
+            return asked, await deps.engine.predict(asked.live.release, asked.parts, half, "free")
+        except TeahouseError as error:
+            await failed(deps, asked, error)
+            if isinstance(error, InputError) and not mirror.is_its_own(error):
+                raise
+        asked = replace(asked, live=champion, arm="full")
+    try:
+        return asked, await deps.engine.predict(asked.live.release, asked.parts, until, "free")
+    except TeahouseError as error:
+        await failed(deps, asked, error)
+        raise
 
 
 async def written(
@@ -198,6 +220,7 @@ def write(
         "held": asked.held,
         "cached": False,
         "ms": ms,
+        "look": {**told.look, "device": asked.device, "familiar": told.familiar} if told.look else None,
     }
     rows.add(c, tables.predictions, row)
     tally(c, asked, "answers", ms, at)
@@ -207,7 +230,8 @@ def write(
     # the yes may have ended while the model was at work
     yes = keep.stands(c, asked.visitor.id) if cleaned else None
     if cleaned and yes is not None:
-        keep.write(c, deps, collect.Kept(found, cleaned, yes.purposes, True, yes.text_version, at))
+        purposes = sorted(given.CONSENT & set(yes.purposes))  # a yes to others' eyes is for the one photo
+        keep.write(c, deps, collect.Kept(found, cleaned, purposes, True, yes.text_version, at))
     return found, yes is not None
 
 
@@ -218,9 +242,10 @@ def tally(c: Any, asked: Asked, what: str, total: float, at: int) -> None:
 
 
 async def failed(deps: Deps, asked: Asked, error: TeahouseError) -> None:
-    """Counts an answer that did not come; errors of ours against the release, refusals of the input and of a crowd
-    not."""
-    if error.status >= 500 and not isinstance(error, QueueFull):
+    """Counts an answer that did not come; errors of ours against the release, refusals of the input and of a crowd not.
+    An input that breaks a canary counts too: the champion may well take it."""
+    broke = mirror.is_its_own(error) if asked.arm == "canary" else error.status >= 500
+    if broke and not isinstance(error, QueueFull):
         at = deps.clock()
         await deps.house.db.write_async(lambda c: tally(c, asked, "errors", 0.0, at))
     log.warning("not-answered", app=asked.shown.name, release=asked.live.release[:12], code=error.code, what=error.what)
@@ -228,7 +253,9 @@ async def failed(deps: Deps, asked: Asked, error: TeahouseError) -> None:
 
 def body(deps: Deps, asked: Asked, row: Any, told: Answer, kept: bool) -> dict[str, Any]:
     """The answer as the API gives it, a picture without its bytes; of a repeated request the first answer."""
-    again, picture = row.id != asked.id, pictures.of(told)
+    again, picture, champion = row.id != asked.id, pictures.of(told), asked.shown.champion
+    if not again and champion is not None and row.release == champion.release:
+        asked = replace(asked, live=champion)  # it answered in the place of a canary that could not
     if picture is not None:
         if row.release != asked.live.release:
             raise Conflict("This key made a picture that is not kept.", do_next="Take a new key.")

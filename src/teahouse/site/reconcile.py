@@ -15,7 +15,10 @@ from teahouse.engine.port import Ready, Wanted
 from teahouse.errors import TeahouseError
 from teahouse.feedback import retention
 from teahouse.model import shape
+from teahouse.site import seen
 from teahouse.site.deps import Deps, Live, Serving, Shown
+from teahouse.site.noticing import Noticing
+from teahouse.site.rolling import Rolling
 from teahouse.spec.fields import field_from_json
 from teahouse.store import apps, jobs, releases, rollouts, servings
 
@@ -40,7 +43,7 @@ class Reconciler:
     """Looks at the database's version five times a second; swaps the table of live releases in one assignment."""
 
     def __init__(self, deps: Deps) -> None:
-        self.deps = deps
+        self.deps, self.rolling = deps, Rolling(deps)
         self.settled = asyncio.Event()
         self.version: int | None = None
         self.facts = Facts()
@@ -49,14 +52,18 @@ class Reconciler:
         self.asked = self.retry_at = self.fold_at = float("-inf")
         self.failures = 0
         self.day = ""
+        self.noticing = Noticing(deps)
 
     async def run(self) -> None:
         """Goes on until it is cancelled; whatever breaks is logged and tried again."""
         while True:
             try:
                 await self.look()
+                await self.rolling.tick()
                 await self.remind()
                 await self.fold()
+                await seen.fold(self.deps)
+                await self.noticing.look()
             except Exception as error:  # edge: the site goes on with what it has
                 log.error("reconcile-broke", error=repr(error), exc_info=True)
                 self.version = None

@@ -126,6 +126,8 @@ def environment() -> jinja2.Environment:
         interval=drawing.interval,
         floor_of=drawing.floor_of,
         ring=drawing.ring,
+        by_day=drawing.by_day,
+        mix_by_day=drawing.mix_by_day,
     )
     env.filters.update(when=when, date=date, day=day, percent=percent, in_words=in_words, spoken=spoken, took=took)
     env.filters.update(count=count, sentence=sentence, coded=coded, number=number, ends=ends)

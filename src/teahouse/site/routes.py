@@ -20,6 +20,8 @@ from teahouse.site import (
     reports,
     share,
     shiplog,
+    teach,
+    telling,
 )
 from teahouse.site.route import Route
 
@@ -51,6 +53,9 @@ API: list[Route] = [
     Route("GET", "/api/apps", "anyone", api.apps, "apps", summary="The apps of this site."),
     Route("GET", "/api/apps/{app}", "anyone", api.app, "app", summary="One app, its fields and how often it is right."),
     Route("GET", "/api/apps/{app}/pool", "anyone", pool.listing, "pool", summary="The next pictures that it made."),
+    Route("GET", "/api/apps/{app}/teach", "anyone", teach.listing, "teach", summary="Pictures to teach it with."),
+    Route("POST", "/api/apps/{app}/teach", "anyone", teach.answer, "taught", 201, summary="What these pictures show."),
+    Route("GET", "/api/apps/{app}/teach/{item}", "anyone", teach.photo, "teach-photo", plain=True),
     Route("GET", PREDICTION, "visitor", api.prediction, "prediction", summary="One prediction."),
     Route("DELETE", PREDICTION, "visitor", api.forget, "forget", 204, summary="Forget one prediction."),
     Route("POST", f"{PREDICTION}/feedback", "visitor", api.feedback, "feedback", 201, any_origin=True, summary=WORD),
@@ -73,6 +78,8 @@ ROUTES: list[Route] = [
     Route("GET", "/{app}/seeds/{seed}", "anyone", drawn.seed_page, "seed"),
     Route("GET", "/{app}/seeds/{seed}/card.png", "anyone", cards.seed_card, "seed-card"),
     Route("GET", "/{app}/card.png", "anyone", cards.app_card, "app-card"),
+    Route("GET", "/{app}/card", "anyone", telling.page, "model-card"),
     Route("GET", "/{app}/embed", "anyone", embed.page, "embed"),
+    Route("GET", "/{app}/teach", "anyone", teach.page, "teach-page"),
     Route("GET", "/{app}", "anyone", drawn.app_page, "play"),
 ]

@@ -21,7 +21,7 @@ from fastapi import FastAPI
 from teahouse import child, settings, telemetry
 from teahouse.engine.front import LocalEngine
 from teahouse.errors import TeahouseError
-from teahouse.site import pool
+from teahouse.site import pool, seen
 from teahouse.site.assembly import create_app
 from teahouse.site.deps import Deps, make_deps
 from teahouse.site.protocol import PatientProtocol
@@ -151,6 +151,8 @@ async def reconciled(deps: Deps) -> AsyncIterator[Reconciler]:
         work.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await work
+        with contextlib.suppress(TeahouseError):
+            await seen.fold(deps, patience=0.0)
 
 
 async def announce(server: uvicorn.Server, reconciler: Reconciler, notify_fd: int) -> None:

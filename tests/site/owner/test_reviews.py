@@ -1,7 +1,7 @@
 """The review queue: what the owner sees, decides, takes back; and the training that it sets off, once."""
 
 from teahouse import ids
-from teahouse.store import apps, jobs, labels, predictions, reviews
+from teahouse.store import apps, jobs, labels, predictions, reviews, tables
 from teahouse.testing import APP, tiny_declaration
 
 QUEUE = f"/api/owner/reviews?app={APP}"
@@ -146,7 +146,7 @@ def test_a_photo_that_its_visitor_forgot_is_gone_from_the_queue_and_the_page(qui
     (item,) = queue(owner)["items"]
     job = owner.post("/api/owner/jobs", json={"kind": "erase", "args": {"prediction": prediction}})
     assert job.status_code == 202, job.text
-    assert queue(owner) == {"items": [], "left": 0}
+    assert (queue(owner)["items"], queue(owner)["left"]) == ([], 0)
     assert owner.get(item["photo"]).status_code == 404
     assert decide(owner, item["label"], "warm").status_code == 404
     with quick.house.db.read() as c:
@@ -190,3 +190,96 @@ def test_a_decision_that_is_repeated_is_one(quick, owner, guest):
     assert owner.delete("/api/owner/reviews").status_code == 409
     with quick.house.db.read() as c:
         assert labels.get(c, ids.parse(label)).decision is None
+
+
+def test_photos_that_look_alike_are_one_item_decided_and_taken_back_together(quick, owner, guest):
+    hold(quick, 0)
+    for word in ("cold", "cold", "warm"):
+        guest("warm", 1, word)
+    guest("warm", 9, "cold")
+    stack = next(item for item in queue(owner)["items"] if item["like"])
+    assert queue(owner)["left"] == 4 and len(queue(owner)["items"]) == 2
+    assert sorted([stack["word"], *(one["word"] for one in stack["like"])]) == ["cold", "cold", "warm"]
+    assert all(owner.get(one["photo"]).status_code == 200 for one in stack["like"])
+    like = [one["label"] for one in stack["like"]]
+    given = {"label": stack["label"], "like": like, "decision": "accept", "truth": {"label": "warm"}}
+    for _ in range(2):  # said again, because the answer was lost
+        assert owner.post("/api/owner/reviews", json=given).json()["left"] == 1
+    with quick.house.db.read() as c:
+        assert {labels.get(c, ids.parse(one)).answer["label"] for one in (stack["label"], *like)} == {"warm"}
+    told = owner.delete(f"/api/owner/reviews?label={stack['label']}")
+    assert told.json() == {"label": stack["label"], "left": 4}
+    assert owner.delete("/api/owner/reviews").status_code == 409, "nothing is left to take back"
+
+
+def test_a_photo_that_went_while_its_stack_was_looked_at_takes_nothing_with_it(quick, owner, guest):
+    hold(quick, 0)
+    predictions_ = [guest("warm", 1, "cold") for _ in range(3)]
+    (stack,) = queue(owner)["items"]
+    owner.post("/api/owner/jobs", json={"kind": "erase", "args": {"prediction": predictions_[0]}})
+    with quick.house.db.read() as c:
+        lead = labels.get(c, ids.parse(stack["label"]))
+    all_ = [stack["label"], *(one["label"] for one in stack["like"])]
+    if lead is None:
+        all_ = [*all_[1:], all_[0]]
+    given = {"label": all_[0], "like": all_[1:], "decision": "accept", "truth": {"label": "warm"}}
+    assert owner.post("/api/owner/reviews", json=given).json()["left"] == 0
+
+
+def test_drawn_photos_and_others_that_look_alike_are_never_one_item(quick, owner, guest):
+    hold(quick, 1)
+    guest("warm", 1, "cold")
+    guest("warm", 1, "cold")
+    hold(quick, 0)
+    guest("warm", 1, "cold")
+    first, second = queue(owner)["items"]
+    assert (first["held"], len(first["like"])) == (True, 1) and "word" not in first["like"][0]
+    assert (second["held"], second["like"]) == (False, [])
+
+
+def test_the_page_says_what_is_missing_for_a_verdict_and_how_far_a_difference_is(quick, owner, guest):
+    assert queue(owner)["told"] == [
+        "60 more photos drawn by lot, labelled by you, and a verdict can be given (0 of 60).",
+        "Label 20 more photos, and I can say how far a retrain is from showing a difference.",
+    ]
+    hold(quick, 0)
+    for seed in range(20):
+        guest("warm", seed, "cold")
+    for item in queue(owner)["items"]:
+        decide(owner, item["label"], "cold" if ids.parse(item["label"])[-1] % 3 == 0 else "warm")
+    missing, forecast = queue(owner)["told"]
+    assert "60 more photos" in missing
+    assert forecast.startswith("About ") and "more labelled visits and a retrain can show a difference" in forecast
+    page = owner.get("/owner/review").text
+    assert missing in page and forecast in page
+
+
+def test_what_the_house_set_aside_is_found_with_its_reason_and_the_owner_decides(quick, owner, guest):
+    hold(quick, 0)
+    quick.deps.settings.loop.review = "auto"
+    for _ in range(21):
+        guest("warm", 1, "cold")
+    assert (queue(owner)["aside"], queue(owner)["left"]) == (1, 20)
+    assert "1 photo set aside by the house" in owner.get("/owner/review").text
+    told = owner.get(f"{QUEUE}&aside=true").json()
+    (item,) = told["items"]
+    assert told["left"] == 1 and item["why"].startswith("The same photo again")
+    page = owner.get("/owner/review?aside=1").text
+    assert "<h1>Set aside</h1>" in page and "data-of-aside" in page
+    assert decide(owner, item["label"], "warm").status_code == 201
+    assert "aside" not in queue(owner)
+    with quick.house.db.read() as c:
+        row = labels.get(c, ids.parse(item["label"]))
+    assert row.answer == {"label": "warm"} and row.reviewed_by == labels.OWNER
+
+
+def test_what_teaches_most_comes_first_and_says_why(quick, owner, guest):
+    hold(quick, 0)
+    quiet, differs, strange = guest("warm", 1, "warm"), guest("warm", 2, "cold"), guest("warm", 3, "warm")
+    other = tables.predictions.update().where(tables.predictions.c.id == ids.parse(strange))
+    quick.house.db.write(lambda c: c.execute(other.values(look={"familiar": False})))
+    with quick.house.db.read() as c:
+        names = {ids.text(labels.of_prediction(c, ids.parse(one)).id): one for one in (quiet, differs, strange)}
+    items = queue(owner)["items"]
+    assert [names[item["label"]] for item in items] == [differs, strange, quiet]
+    assert [item["why"] for item in items] == ["", "It has never seen anything like this.", ""]

@@ -29,6 +29,21 @@ test("of what it has never seen nothing may be right", async () => {
   assert.deepEqual(said(await chips({ receipt: "r", familiar: true, output: { label: "bee", scores } }, { labels })).at(-1), "ant");
 });
 
+test("where it is only a guess it asks what it is, its own guess among the words", async () => {
+  const answer = { receipt: "r", confidence: 0.52, output: { label: "green", scores: { green: 0.52, oolong: 0.48 } } };
+  const found = await chips(answer, { labels: ["green", "oolong"] });
+  assert.equal(found.question, "I am unsure about this one: what is it?");
+  assert.deepEqual([...found], [
+    { words: "Green", said: { kind: "agree", value: true } },
+    { words: "Oolong", said: { kind: "correct", value: "oolong" } },
+    { words: "Neither", quiet: true, said: { kind: "agree", value: false } },
+  ]);
+  const strange = await chips({ receipt: "r", confidence: 0.9, familiar: false, output: { label: "bee", scores } }, { labels: Object.keys(scores) });
+  assert.equal(strange.question, found.question);
+  assert.deepEqual(said(strange), [true, "wasp", "ant", "moth", "fly", "beetle", false]);
+  assert.equal((await chips({ ...answer, confidence: 0.7 }, { labels: ["green", "oolong"] })).question, undefined);
+});
+
 test("of an answer without a receipt nothing can be said", async () => {
   assert.equal(await chips({ output: { label: "bee", scores } }, { labels: Object.keys(scores) }), null);
 });

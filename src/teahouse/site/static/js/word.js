@@ -60,7 +60,9 @@ export function panel(play, root) {
     show("thanks");
   }
 
+  /** What it asks: whether it was right, or what it is where it is not sure itself. */
   function open(chips) {
+    if (part("question")) part("question").textContent = chips?.question ?? "Was that right?";
     const places = (chips ?? []).map((chip) => (chip.said ? button(chip.words, { className: `button ${chip.quiet ? "faint" : ""}`, onclick: () => say(chip.said) }) : chip(say)));
     part("chips")?.replaceChildren(...places);
     for (const rate of root.querySelectorAll("[data-rate]")) rate.disabled = false;
@@ -102,6 +104,7 @@ export function panel(play, root) {
   }
 
   function ask() {
+    if (part("also")) part("also").checked = false;
     show("consent");
     part("consent").querySelector("h2").focus({ preventScroll: true });
     // The yes to the photo stands where the yes to the answer stood: the second tap of a double tap is not a consent.
@@ -115,9 +118,10 @@ export function panel(play, root) {
 
   async function keep({ answer, given } = play) {
     if (!answer || !given || play.answer !== answer) return;
+    const also = part("also")?.checked ? { "X-Consent": "keep, show, train" } : {};
     thank("keeping");
     try {
-      const { link, thanks } = await call(`/api/predictions/${answer.id}/input`, { method: "PUT", body: given, headers: { ...opens(answer), ...PURPOSES } });
+      const { link, thanks } = await call(`/api/predictions/${answer.id}/input`, { method: "PUT", body: given, headers: { ...opens(answer), ...PURPOSES, ...also } });
       if (!framed && !alone) stand(true);
       else if (framed && kept.push(answer)) dispatchEvent(new Event("kept"));
       if (play.answer !== answer) return;

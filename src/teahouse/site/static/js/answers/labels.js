@@ -27,17 +27,26 @@ export function draw(root, { output, confidence }, { labels, sureness }) {
   });
 }
 
+const UNSURE = 0.6; // below, the page calls it "only a guess"
+const OPEN = "I am unsure about this one: what is it?";
+
 /** What one tap can say, the likeliest first; past six words the rest in a list. Of two, or of what it has never seen,
- * none may be right. */
-export async function chips({ output, receipt, familiar }, { labels }) {
+ * none may be right. Where the answer is only a guess, the page asks what it is and not whether that was right: a guess
+ * should not lead who knows better. */
+export async function chips({ output, receipt, familiar, confidence }, { labels }) {
   if (!receipt) return null;
   const others = labels.length <= 5 ? labels : ranked(output.scores);
+  const none = { words: labels.length === 2 ? "Neither" : "None of these", quiet: true, said: { kind: "agree", value: false } };
+  if (familiar === false || confidence < UNSURE) {
+    const named = others.map((l) => ({ words: spoken(l), said: l === output.label ? { kind: "agree", value: true } : { kind: "correct", value: l } }));
+    const rest = named.splice(6);
+    return Object.assign([...named, ...(rest.length ? [(await import("./chips.js")).list(rest)] : []), none], { question: OPEN });
+  }
   const wrong = others.filter((l) => l !== output.label).map((l) => ({ words: `It was ${l.replaceAll("_", " ")}`, said: { kind: "correct", value: l } }));
   const more = wrong.splice(5);
-  const none = { words: labels.length === 2 ? "Neither" : "None of these", quiet: true, said: { kind: "agree", value: false } };
   return [
     { words: "Yes", said: { kind: "agree", value: true } }, ...wrong,
-    ...(more.length ? [(await import("./chips.js")).list(more)] : []), ...(labels.length === 2 || familiar === false ? [none] : []),
+    ...(more.length ? [(await import("./chips.js")).list(more)] : []), ...(labels.length === 2 ? [none] : []),
   ];
 }
 

@@ -1,0 +1,213 @@
+"""Rolling: looks after the rollouts that move, in the web, so that the guards act with the loop asleep.
+
+Every two seconds while something stands in the shadow or the canary: reads what happened since the step, asks
+release/rollout what follows, and writes that down, unless somebody else has taken a step meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import median
+from types import MappingProxyType
+from typing import Any
+
+from teahouse import telemetry
+from teahouse.release import rollout
+from teahouse.release.rollout import Facts, Rollout, RolloutEvent, Rules, Side, Word
+from teahouse.settings import Settings
+from teahouse.site.deps import Deps, Serving
+from teahouse.store import feedback, lineage, predictions, rollouts, tallies
+
+log = telemetry.log("site")
+
+TICK_S = 2.0
+HOUR_MS = 3_600_000
+WINDOW = 20_000  # answers back from the last one within which the last of both sides are timed
+MOST_WORDS = 50_000
+
+
+@dataclass
+class Heard:
+    """The words on one step's answers so far: by prediction, and the seq of the last that was read."""
+
+    until: int = 0
+    words: dict[bytes, Word] = field(default_factory=dict)
+
+    def read(self, c: Any, app: str, release: str, champion: str) -> tuple[Word, ...]:
+        """All words up to now; only what is new is read."""
+        end = feedback.last_seq(c)
+        while len(self.words) < MOST_WORDS:
+            found = feedback.heard_since(c, app, [release, champion], self.until)
+            for row in found:
+                mine = row.release == release
+                if mine == (row.arm == "canary"):  # an earlier life of the same release is another matter
+                    self.words[row.prediction] = Word(mine, is_wrong(row), row.visitor, row.network)
+                self.until = row.seq
+            if len(found) < 5000:
+                self.until = max(self.until, end)
+                break
+        return tuple(self.words.values())
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One release that is tried: its step, how it stands, what is known of it."""
+
+    step: Any
+    rollout: Rollout
+    facts: Facts
+
+
+class Rolling:
+    """The ticker of one web. `tick` costs nothing while everything is full."""
+
+    def __init__(self, deps: Deps) -> None:
+        self.deps, self.rules = deps, rules_of(deps.settings)
+        self.version: int | None = None
+        self.next = float("-inf")
+        self.stands = False
+        self.heard: dict[int, Heard] = {}
+
+    async def tick(self) -> list[RolloutEvent]:
+        """One look where it is time for one; the steps that were taken."""
+        if (now := time.monotonic()) < self.next:
+            return []
+        version = self.deps.house.db.version()
+        if not self.stands and version == self.version:
+            return []
+        self.version, self.next = version, now + TICK_S
+        return await self.look()
+
+    async def look(self) -> list[RolloutEvent]:
+        """One look whatever the time is."""
+        tried = await asyncio.to_thread(self.read)
+        self.stands = bool(tried)
+        self.heard = {seq: heard for seq, heard in self.heard.items() if seq in {one.step.seq for one in tried}}
+        shadows = [one for one in tried if one.rollout.moves and one.rollout.state == "shadow"]
+        self.deps.mirror.targets = MappingProxyType({one.step.app: one.step.release for one in shadows})
+        taken = []
+        for one in tried:
+            event = rollout.advance(one.rollout, one.facts, self.rules)
+            if event is not None and await self.take(one.step, event):
+                taken.append(event)
+        return taken
+
+    def read(self) -> list[Tried]:
+        """What is tried, and what is known of it. Runs in a thread."""
+        with self.deps.house.db.read() as c:
+            at, serving = self.deps.clock(), self.deps.serving
+            beside = [step for step in rollouts.tried(c) if rollouts.champion(c, step.app) is not None]
+            return [self.known(c, step, at, serving) for step in beside]
+
+    def known(self, c: Any, step: Any, at: int, serving: Serving) -> Tried:
+        """A step with its facts; the words are read on from where the last look ended."""
+        heard = self.heard.setdefault(step.seq, Heard((step.numbers or {}).get("word", 0)))
+        return tried_of(c, step, at, heard, why_broken(serving, step))
+
+    async def take(self, step: Any, event: RolloutEvent) -> bool:
+        """Write the step down, unless the rollout has moved since it was read; whether it was."""
+        at = self.deps.clock()
+        new = await self.deps.house.db.write_async(lambda c: append(c, step, event, at))
+        if new is not None:
+            say = log.warning if event.by == "guard" else log.info
+            say("rollout", app=step.app, release=step.release[:12], state=event.state, by=event.by, code=event.code)
+        return new is not None
+
+
+def append(c: Any, step: Any, event: RolloutEvent, at: int) -> int | None:
+    """The next step after `step`, in the transaction that looks if that is still the latest; its seq, or None."""
+    last = rollouts.latest(c, step.app, step.release)
+    if last is None or last.seq != step.seq:
+        return None
+    now = rollouts.champion(c, step.app)
+    if event.state != "rolled_back" and (now is None or now.pinned):
+        return None
+    begun = rollouts.mark(c, step.app, step.release, at) if event.state == "canary" else {}
+    numbers = {**begun, "code": event.code, "shown": event.numbers}
+    new = rollouts.Step(step.app, step.release, event.state, event.share, event.by, event.why, step.verdict, False, at,
+                        numbers)  # fmt: skip
+    return rollouts.append(c, new)
+
+
+def tried_of(c: Any, step: Any, at: int, heard: Heard, broken: str = "") -> Tried:
+    """A step in the shadow or the canary, and what is known of it at `at`."""
+    champion, begun = rollouts.champion(c, step.app), step.numbers or {}
+    moves = step.by == "loop" and is_promoted(c, step)
+    stood = Rollout(step.release, step.state, step.share, moves, max(0, at - step.at))
+    arm = "shadow" if step.state == "shadow" else "canary"
+    counts = since(c, step, champion.release)
+    after = max(int(begun.get("answer", 0)), predictions.last_seq(c) - WINDOW)
+    mine, other = timed(c, step.release, arm, step.app, after), timed(c, champion.release, "full", step.app, after)
+    facts = Facts(
+        challenger=side(counts, step.release, arm, mine),
+        champion=side(counts, champion.release, "full", other),
+        words=heard.read(c, step.app, step.release, champion.release) if step.state == "canary" else (),
+        broken=broken,
+        pinned=bool(champion.pinned),
+        champion_left=begun.get("champion", champion.release) != champion.release,
+    )
+    return Tried(step, stood, facts)
+
+
+def is_promoted(c: Any, step: Any) -> bool:
+    """Whether the verdict that a step carries lets the release through."""
+    verdict = lineage.verdict(c, step.verdict) if step.verdict is not None else None
+    return verdict is not None and verdict.outcome == "promote"
+
+
+def since(c: Any, step: Any, champion: str) -> Mapping[tuple[str, str, str], int]:
+    """The tallies of both sides since the step began: those of its first hour less what they said then."""
+    before = {(release, arm, what): n for release, arm, what, n in (step.numbers or {}).get("counts", ())}
+    now = tallies.counts(c, step.app, [step.release, champion], step.at // HOUR_MS)
+    return {key: n - before.get(key, 0) for key, n in now.items()}
+
+
+def timed(c: Any, release: str, arm: str, app: str, after: int) -> list[float]:
+    """The milliseconds of the last answers of one side; a shadow's are not visitors'."""
+    return predictions.last_ms(c, app, release, arm, after) if arm != "shadow" else []
+
+
+def side(counts: Mapping[tuple[str, str, str], int], release: str, arm: str, ms: list[float]) -> Side:
+    """What one release did."""
+    return Side(
+        answers=counts.get((release, arm, "answers"), 0),
+        errors=counts.get((release, arm, "errors"), 0),
+        ms=median(ms) if ms else None,
+        timed=len(ms),
+        differs=counts.get((release, arm, "differs"), 0),
+    )
+
+
+def is_wrong(row: Any) -> bool:
+    """Whether a word says that the answer was wrong: no, another label, meh."""
+    if row.kind == "agree":
+        return not row.value
+    if row.kind == "rate":
+        return row.value == "meh"
+    label = row.output.get("label") if isinstance(row.output, dict) else None
+    return label is None or row.value != label
+
+
+def why_broken(serving: Serving, step: Any) -> str:
+    """Why the release of this step could not be loaded, "" where it could or is still loading."""
+    shown = serving.apps.get(step.app)
+    lives = (*shown.canaries, *shown.shadows) if shown is not None else ()
+    return next((live.why for live in lives if live.seq == step.seq and not live.ready), "")
+
+
+def rules_of(settings: Settings) -> Rules:
+    """[loop] as the rollout takes it."""
+    loop = settings.loop
+    return Rules(loop.canary_share, loop.canary_answers, loop.canary_hours, loop.promote == "ask")
+
+
+def words_on(c: Any, step: Any, settings: Settings, at: int) -> str:
+    """How a step in the shadow or the canary stands, in words for the owner; "" for what visitors compare, and what the
+    owner put in the shadow: there nothing is counted."""
+    found = tried_of(c, step, at, Heard((step.numbers or {}).get("word", 0)))
+    if found.rollout.state == "shadow" and not found.rollout.moves:
+        return ""
+    return rollout.progress(found.rollout, found.facts, rules_of(settings))

@@ -1,0 +1,239 @@
+"""The teach round: five pictures, a word on each, and what comes of it. Nobody is told which answers were known."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import random
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request, Response
+from itsdangerous import BadSignature
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from teahouse import ids, telemetry
+from teahouse.errors import InputError, NotFound, TooMany, likely
+from teahouse.feedback import collect, retention, teach
+from teahouse.feedback.trust import DAY_MS, Standing
+from teahouse.site import api, media, render, security, visitors
+from teahouse.site.deps import Deps, Shown, deps_of
+from teahouse.site.owner_reviews import blob_of
+from teahouse.site.pages import Shell, Teach
+from teahouse.spec.fields import field_from_json
+from teahouse.spec.fields.image import media_type
+from teahouse.store import probes, quotas
+from teahouse.store import visitors as known
+
+log = telemetry.log("site")
+
+SIDE = 512  # pixels: all pictures of a round come alike
+ROUND_S = 3600
+OF_VISITOR, OF_NETWORK = 60, 300  # answers a day
+NOTHING = "There is nothing to teach here."
+LATER = ("That is enough for one day.", "Thank you: nobody learns all in a day.", "Come back tomorrow.")
+THANKS = ("Thank you.", "A few rounds like this, and what you say of your own photos carries more weight.")
+EARNED = ("Thank you. You know your way here.", "From now on, what you say of your own photos carries more weight.")
+STANDING = ("Thank you.", "What you say of your own photos carries weight here.")
+
+
+class TeachItem(BaseModel):
+    """One picture of a round: what names it in the answer, and where to see it, for an hour."""
+
+    item: str
+    photo: str
+
+
+class TeachOut(BaseModel):
+    """A round: the labels to choose from, and up to five pictures; none where there is nothing new to show."""
+
+    labels: list[str]
+    items: list[TeachItem]
+
+
+class Taught(BaseModel):
+    """What a visitor says of one picture; null: they can not tell."""
+
+    item: str = Field(max_length=400)
+    label: str | None = Field(None, max_length=200)
+
+
+class TaughtIn(BaseModel):
+    """The answers of a round."""
+
+    answers: list[Taught] = Field(min_length=1, max_length=teach.ROUND)
+
+
+class TaughtOut(BaseModel):
+    """How many pictures the visitor has spoken of in all, and a word of thanks."""
+
+    taught: int
+    head: str
+    words: str
+
+
+def is_open(deps: Deps, shown: Shown | None) -> bool:
+    """Whether the app has a round: labels of one photo, and enough pictures whose answer is known."""
+    if shown is None or shown.champion is None or shown.champion.output.kind != "labels":
+        return False
+    if [field.kind for field in shown.champion.fields.values()] != ["image"]:
+        return False
+    with deps.house.db.read() as c:
+        return probes.count(c, shown.name, teach.LEAST) >= teach.LEAST
+
+
+def page(request: Request) -> Response:
+    """GET /{app}/teach."""
+    deps = deps_of(request)
+    shown = deps.serving.apps.get(request.path_params["app"])
+    if shown is None or not is_open(deps, shown):
+        raise NotFound(NOTHING, do_next="The home page shows what there is.")
+    shell = Shell(title=deps.settings.site.title or "Teahouse", many=len(deps.serving.apps) > 1)
+    told = Teach(shell, shown.name, shown.title, tuple(words_of(shown)), teach.ROUND)
+    return render.render(told, request.state.nonce)
+
+
+def listing(request: Request, app: str) -> TeachOut:
+    """The next round of this visitor."""
+    deps = deps_of(request)
+    shown = opened(deps, app)
+    visitor = visitors.cookie_visitor(request)
+    with deps.house.db.read() as c:
+        seen = probes.answered(c, visitor) if visitor else {}
+        row = known.get(c, visitor) if visitor else None
+        standing = teach.standing_of(row, app, deps.clock())
+        chosen = teach.pick(probes.of_app(c, app), probes.others(c, app), seen, standing, random.SystemRandom())
+    if today(seen, deps.clock()) > OF_VISITOR - teach.ROUND:
+        chosen = []
+    items = [token_of(deps, app, picture.label) for picture in chosen]
+    photos = [f"/api/apps/{app}/teach/{item}" for item in items]
+    both = zip(items, photos, strict=True)
+    return TeachOut(labels=words_of(shown), items=[TeachItem(item=item, photo=photo) for item, photo in both])
+
+
+async def photo(request: Request) -> Response:
+    """GET /api/apps/{app}/teach/{item}: the picture, small and encoded anew, so that all of them look alike."""
+    deps = deps_of(request)
+    data = await run_in_threadpool(read_photo, deps, request.path_params["app"], request.path_params["item"])
+    small = await deps.engine.light(data, SIDE)
+    type_ = media_type(small.data)
+    if type_ is None:
+        raise NotFound(media.GONE)
+    return Response(small.data, media_type=type_, headers=media.HEADERS)
+
+
+def read_photo(deps: Deps, app: str, item: str) -> bytes:
+    """The bytes behind an item; NotFound once it is gone, or the hour is over. Runs in a thread."""
+    opened(deps, app)
+    with deps.house.db.read() as c:
+        there = shown_in(c, app)
+    label = label_of(deps, app, item, there)
+    picture = next((one for one in there if one.label == label), None)
+    blob = blob_of(picture.inputs) if picture is not None else None
+    if blob is None:
+        raise NotFound(media.GONE, do_next="Load the page again.")
+    return deps.house.blobs.get(blob)
+
+
+def answer(request: Request, app: str, given: TaughtIn, response: Response) -> TaughtOut:
+    """Keeps what a visitor says of a round: on disk before this answers, each picture once."""
+    deps = deps_of(request)
+    shown, at = opened(deps, app), deps.clock()
+    visitor = visitors.visitor_of(request)
+    said = [(one.item, checked(shown, one.label)) for one in given.answers]
+    network = visitors.network_digest(deps, security.client_address(request)).hex()
+    rules = api.rules_of(deps, app)
+
+    def write(c: Any) -> tuple[Standing, Standing, int]:
+        many = today(probes.answered(c, visitor.id), at) + len(said) > OF_VISITOR
+        if many or not quotas.take(c, retention.day_of(at), network, "teach", len(said), OF_NETWORK):
+            raise TooMany(*LATER, retry_after=3600)
+        shown_now = shown_in(c, app)
+        before = teach.standing_of(known.get(c, visitor.id), app, at)
+        after = before
+        for item, truth in said:
+            label = label_of(deps, app, item, shown_now)
+            if label is not None:  # else its visitor took it back meanwhile
+                _, after = teach.learn(c, app, visitor.id, label, truth, at)
+        if after.known != before.known or after.failed != before.failed:
+            collect.weigh_again(c, app, visitor.id, rules, at)
+        return before, after, len(probes.answered(c, visitor.id))
+
+    before, after, taught = deps.house.db.write(write)
+    if visitor.fresh and visitor.page:
+        visitors.set_cookie(request, response, visitor.id)
+    log.info("taught", app=app, answers=len(said))
+    head, words = thanks(before, after)
+    return TaughtOut(taught=taught, head=head, words=words)
+
+
+def today(answered: Mapping[bytes, int], at: int) -> int:
+    """How many of these answers were given in the last 24 hours."""
+    return sum(at - when < DAY_MS for when in answered.values())
+
+
+def thanks(before: Standing, after: Standing) -> tuple[str, str]:
+    """What is said after a round. Nothing of which answers were right, and nothing to who guesses: else one could try
+    until one knows them."""
+    if after.known:
+        return STANDING if before.known else EARNED
+    return THANKS
+
+
+def checked(shown: Shown, label: str | None) -> Any:
+    """The truth that an answer states, None where the visitor can not tell; InputError for no label of the app."""
+    words = words_of(shown)
+    if label is not None and label not in words:
+        known_words = ", ".join(words)
+        raise InputError(f'"{label[:60]}" is no label here.', f"Known: {known_words}.", likely(label, words).strip())
+    return None if label is None else {"label": label}
+
+
+def opened(deps: Deps, app: str) -> Shown:
+    """The app, where it has a round."""
+    shown = deps.serving.app(app)
+    if not is_open(deps, shown):
+        raise NotFound(NOTHING, do_next="GET /api/apps says what there is.")
+    return shown
+
+
+def words_of(shown: Shown) -> list[str]:
+    """The labels of an app, as it is declared today."""
+    return list(field_from_json(shown.declaration["output"]).words())  # type: ignore[attr-defined]
+
+
+def shown_in(c: Any, app: str) -> list[probes.Picture]:
+    """All pictures that a round may show."""
+    return [*probes.of_app(c, app), *probes.others(c, app)]
+
+
+# A token is a name for this round alone, and no id: ids tell when a row came, and so whether its answer is known.
+
+
+def token_of(deps: Deps, app: str, label: bytes) -> str:
+    """What names a picture in one round, for an hour."""
+    salt = secrets.token_bytes(9)
+    name = base64.urlsafe_b64encode(salt + alias(deps, app, salt, label)).decode("ascii")
+    return deps.signers.media.sign(json.dumps(["teach", app, name]).encode().hex()).decode()
+
+
+def label_of(deps: Deps, app: str, item: str, among: list[probes.Picture]) -> bytes | None:
+    """The label of a picture by its token, None where it is not among these any more; NotFound for no token."""
+    try:
+        kind, of, name = json.loads(bytes.fromhex(deps.signers.media.unsign(item, max_age=ROUND_S).decode()))
+        given = base64.urlsafe_b64decode(name)
+    except (BadSignature, ValueError, binascii.Error):
+        raise NotFound("This round is over.", do_next="Begin a new one.") from None
+    if (kind, of) != ("teach", app):
+        raise NotFound("This round is over.", do_next="Begin a new one.")
+    salt, alias_of = given[:9], given[9:]
+    found = (one.label for one in among if secrets.compare_digest(alias(deps, app, salt, one.label), alias_of))
+    return next(found, None)
+
+
+def alias(deps: Deps, app: str, salt: bytes, label: bytes) -> bytes:
+    """The name of a label under a round's salt."""
+    return ids.keyed(deps.key(f"teach:{app}"), salt + label)[:15]
