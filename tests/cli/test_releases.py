@@ -54,6 +54,28 @@ def test_rollback_with_nothing_before_is_refused(teahouse, project):
     assert ended.status == 1 and "had one champion only" in ended.words
 
 
+def steps(folder):
+    with House.open(folder / ".teahouse") as house, house.db.read() as c:
+        return [(row.release, row.state, row.by, bool(row.pinned)) for row in rollouts.history(c, APP)]
+
+
+def test_rollback_takes_what_is_on_its_way_to_visitors_away_first(teahouse, project, here):
+    first, second = project
+    with House.open(here / APP / ".teahouse") as house:
+        house.db.write(lambda c: rollouts.append(c, rollouts.Step(APP, first, "canary", 500)))
+    ended = teahouse("rollback")
+    assert ended.status == 0 and "Release 1 was taken away from visitors; release 2 answers everybody" in ended.words
+    assert champion(here / APP) == second and steps(here / APP)[0] == (first, "rolled_back", "owner", False)
+
+
+def test_pin_keeps_the_champion_and_off_lets_go(teahouse, project, here):
+    first, second = project
+    assert "Release 2 is pinned" in teahouse("pin").words
+    assert steps(here / APP)[0] == (second, "full", "owner", True)
+    assert "no longer pinned" in teahouse("pin", "--off").words
+    assert steps(here / APP)[0] == (second, "full", "owner", False)
+
+
 def test_status_tells_the_champion_and_what_waits(teahouse, project):
     found = json.loads(teahouse("status", "--json").out)
     assert found["running"] is None
@@ -115,3 +137,40 @@ def test_a_site_that_does_not_answer_is_status_3(teahouse, here, monkeypatch):
 def test_a_site_elsewhere_wants_a_key(teahouse, here):
     ended = teahouse("status", "--site", "http://127.0.0.1:9")
     assert ended.status == 2 and "TEAHOUSE_KEY" in ended.words
+
+
+@pytest.fixture
+def two(elsewhere):
+    """The site elsewhere with a second release, which is the champion; (first, second)."""
+    import asyncio
+
+    from teahouse.site import owner_releases, reconcile
+
+    second = install_tiny(elsewhere.house, note="the second")
+    asyncio.run(reconcile.once(elsewhere.deps))
+    real = owner_releases.wait_served
+
+    def wait(deps, app, wanted, mark, patience=30.0):
+        asyncio.run(reconcile.once(deps))
+        return real(deps, app, wanted, mark, patience)
+
+    owner_releases.wait_served = wait
+    yield elsewhere.release, second
+    owner_releases.wait_served = real
+
+
+def told(elsewhere):
+    with elsewhere.house.db.read() as c:
+        return [(row.release, row.state, bool(row.pinned)) for row in rollouts.history(c, APP)]
+
+
+def test_rollback_and_pin_of_a_site_elsewhere(teahouse, elsewhere, two):
+    first, second = two
+    site = ("--site", "http://127.0.0.1:8360")
+    assert "Release 2 is pinned" in teahouse("pin", *site).words
+    assert told(elsewhere)[0] == (second, "full", True)
+    assert teahouse("rollback", *site).status == 0
+    assert told(elsewhere)[:2] == [(first, "full", False), (second, "rolled_back", False)]
+    elsewhere.house.db.write(lambda c: rollouts.append(c, rollouts.Step(APP, second, "canary", 500)))
+    assert "Release 2 was taken away" in teahouse("rollback", *site).words
+    assert told(elsewhere)[0] == (second, "rolled_back", False)

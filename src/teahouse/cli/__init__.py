@@ -27,6 +27,7 @@ CHAPTERS: dict[str, dict[str, tuple[str, str]]] = {
         "releases": ("releases", "The releases of an app, with their verdicts."),
         "promote": ("releases", "Make a release the champion by hand."),
         "rollback": ("releases", "Put the champion before this one back."),
+        "pin": ("releases", "Keep the champion, whatever is better."),
         "pages": ("pages", "Write an app as a folder that plays in any browser, without a site."),
         "share": ("tunnel", "A public https link to this computer, while it and this terminal are on."),
     },

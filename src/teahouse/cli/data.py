@@ -145,11 +145,14 @@ def _refused(why: str) -> Exception:
 def forget_verb(what: str, yes: bool, site: str | None, as_json: bool) -> None:
     """Erase one prediction or all of a visitor's: photo, words and labels, also from later dataset versions.
 
-    What is given is an id, or the address of a visitor's "my data" page. Backups forget it when they are restored.
+    What is given is an id, or the address of a visitor's "my data" page. Where a dataset version held a row of theirs,
+    a new one without it is frozen, what changed is shown, and a training is asked for; releases that learned from it
+    are named. Backups forget it when they are restored.
     """
+    from teahouse.cli import forgetting
     from teahouse.desk import say
 
-    asked = what.rstrip("/").rsplit("/", 1)[-1]
+    asked = forgetting.name_in(what)
     if not yes:
         click.confirm(f"Erase all that belongs to {asked}? This can not be undone.", abort=True)
     if site:
@@ -157,23 +160,7 @@ def forget_verb(what: str, yes: bool, site: str | None, as_json: bool) -> None:
 
         with Site(site) as there:
             there.ask("DELETE", f"/api/predictions/{asked}")
-        kind = "prediction"
+        told = forgetting.Forgotten("prediction", asked)
     else:
-        kind = forget_here(asked)
-    say.as_json({"forgotten": asked, "kind": kind}) if as_json else say.step(f"Forgotten: {kind} {asked}.")
-
-
-def forget_here(asked: str) -> str:
-    """Erase in the project's own house; what kind of thing the id was."""
-    from teahouse import ids
-    from teahouse.desk.where import project
-    from teahouse.feedback import erase
-    from teahouse.store import predictions
-
-    wanted = ids.parse(asked)
-    with project().house(create=False) as house:
-        with house.db.read() as c:
-            kind = "prediction" if predictions.get(c, wanted) else "visitor"
-        forget = erase.forget_prediction if kind == "prediction" else erase.forget_visitor
-        erase.delete_blobs(house, house.db.write(lambda c: forget(c, house, wanted, "owner")))
-    return kind
+        told = forgetting.forget_here(asked)
+    say.as_json(told.as_dict()) if as_json else forgetting.tell(told)

@@ -1,4 +1,4 @@
-"""`releases`, `promote`, `rollback`: what was trained or came as a file, and which of it visitors meet."""
+"""`releases`, `promote`, `rollback`, `pin`: what was trained or came as a file, and which of it visitors meet."""
 
 from __future__ import annotations
 
@@ -141,7 +141,10 @@ def promote_verb(release: str, app: str | None, site: str | None, as_json: bool)
 @click.argument("app", required=False)
 @owner_options
 def rollback_verb(app: str | None, site: str | None, as_json: bool) -> None:
-    """Put APP's previous champion back on. Works with the site down too."""
+    """Put APP's previous champion back on; where a new release is on its way to visitors, take that away instead.
+
+    Works with the site down too. What you roll back never comes back by itself.
+    """
     from teahouse.desk.where import project
 
     if site:
@@ -150,26 +153,116 @@ def rollback_verb(app: str | None, site: str | None, as_json: bool) -> None:
         put_on_here(project(), app, None, "rolled back by hand", as_json)
 
 
-def put_on_here(place: Project, app: str | None, asked: str | None, why: str, as_json: bool) -> None:
-    """Append the rollout in the project's own house and wait until the site, if one runs, serves it."""
-    from teahouse import ids
+@click.command("pin", short_help="Keep the champion, whatever is better.")
+@click.argument("app", required=False)
+@click.option("--off", is_flag=True, help="Let better releases take over again.")
+@owner_options
+def pin_verb(app: str | None, off: bool, site: str | None, as_json: bool) -> None:
+    """Pin APP's champion: no other release takes over by itself, and what is on its way is taken away.
+
+    Works with the site down too.
+    """
+    from teahouse.desk.where import project
+
+    if site:
+        release, number = pinned_there(site, app, not off)
+        served: bool | None = True
+    else:
+        release, number, served = pinned_here(project(), app, not off)
+    tell(release, number, served, as_json, "no longer pinned" if off else "pinned")
+
+
+def pinned_here(place: Project, app: str | None, pinned: bool) -> tuple[str, int | None, bool | None]:
+    """Pin the champion in the project's own house, or unpin it."""
     from teahouse.store import releases, rollouts
 
     app = place.one_app(app)
     with place.house(create=False) as house:
 
-        def put(c: Any) -> tuple[str, int]:
-            release = pick(c, app, asked) if asked else previous(c, app)
-            champion = rollouts.champion(c, app)
-            at = ids.now_ms()
-            if champion and champion.release != release and not asked:
-                rollouts.append(c, app, champion.release, "rolled_back", by="owner", why=why, at=at)
-            rollouts.append(c, app, release, "full", by="owner", why=why, at=at)
-            return release, releases.number(c, release)
+        def put(c: Any) -> tuple[str, int | None, int]:
+            champion = champion_of(c, app)
+            why, mark = "pinned" if pinned else "unpinned", served_until(c)
+            rollouts.append(c, app, champion.release, "full", why=why, verdict=champion.verdict, pinned=pinned)
+            return champion.release, releases.number(c, champion.release), mark
 
-        release, number = house.db.write(put)
-        served = wait_served(house, app, release) if place.running() else None
-    tell(release, number, served, as_json)
+        release, number, mark = house.db.write(put)
+        return release, number, wait_served(house, app, release, after=mark) if place.running() else None
+
+
+def pinned_there(site: str, app: str | None, pinned: bool) -> tuple[str, int]:
+    """The same over HTTP."""
+    from teahouse.cli.remote import Site
+    from teahouse.errors import NothingToDo
+
+    with Site(site) as there:
+        app = there.one_app(app)
+        rows = there.get("/api/owner/releases", app=app)["releases"]
+        found = next((row for row in rows if row["champion"]), None)
+        if found is None:
+            raise NothingToDo(f"{app} has no champion yet.", "There is nothing to pin.")
+        given = {"release": found["release"], "state": "full", "why": "pinned" if pinned else "unpinned"}
+        there.post(f"/api/owner/apps/{app}/rollouts", {**given, "pinned": pinned})
+    return found["release"], found["number"]
+
+
+def champion_of(c: Any, app: str) -> Any:
+    """The app's champion's step; NothingToDo where there is none."""
+    from teahouse.errors import NothingToDo
+    from teahouse.store import rollouts
+
+    champion = rollouts.champion(c, app)
+    if champion is None:
+        raise NothingToDo(f"{app} has no champion yet.", "There is nothing to pin.", "teahouse train")
+    return champion
+
+
+def put_on_here(place: Project, app: str | None, asked: str | None, why: str, as_json: bool) -> None:
+    """Append the rollout in the project's own house and wait until the site, if one runs, serves it. Without a release
+    that is asked for: what is on its way goes, else the champion before this one comes back."""
+    from teahouse import failpoints
+    from teahouse.store import releases, rollouts
+
+    app = place.one_app(app)
+    with place.house(create=False) as house:
+
+        def put(c: Any) -> tuple[str, int | None, int, list[int]]:
+            mark, champion = served_until(c), rollouts.champion(c, app)
+            gone = [] if asked else on_its_way(c, app)
+            for step in gone:
+                rollouts.append(c, app, step.release, "rolled_back", 0, why=why, verdict=step.verdict)
+            if gone:
+                taken = [releases.number(c, step.release) or 0 for step in gone]
+                return champion.release, releases.number(c, champion.release), 0, taken
+            release = pick(c, app, asked) if asked else previous(c, app)
+            if champion and champion.release != release and not asked:
+                rollouts.append(c, app, champion.release, "rolled_back", by="owner", why=why)
+                failpoints.here("rollback")
+            rollouts.append(c, app, release, "full", by="owner", why=why)
+            failpoints.here("promotion")
+            return release, releases.number(c, release), mark, []
+
+        release, number, mark, gone = house.db.write(put)
+        served = wait_served(house, app, release, after=mark) if place.running() else None
+    tell(release, number, served, as_json, gone=gone)
+
+
+def on_its_way(c: Any, app: str) -> list[Any]:
+    """The steps of releases that visitors meet, or are about to, beside the champion: a canary, by whomever, and what
+    the loop tries in the shadow."""
+    from teahouse.site import rolling
+    from teahouse.store import rollouts
+
+    if rollouts.champion(c, app) is None:
+        return []
+    tried = [step for step in rollouts.tried(c) if step.app == app]
+    return [step for step in tried if step.state == "canary" or (step.by == "loop" and rolling.is_promoted(c, step))]
+
+
+def served_until(c: Any) -> int:
+    """The seq of what the site said last of what it serves: what comes later is news."""
+    from teahouse.store import servings
+
+    return max((row.seq for row in servings.current(c)), default=0)
 
 
 def pick(c: Any, app: str, asked: str) -> str:
@@ -201,17 +294,19 @@ def previous(c: Any, app: str) -> str:
     return before
 
 
-def wait_served(house: Any, app: str, release: str, patience: float = 30) -> bool:
-    """Whether every web process serves this release, after at most `patience` seconds."""
+def wait_served(house: Any, app: str, release: str, patience: float = 30, after: int = 0) -> bool:
+    """Whether the site serves this release, said later than the servings' seq `after`; waits `patience` seconds."""
     from teahouse.desk import say
 
     with say.bar() as bar:
         bar.update(bar.first, description="The site loads it")
-        return reach.wait_served(house, app, release, patience)
+        return reach.wait_served(house, app, release, patience, after)
 
 
-def tell(release: str, number: int | None, served: bool | None, as_json: bool) -> None:
-    """Say what is on now; CheckFailed where the site does not serve it in time."""
+def tell(
+    release: str, number: int | None, served: bool | None, as_json: bool, how: str = "on", gone: list[int] | None = None
+) -> None:
+    """Say what is on now, and what was taken away (`gone`); CheckFailed where the site does not serve it in time."""
     from teahouse.desk import say
 
     if served is False:
@@ -221,11 +316,14 @@ def tell(release: str, number: int | None, served: bool | None, as_json: bool) -
             "teahouse status",
         )
     if as_json:
-        say.as_json({"release": release, "number": number, "served": served})
+        say.as_json({"release": release, "number": number, "served": served, "gone": gone or []})
+        return
+    later = "" if served else " The site does not run; it will be served from the start."
+    if gone:
+        taken = ", ".join(str(one) for one in gone)
+        say.step(f"Release {taken} was taken away from visitors; release {number} answers everybody.{later}")
     else:
-        say.step(
-            f"Release {number} is on." + ("" if served else " The site does not run; it will be served from the start.")
-        )
+        say.step(f"Release {number} is {how}.{later}")
 
 
 def put_on_there(site: str, app: str | None, asked: str | None, as_json: bool) -> None:
@@ -237,6 +335,9 @@ def put_on_there(site: str, app: str | None, asked: str | None, as_json: bool) -
         app = there.one_app(app)
         rows = there.get("/api/owner/releases", app=app)["releases"]
         if asked is None:
+            if way := [row for row in rows if row.get("state") == "canary" or row.get("progress")]:
+                take_away_there(there, app, rows, way, as_json)
+                return
             found = [row for row in rows if row.get("previous_champion")][:1]
         else:
             found = [
@@ -249,5 +350,18 @@ def put_on_there(site: str, app: str | None, asked: str | None, as_json: bool) -
                 f"{app} has no release {asked or 'to go back to'}.", do_next=f"teahouse releases --site {there.url}"
             )
         release = found[0]
-        there.post(f"/api/owner/apps/{app}/rollouts", {"release": release["release"], "state": "full", "share": 10_000})
+        given = {"release": release["release"], "state": "full", "share": 10_000}
+        if asked is None:  # of the champion: the site puts the one before it on, and marks it
+            champion = next(row for row in rows if row["champion"])
+            given = {"release": champion["release"], "state": "rolled_back", "share": 0, "why": "rolled back by hand"}
+        there.post(f"/api/owner/apps/{app}/rollouts", given)
     tell(release["release"], release["number"], True, as_json)
+
+
+def take_away_there(there: Any, app: str, rows: list[dict[str, Any]], way: list[dict[str, Any]], as_json: bool) -> None:
+    """Take what is on its way to visitors away, over HTTP."""
+    for row in way:
+        given = {"release": row["release"], "state": "rolled_back", "share": 0, "why": "rolled back by hand"}
+        there.post(f"/api/owner/apps/{app}/rollouts", given)
+    champion = next(row for row in rows if row["champion"])
+    tell(champion["release"], champion["number"], True, as_json, gone=[row["number"] for row in way])

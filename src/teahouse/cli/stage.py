@@ -39,7 +39,8 @@ def make_project(folder: Path, port: int) -> Project:
     """The demo's project: the tea starter with its shipped release, and the settings that the story needs."""
     written: dict[str, dict[str, Any]] = {
         "site": {"title": "Teahouse demo", "port": port},
-        "loop": {"retrain_after": RETRAIN_AFTER},
+        # a canary of a few seconds, so that it is seen; on a site of your own one visitor in 20, for a day
+        "loop": {"retrain_after": RETRAIN_AFTER, "canary_share": 0.25, "canary_hours": 0.004},
         # the simulated visitors come from many networks, and say so as a proxy would
         "limits": {"trusted_proxies": ["127.0.0.1"], "requests_per_minute": 6000},
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import platform
 import shutil
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from teahouse.cli import follow, guests, measure, stage
+from teahouse.cli import canary, follow, guests, measure, stage
 from teahouse.cli.guests import Shot
 from teahouse.cli.stage import APP, RETRAIN_AFTER
 from teahouse.desk import reach, say
@@ -25,6 +26,7 @@ from teahouse.errors import TrainingFailed
 GOLD = 200  # photos drawn by lot that shall judge: with 150 one true gain of eight points in four would wait for more
 PHOTOS_EACH = 8  # a visitor's; the first is asked about after its answer, so it never judges
 WAVE = 10  # visitors
+TRIED = (6, 2)  # visitors, and photos of each, of the small waves that meet a release on its way
 MOST_WAVES = 20
 HELD_OUT = 500  # photos of each kind for the figures
 HELD_OUT_SIDE = 128  # pixels
@@ -68,6 +70,7 @@ class Story:
         self.project: Project | None = None
         self.memory = guests.Memory()
         self.waves = 0  # of visitors that came
+        self.url = ""
         self.seeds = 1_000_000_000 + choice.seed * 10_000_000  # far from every seed that the starter trains on
 
     def tell(self) -> int:
@@ -115,7 +118,7 @@ class Story:
         folder = stage.demo_folder(self.choice.folder)
         self.project = stage.make_project(folder, reach.free_port(self.choice.port))
         self.site = stage.start_site(self.project)
-        url = stage.wait_site(self.project, self.site)
+        url = self.url = stage.wait_site(self.project, self.site)
         self.told.times["first_page"] = round(time.time() - self.told.began, 2)
         say.step(
             f"The site stands after {say.took(self.told.times['first_page'])}: [bold link={url}]{url}[/]  (in {folder})"
@@ -201,12 +204,13 @@ class Story:
         self.told.figures["labels"]["gold_live"] = counts(house)["gold_live"]
         return time.monotonic()
 
-    def send_wave(self, url: str, told: Callable[[bool], None]) -> None:
-        """One wave of visitors, each with photos of their own that the owner will know again."""
+    def send_wave(self, url: str, told: Callable[[bool], None], size: tuple[int, int] | None = None) -> None:
+        """One wave of visitors (so many, so many photos of each, their own), whose photos the owner will know again."""
         self.waves += 1
+        visitors, each = size or (WAVE, PHOTOS_EACH)
         wave = self.waves
-        taken = guests.shots("candle", self.seeds + wave * WAVE * PHOTOS_EACH, WAVE * PHOTOS_EACH)
-        photos = [[next(taken) for _ in range(PHOTOS_EACH)] for _ in range(WAVE)]
+        taken = guests.shots("candle", self.seeds + wave * WAVE * PHOTOS_EACH, visitors * each)
+        photos = [[next(taken) for _ in range(each)] for _ in range(visitors)]
         for shot in (shot for round_ in photos for shot in round_):
             self.memory.learn(shot)
         guests.visits(url, APP, photos, wave * WAVE, told)
@@ -229,6 +233,32 @@ class Story:
         say.step(f"{now['learnt']} labels are accepted: the loop starts by itself.")
         return time.monotonic()
 
+    def watch_loop(self, house: Any, kind: str, needed: float) -> int:
+        """Follow the loop's own job of this kind to its verdict, and until the site serves what it put on; how many
+        judged rows are missing where it is held back."""
+        from teahouse.cli import releases, train
+
+        ending = follow.follow(follow.events(house, asked_job(house, kind), self.site.running, self.site.last_words))
+        report = train.report_of(house, ending)
+        rolling = bool(report.get("rolling"))
+        on = report["promoted"] or (rolling and tried(self, house, report))
+        promoted = on and releases.wait_served(house, APP, report["release"])
+        spent = round(time.monotonic() - needed, 2)
+        took = {f"loop_{step}": took for step, took in ending.steps.items()}
+        self.told.times |= {"judged_again": spent} if kind == "judge" else {"correction_to_champion": spent, **took}
+        self.told.figures |= {
+            "outcome": report["outcome"],
+            "promoted": promoted,
+            "reasons": [reason.get("words") for reason in report["reasons"]],
+        }
+        if not rolling:
+            say.line()
+            say.verdict(report["outcome"], report["reasons"], report["number"])
+        steps = ", ".join(f"{step} {say.took(took)}" for step, took in ending.steps.items())
+        end = "new champion" if promoted else "verdict"
+        say.line(f"  {say.took(spent)} from the last label to the {end} ({steps})\n")
+        return int(ending.detail.get("missing") or 0) if report["outcome"] == "hold" else 0
+
     def wait_torch(self) -> None:
         """Wait for pip, where it still runs."""
         if self.pip is None:
@@ -239,29 +269,6 @@ class Story:
         stage.installed(self.pip)
         self.told.times["torch"] = round(self.told.times["torch"] + time.monotonic(), 2)
         say.step(f"PyTorch is installed ({say.took(self.told.times['torch'])}, beside the rest).")
-
-    def watch_loop(self, house: Any, kind: str, needed: float) -> int:
-        """Follow the loop's own job of this kind to its verdict, and until the site serves what it put on; how many
-        judged rows are missing where it is held back."""
-        from teahouse.cli import releases, train
-
-        ending = follow.follow(follow.events(house, asked_job(house, kind), self.site.running, self.site.last_words))
-        report = train.report_of(house, ending)
-        promoted = report["promoted"] and releases.wait_served(house, APP, report["release"])
-        spent = round(time.monotonic() - needed, 2)
-        took = {f"loop_{step}": took for step, took in ending.steps.items()}
-        self.told.times |= {"judged_again": spent} if kind == "judge" else {"correction_to_champion": spent, **took}
-        self.told.figures |= {
-            "outcome": report["outcome"],
-            "promoted": promoted,
-            "reasons": [reason.get("words") for reason in report["reasons"]],
-        }
-        say.line()
-        say.verdict(report["outcome"], report["reasons"], report["number"])
-        steps = ", ".join(f"{step} {say.took(took)}" for step, took in ending.steps.items())
-        end = "new champion" if promoted else "verdict"
-        say.line(f"  {say.took(spent)} from the last label to the {end} ({steps})\n")
-        return int(ending.detail.get("missing") or 0) if report["outcome"] == "hold" else 0
 
     def measure_after(self, before: Path, after: Path) -> None:
         """The same photos again, with what is on now."""
@@ -276,14 +283,9 @@ class Story:
             "release_before": before.name,
             "release_after": after.name,
         }
+        light = {kind: f"{kind}-light" if kind == "candle" else f"{kind}light" for kind in now}
         rows = [
-            (
-                f"{kind}{'-light' if kind == 'candle' else 'light'}",
-                percent(was[kind]),
-                percent(now[kind]),
-                f"{gain[kind]:+.1f} points",
-            )
-            for kind in now
+            (light[kind], percent(was[kind]), percent(now[kind]), f"{gain[kind]:+.1f} points") for kind in now
         ]
         if before != after:
             say.table((f"{HELD_OUT} held-out photos by", "before", "after", ""), rows)
@@ -324,6 +326,30 @@ def command() -> str:
     own = Path(sys.executable).with_name("teahouse")
     found = shutil.which("teahouse")
     return "teahouse" if found and Path(found).resolve() == own.resolve() else str(own)
+
+
+def tried(story: Story, house: Any, report: dict[str, Any]) -> bool:
+    """The new release on its way to everybody, while visitors come and go; whether it got there."""
+    say.line()
+    say.verdict(report["outcome"], report["reasons"], report["number"])
+    more = functools.partial(story.send_wave, story.url, lambda right: None, TRIED)
+    with story.told.chapter("rollout"):
+        step = canary.follow(house, APP, report["release"], lambda step: say.line(step_line(step)), more)
+    story.told.figures["rollout"] = {"ended": step.state, "why": step.why, "numbers": step.numbers}
+    return bool(step.state == "full")
+
+
+def step_line(step: Any) -> str:
+    """A step of a rollout, as the demo tells it."""
+    from teahouse.release.rollout import visitors
+
+    head = {
+        "shadow": "It is tried in the shadow: asked what visitors ask, and nobody sees its answer.",
+        "canary": f"[bold]{visitors(step.share).capitalize()} gets the new one[/], always the same ones.",
+        "full": "[bold]It answers everybody.[/]",
+    }.get(step.state, "[bold]It was taken off again.[/]")
+    why = step.why.partition(" Now ")[0] if step.state == "canary" else step.why
+    return f"  {head} [dim]{why}[/]" if step.state != "shadow" else f"  {head}"
 
 
 def ask_gather(house: Any) -> None:

@@ -108,9 +108,11 @@ def tell(house: Any, app: str, ending: Any, as_json: bool) -> None:
         if accuracy := report["accuracy"]:
             words = say.share(accuracy["value"], accuracy["low"], accuracy["high"])
             say.line(f"  right on {words} of {accuracy['n']} photos it never saw")
-        if report["outcome"] == "promote" and not report["promoted"]:
+        if report["rolling"]:
+            say.line(f"  {report['why']}  [bold]→[/] teahouse promote {report['number']} lets it answer everybody now")
+        elif report["outcome"] == "promote" and not report["promoted"]:
             say.line(f"  {report['why']}  [bold]→[/] teahouse promote {report['number']}")
-        served = report["promoted"] or report["beside"]
+        served = report["promoted"] or report["beside"] or report["rolling"]
         say.line("\n  Next: teahouse serve" if served else "\n  Next: teahouse releases")
     if report["outcome"] != "promote" and not report["beside"]:
         raise click.exceptions.Exit(1)
@@ -136,6 +138,7 @@ def report_of(house: Any, ending: Any) -> dict[str, Any]:
         "outcome": detail["outcome"],
         "promoted": bool(detail.get("promoted")),
         "beside": bool(detail.get("beside")),
+        "rolling": bool(detail.get("rolling")),
         "why": detail.get("why", ""),
         "reasons": [reason if isinstance(reason, dict) else {"words": reason} for reason in detail["reasons"]],
         "accuracy": accuracy,

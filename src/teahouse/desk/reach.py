@@ -71,20 +71,21 @@ def is_ready(url: str) -> bool:
             return False
 
 
-def serves(c: Any, app: str, release: str) -> bool:
-    """Whether the web process that wrote last has this release ready."""
+def serves(c: Any, app: str, release: str, after: int = 0) -> bool:
+    """Whether the web process that wrote last has this release ready, and said so later than the seq `after`."""
     from teahouse.store import servings
 
     rows = list(servings.current(c))
-    return any(row.web == rows[-1].web and (row.app, row.release, row.state) == (app, release, "ready") for row in rows)
+    news = [row for row in rows if row.web == rows[-1].web and row.seq > after]
+    return any((row.app, row.release, row.state) == (app, release, "ready") for row in news)
 
 
-def wait_served(house: House, app: str, release: str, patience: float) -> bool:
-    """Whether the site serves this release, after at most `patience` seconds."""
+def wait_served(house: House, app: str, release: str, patience: float, after: int = 0) -> bool:
+    """Whether the site serves this release, said later than the servings' seq `after`; waits `patience` seconds."""
     until = time.monotonic() + patience
     while time.monotonic() < until:
         with house.db.read() as c:
-            if serves(c, app, release):
+            if serves(c, app, release, after):
                 return True
         time.sleep(0.05)
     return False
