@@ -60,19 +60,21 @@ def show(client: Any, told: dict[str, Any]) -> dict[str, str]:
 
 
 def fill(site: WholeHouse) -> dict[str, str]:
-    """A version, a run and a job, so that every route has something to show."""
-    version, run, job = ids.new_id(), ids.new_id(), ids.new_id()
+    """A version, a run, a verdict and a job, so that every route has something to show."""
+    version, run, job, verdict = ids.new_id(), ids.new_id(), ids.new_id(), ids.new_id()
 
     def write(c: Any) -> None:
         jobs.ask(c, job, "export", APP, {}, "owner", None, ids.now_ms())
         jobs.event(c, job, "refused", {"words": "a test"}, ids.now_ms())
         lineage.add_version(c, version, APP, "a" * 64, None, {"train": 1}, site.house.blobs.put(b""), ids.now_ms())
         lineage.add_run(c, run, APP, version, "train", "", None, job, ids.now_ms())
+        lineage.add_verdict(c, verdict, APP, site.release, None, version, "promote", [], {})
 
     site.house.db.write(write)
     with site.house.db.read() as c:
         label = next(row for row in labels.of_app(c, APP) if row.source == "visitor")
-    return {"version": ids.text(version), "run": ids.text(run), "job": ids.text(job), "label": ids.text(label.id)}
+    named = {"version": version, "run": run, "job": job, "verdict": verdict, "label": label.id}
+    return {name: ids.text(id_) for name, id_ in named.items()}
 
 
 @contextmanager

@@ -20,6 +20,7 @@ MAY = {
     "home": EVERYONE,
     "play": EVERYONE,
     "log": EVERYONE,
+    "model-card": EVERYONE,
     "embed": EVERYONE,
     "embed-script": EVERYONE,
     "manifest": EVERYONE,
@@ -41,6 +42,10 @@ MAY = {
     "seed": NOBODY,  # this house's app makes nothing of seeds
     "seed-card": NOBODY,
     "app-card": EVERYONE,
+    "teach-page": NOBODY,  # this house's app has no pictures to teach it with
+    "teach": NOBODY,
+    "teach-photo": NOBODY,
+    "taught": NOBODY,
     "shared": EVERYONE,
     "shared-card": EVERYONE,
     "share": ONLY_A,
@@ -80,6 +85,8 @@ def url_of(route, made) -> str:
         "version": "x",
         "path": "css/house.css",
         "seed": "7",
+        "item": "x",
+        "kind": "release",
     }
     if "/runs/" in route.path:
         names["id"] = made["run"]
@@ -87,8 +94,10 @@ def url_of(route, made) -> str:
         names["id"] = made["job"]
     elif "/versions/" in route.path:
         names["id"] = made["version"]
-    elif "/releases/" in route.path:
+    elif "/releases/" in route.path or "/trace/" in route.path:
         names["id"] = made["release"]
+    elif "/verdicts/" in route.path:
+        names["id"] = made["verdict"]
     elif "/reports/" in route.path:
         names["id"] = made["report"]
     if "/shared/" in route.path or "/shares/" in route.path:
@@ -111,6 +120,7 @@ def body_of(route, made) -> dict:
     bodies |= {
         "report": {"json": {"kind": "other", "share": made["share"]}},
         "owner-share": {"json": {"hidden": True}},
+        "taught": {"json": {"answers": [{"item": "x", "label": None}]}},
         "share": {"headers": {"X-Consent": "show"}},
     }
     if route.name in ("predict", "keep-input"):
