@@ -50,6 +50,7 @@ SETTINGS = f"""[site]
 port = 0
 [loop]
 retrain_after = {WORDS}
+canary_share = 0
 [limits]
 requests_per_minute = 100000
 trusted_proxies = ["127.0.0.1"]

@@ -65,7 +65,8 @@ def demo(folder: Path, seed: int) -> list[rows.Row]:
         return [rows.unmeasured(f"seed {seed}: demo reaches a promoted release", "promote", f"it ended with {ended}")]
     told = json.loads(report.read_text("utf-8"))
     times, gain, day = told["times_s"], told["gain_points"], told["after"]["day"]["value"]
-    apart = times["correction_to_champion"] - times["loop_train"]
+    # the demo's canary lasts some seconds so that it is seen: that is no work, and has a row of its own
+    apart = times["correction_to_champion"] - times["loop_train"] - times.get("rollout", 0.0)
     labels = told["labels"]
     return [
         rows.row(f"seed {seed}: demo reaches a promoted release", told["outcome"], "promote", ended == 0),
@@ -73,7 +74,8 @@ def demo(folder: Path, seed: int) -> list[rows.Row]:
         rows.row(f"seed {seed}: to the end of the story, s", times["story"], "told", True),
         rows.row(f"seed {seed}: from the last label to the champion, s", times["correction_to_champion"], "<= 180",
                  times["correction_to_champion"] <= 180),
-        rows.row(f"seed {seed}: of it everything but training, s", round(apart, 1), "<= 30", apart <= 30),
+        rows.row(f"seed {seed}: of it everything but training and canary, s", round(apart, 1), "<= 30", apart <= 30),
+        rows.row(f"seed {seed}: of it the canary, s", times.get("rollout", 0.0), "told", True),
         rows.row(f"seed {seed}: candle-light gain, points", gain["candle"], ">= 8", gain["candle"] >= 8),
         rows.row(f"seed {seed}: day after, %", round(100 * day, 2), ">= 96", day >= 0.96),
         rows.row(f"seed {seed}: day lost, points", -gain["day"], "<= 1.5", gain["day"] >= -1.5),
