@@ -6,15 +6,17 @@ import re
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
 from teahouse import ids, testing
+from teahouse.feedback import teach
 from teahouse.site import owner_door
 from teahouse.site.routes import ROUTES
-from teahouse.store import keys, owners
+from teahouse.store import keys, labels, owners, probes
 from teahouse.testing import APP
 from tests.standard.conftest import PASSWORD, peopled
 from tests.standard.houses import RealHouse
@@ -34,12 +36,13 @@ BY_THE_ANSWER = {
     "POST /api/predictions/{id}/feedback": "which words an answer takes, and its labels, hang on its app",
     "POST /api/predictions/{id}/share": "a picture that was made must be sent, and of no picture none",
     "PUT /api/predictions/{id}/input": "what is sent again must be what its app takes",
+    "POST /api/apps/{app}/teach": "what a picture shows is one of the app's own labels",
     "POST /api/owner/reviews": "the right answer is one of the app's own labels",
 }
 # Routes that are no part of the document: pages for people, what pages are made of, and the machine's own.
 OUTSIDE = {
-    "pages": {"home", "play", "embed", "mine", "mine-link", "shared", "log", "docs", "offline", "seed",
-              "claim", "owner-home", "owner-login", "owner-open"},
+    "pages": {"home", "play", "embed", "model-card", "teach-page", "mine", "mine-link", "shared", "log", "docs",
+              "offline", "seed", "claim", "owner-home", "owner-login", "owner-open"},
     "files of pages": {"static", "media", "embed-script", "manifest", "worker", "app-card", "seed-card", "shared-card",
                        "owner-media"},
     "the machine": {"openapi", "healthz", "readyz", "metrics"},
@@ -76,12 +79,23 @@ def house(tmp_path_factory):
             owners.claim(c, hashed, at)
             owners.session_add(c, ids.new_id(), ids.sha256(TOKEN.encode()), at + 10_000_000, at)
             keys.add(c, ids.new_id(), "owner", ["owner"], ids.sha256(KEY.encode()), at)
+            probes.fill(c, APP, at)
 
         with testing.open_house(real.data) as own:
+            for n in range(teach.LEAST * 4):
+                own.db.write(partial(bring, own, n))
             own.db.write(write)
         assert release and real.start() < 60
         yield real, share(real.url)
         assert real.stop() == 0
+
+
+def bring(own, n: int, c) -> None:
+    """A training photo of the maker's: of many, some are probes, so that there is a round to teach it."""
+    word = testing.LABELS[n % 2]
+    inputs = {"input": {"blob": own.blobs.put(testing.photo(word, 5000 + n))}}
+    row = {"at": 1, "app": APP, "source": "maker", "inputs": inputs, "truth": {"label": word}, "split": "train"}
+    labels.add(c, {**row, "near": n.to_bytes(8)})
 
 
 def share(url: str) -> str:
@@ -118,7 +132,7 @@ def answered(log: Path, url: str) -> dict[str, int]:
     told: dict[str, int] = {}
     for entry in json.loads(log.read_text())["log"]["entries"]:
         path = entry["request"]["url"].removeprefix(url).partition("?")[0]
-        path = re.sub(r"/(predictions|jobs|keys|reports|releases|shares)/[^/]+", r"/\1/{}", path)
+        path = re.sub(r"/(predictions|jobs|keys|reports|releases|shares|teach)/[^/]+", r"/\1/{}", path)
         if 200 <= entry["response"]["status"] < 300:
             name = f"{entry['request']['method']} {path}"
             told[name] = told.get(name, 0) + 1
@@ -150,7 +164,7 @@ def test_i7_schemathesis_finds_nothing(house, tmp_path, capsys):
         f"POST /api/apps/{APP}/predictions", "GET /api/predictions/{}", "DELETE /api/predictions/{}",
         "POST /api/predictions/{}/feedback", "PUT /api/predictions/{}/input", "POST /api/predictions/{}/share",
         "DELETE /api/predictions/{}/share", "POST /api/reports", "GET /api/owner/jobs/{}", "GET /api/owner/releases/{}",
-        "GET /api/owner/live",
+        "GET /api/owner/live", f"GET /api/apps/{APP}/teach", f"GET /api/apps/{APP}/teach/{{}}",
     ):  # fmt: skip
         assert good.get(name), f"{name} never said yes: {sorted(good)}"
     assert "Traceback" not in house[0].log.read_text()

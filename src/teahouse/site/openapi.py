@@ -286,6 +286,10 @@ LINKS = {
         "hide": link("owner-share", {"path.token": "$response.body#/token"}),
         "report": {**link("report"), "requestBody": {"kind": "other", "share": "$response.body#/token"}},
     },
+    "teach": {
+        "photo": link("teach-photo", {"path.item": "$response.body#/items/0/item"}),
+        "word": {**link("taught"), "requestBody": {"answers": [{"item": "$response.body#/items/0/item"}]}},
+    },
     "report": {"done": link("owner-close-report", {"path.id": "$response.body#/receipt"})},
     "owner-reviews": {
         "decide": {
@@ -315,7 +319,9 @@ ERROR = {
 }
 FILE = {"type": "string", "format": "binary"}
 CODED = {"format": "byte", "contentEncoding": "base64"}  # how JSON carries a file; a data URL is taken as well
-ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+ID, ITEM, APP = (
+    {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in ("id", "item", "app")
+)
 INPUT: Json = {
     "tags": ["visitor"],
     "operationId": "keep-input",
@@ -380,6 +386,9 @@ ZIP, EVENTS = "application/zip", "text/event-stream"
 PLAIN: dict[str, Json] = {
     "/api/predictions/{id}/input": {"put": INPUT},
     "/api/predictions/{id}/share": {"post": SHARE},
+    "/api/apps/{app}/teach/{item}": {
+        "get": sent("anyone", "teach-photo", "A picture of a round.", "It is small, made anew.", "image/*", (APP, ITEM))
+    },
     "/api/mine/export": {
         "get": sent("visitor", "export", "Everything of the visitor as a zip.", "data.json and the kept photos.", ZIP)
     },
