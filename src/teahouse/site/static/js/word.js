@@ -1,21 +1,18 @@
 // The visitor's word on an answer: one tap to say it, one question about the photo, thanks that say what happens next.
 
-import { alone, call, framed, freshKey } from "./api.js";
+import { call, freshKey } from "./api.js";
+import { late } from "./late.js";
 
-const PURPOSES = { "X-Consent": "keep, train" };
-const SETTLES_MS = 600;
+export const PURPOSES = { "X-Consent": "keep, train" };
 const LEARNS = "It goes to the owner first. Once accepted, the next release learns from it.";
 const THANKS = {
-  keeping: ["Keeping it …", "It is on its way."],
   kept: ["Thank you. It is kept.", LEARNS],
   noted: ["Thank you.", "Your word counts in how well this release does."],
   love: ["Noted: you love it.", "That teaches the next release."],
   meh: ["Noted: not this one.", "That teaches the next release."],
   neither: ["Good to know.", "It knows only what it was taught."],
   chosen: ["Thank you.", "Choices like this one decide which release stays."],
-  forgotten: alone ? ["It is forgotten.", "Your word alone stays."] : ["It is forgotten.", "It stays only on this page, until you leave it. Your word still counts in how well this release does."],
   sample: ["Thank you.", "That was one of our own photos. Now one of yours?"],
-  stopped: ["Done.", "Your next photos are not kept."],
 };
 
 export const button = (words, more) => Object.assign(document.createElement("button"), { className: "button", type: "button", textContent: words, ...more });
@@ -25,8 +22,7 @@ export const button = (words, more) => Object.assign(document.createElement("but
 export function panel(play, root) {
   const part = (name) => root.querySelector(`[data-${name}]`);
   const parts = ["ask", "own", "consent", "thanks"];
-  const pill = document.querySelector("[data-pill]");
-  let settling;
+  let yes;
 
   function show(name) {
     for (const p of parts) part(p).hidden = p !== name || (p === "own" && !document.querySelector("[data-give]"));
@@ -82,6 +78,7 @@ export function panel(play, root) {
   async function say({ kind, value }, { answer, given, sample } = play, key = freshKey()) {
     if (!answer || play.answer !== answer) return;
     for (const each of part("ask").querySelectorAll("button, select, input")) each.disabled = true;
+    const coming = given && keeping();
     try {
       const said = await call(`/api/predictions/${answer.id}/feedback`, {
         method: "POST", body: { kind, value }, headers: { ...opens(answer), "Idempotency-Key": key },
@@ -91,7 +88,10 @@ export function panel(play, root) {
       if (kind === "agree" && !value) thank("neither");
       else if (sample) thank("sample");
       else if (answer.kept) thank("kept");
-      else if (said?.ask_consent !== false && given) ask();
+      else if (said?.ask_consent !== false && given) {
+        const asking = await coming;
+        if (play.answer === answer) asking ? asking.ask() : thank("noted");
+      }
       else if (said?.thanks) tell(said.thanks);
       else if (kind !== "rate") thank("noted");
       else {
@@ -103,56 +103,10 @@ export function panel(play, root) {
     }
   }
 
-  function ask() {
-    if (part("also")) part("also").checked = false;
-    show("consent");
-    part("consent").querySelector("h2").focus({ preventScroll: true });
-    // The yes to the photo stands where the yes to the answer stood: the second tap of a double tap is not a consent.
-    for (const name of ["keep", "forget"]) part(name).setAttribute("aria-disabled", "true");
-    clearTimeout(settling);
-    settling = setTimeout(() => ["keep", "forget"].forEach((name) => part(name).removeAttribute("aria-disabled")), SETTLES_MS);
-  }
+  /** What asks for the photo, and ends a yes: it comes once there is a word to ask after. */
+  const keeping = () => (yes ??= late(() => import("./keeping.js")).then((came) => came?.keeping(play, root, { show, tell, thank, failed }) ?? (yes = null)));
 
-  /** Keys are never a second tap by mistake: only a pointer has to wait. */
-  const meant = (run) => (event) => (event.detail && event.currentTarget.getAttribute("aria-disabled") ? null : run());
-
-  async function keep({ answer, given } = play) {
-    if (!answer || !given || play.answer !== answer) return;
-    const also = part("also")?.checked ? { "X-Consent": "keep, show, train" } : {};
-    thank("keeping");
-    try {
-      const { link, thanks } = await call(`/api/predictions/${answer.id}/input`, { method: "PUT", body: given, headers: { ...opens(answer), ...PURPOSES, ...also } });
-      if (!framed && !alone) stand(true);
-      else if (framed && kept.push(answer)) dispatchEvent(new Event("kept"));
-      if (play.answer !== answer) return;
-      tell(thanks ?? THANKS.kept);
-      if (framed && link) part("thanks-words").append(" ", Object.assign(document.createElement("a"), { href: link, textContent: "See it, or take it back" }));
-    } catch (error) {
-      if (play.answer === answer) failed(error, () => keep({ answer, given }));
-    }
-  }
-
-  function stand(on) {
-    play.standing = on;
-    pill.hidden = !on;
-  }
-
-  async function stop() {
-    try {
-      await call("/api/mine/consent", { method: "DELETE" });
-      stand(false);
-      thank("stopped");
-    } catch (error) {
-      failed(error, stop);
-    }
-  }
-
-  part("keep").addEventListener("click", meant(() => keep()));
-  part("forget").addEventListener("click", meant(() => {
-    play.given = null;
-    thank("forgotten");
-  }));
-  document.querySelector("[data-stop]").addEventListener("click", stop);
+  document.querySelector("[data-stop]").addEventListener("click", async () => (await keeping())?.stop());
   for (const rate of root.querySelectorAll("[data-rate]")) {
     rate.addEventListener("click", () => say({ kind: "rate", value: rate.dataset.rate }));
   }
