@@ -88,7 +88,13 @@ def test_the_label_of_a_probe_is_drawn_first_so_that_no_word_is_a_better_guess()
     for _ in range(500):
         said.update(one.truth["label"] for one in teach.pick(many, [], set(), Standing(), lot))
     assert 0.45 < said["warm"] / sum(said.values()) < 0.55
-    assert teach.guess_of(many) == 0.5
+
+
+def test_a_picture_that_is_no_probe_comes_by_lot_and_is_not_known_by_coming_first():
+    known, others, lot = pictures(40), pictures(100, 100), random.Random(4)
+    first = Counter(one.label for _ in range(400) for one in teach.pick(known, others, set(), Standing(), lot))
+    rest = [first[one.label] for one in others]
+    assert max(rest) < 20 and sum(count > 0 for count in rest) > 90, "as seldom as any probe"
 
 
 def test_right_answers_earn_standing_once_each_and_what_waits_is_weighed_again(house):

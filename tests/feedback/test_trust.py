@@ -13,7 +13,6 @@ from teahouse.feedback.trust import (
     Standing,
     Word,
     decide,
-    guess_rate,
     most_of_network,
     most_of_visitor,
 )
@@ -93,11 +92,6 @@ def test_standing_fades_with_wrong_answers_and_with_time():
     assert not after([False] * 3, standing=known).known
     assert after([True] * 500, standing=known).evidence == EARNED, "a store of right answers buys nothing"
     assert known.today(89 * DAY_MS).known and not known.today(91 * DAY_MS).known
-
-
-def test_a_guess_is_as_good_as_the_label_that_is_drawn_most():
-    assert guess_rate([1, 1]) == 0.5 and guess_rate([3, 1]) == 0.75 and guess_rate([1] * 10) == pytest.approx(0.1)
-    assert guess_rate([]) == 1.0
 
 
 def test_who_knows_keeps_standing_and_who_turns_loses_it():

@@ -61,10 +61,10 @@ def test_setting_aside_and_undoing(house: House, keep: Keep) -> None:
     accept(house, first)
     house.db.write(lambda c: reviews.decide(c, second, "set_aside", None, "owner", "blurred", 5))
     assert counts(house) == {"accepted": 1, "train": 1, "set_aside": 1, "new": 1}
-    assert house.db.write(lambda c: reviews.undo(c, "owner", 6)) == second
+    assert house.db.write(lambda c: reviews.undo(c, "owner", 6)) == [second]
     assert counts(house) == {"accepted": 1, "train": 1, "waiting": 1, "new": 1}
-    assert house.db.write(lambda c: reviews.undo(c, "owner", 7)) == first
-    assert house.db.write(lambda c: reviews.undo(c, "owner", 8)) is None
+    assert house.db.write(lambda c: reviews.undo(c, "owner", 7)) == [first]
+    assert house.db.write(lambda c: reviews.undo(c, "owner", 8)) == []
     assert counts(house) == {"waiting": 2}
     accept(house, first, OOLONG)
     assert read(house, lambda c: reviews.latest(c, first)).truth == OOLONG
@@ -74,7 +74,7 @@ def test_an_undo_takes_back_only_ones_own_decision(house: House, keep: Keep) -> 
     label = keep()[0]
     accept(house, label, GREEN, by="owner")
     accept(house, label, OOLONG, by="trust")
-    assert house.db.write(lambda c: reviews.undo(c, "owner", 6)) == label
+    assert house.db.write(lambda c: reviews.undo(c, "owner", 6)) == [label]
     row = read(house, lambda c: labels.get(c, label))
     assert (row.reviewed_by, row.answer) == ("trust", OOLONG)
 

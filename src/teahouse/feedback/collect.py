@@ -156,10 +156,15 @@ def say_word(c: Any, word: Word) -> tuple[Any, bool]:
 
 def _weigh_by(c: Any, label: labels.LabelRow, rules: Rules, at: int) -> None:
     """Weigh where the app or its house is set so, and ask for the training that was waiting for this row."""
-    declared = apps.get(c, label.app)
-    review = (declared.declaration.get("review") if declared else None) or rules.review
+    review = review_of(c, label.app, rules)
     if review == "auto" and weigh(c, label.id, review, at).state == "accepted" and rules.retrain_after is not None:
         retrain_due(c, label.app, rules.retrain_after, at)
+
+
+def review_of(c: Any, app: str, rules: Rules) -> str:
+    """Who reviews an app's rows, owner or auto: as it is declared, else as the house is set."""
+    declared = apps.get(c, app)
+    return (declared.declaration.get("review") if declared else None) or rules.review
 
 
 def weigh(c: Any, label: bytes, review: str, at: int) -> trust.Decision:
@@ -258,23 +263,39 @@ def _said_so_far(c: Any, prediction: Any) -> Any:
     return None
 
 
+def is_doubted(c: Any, app: str, visitor: bytes | None) -> bool:
+    """Whether the owner saw otherwise than this visitor said, too often to let their words count unseen."""
+    return visitor is not None and trust.is_doubted(*reviews.seen_of(c, app, visitor))
+
+
 def _record(c: Any, row: labels.LabelRow, at: int) -> trust.Record:
-    """How the visitor stands, and what other sources say of photos that look the same: rows that count, and visitors
-    with standing who saw such a photo in the teach round."""
+    """How the visitor stands, and what other sources say of photos that look the same: those that the owner or the
+    maker speaks for, and visitors with standing, by their own photo or in the teach round. Who was believed because a
+    second source agreed is none: else one liar with standing would vouch for a crowd, and the crowd for itself."""
     standing = teach.standing_of(visitors.get(c, row.visitor) if row.visitor else None, row.app, at)
     looks = reviews.near_rows(c, row.app, row.near) if row.near else []
     alike = [one for one in looks if one.id != row.id and is_near(row.near, one.near)]
-    others = [one for one in alike if one.visitor is None or one.visitor != row.visitor]
-    said = [one.answer for one in others if one.is_accepted]
+    others = [one for one in alike if one.is_accepted and (one.visitor is None or one.visitor != row.visitor)]
+    said = [one.answer for one in others if _speaks(c, one, at)]
     said += [
         one.said
-        for one in probes.said_of(c, [other.id for other in others if other.is_accepted])
+        for one in probes.said_of(c, [other.id for other in others], but=row.visitor)
         if teach.standing_in(one.standing, row.app, at).known
     ]
     agree = sum(answer == row.truth for answer in said)
     waiting = [one for one in alike if one.source == "visitor" and one.decision is None]
     mine = sum(one.visitor is not None and one.visitor == row.visitor for one in waiting)
-    return trust.Record(standing, agree, len(said) - agree, mine, len(waiting))
+    counted = sum(one.is_accepted and one.reviewed_by == TRUST for one in alike)
+    seen, wrong = reviews.seen_of(c, row.app, row.visitor) if row.visitor else (0, 0)
+    return trust.Record(standing, agree, len(said) - agree, mine, len(waiting), counted, seen, wrong)
+
+
+def _speaks(c: Any, row: labels.LabelRow, at: int) -> bool:
+    """Whether a row that counts is a trusted source: not on the word of who has no standing, or is doubted."""
+    if row.reviewed_by != TRUST:
+        return True
+    known = visitors.get(c, row.visitor) if row.visitor else None
+    return teach.standing_of(known, row.app, at).known and not is_doubted(c, row.app, row.visitor)
 
 
 def _caps(c: Any, row: labels.LabelRow, review: str) -> trust.Caps:

@@ -11,7 +11,7 @@ from typing import Any
 from teahouse.feedback import judges
 
 STACK = 40  # rows of one look that are decided with one key
-DISAGREES, UNSURE, NOVEL, OTHERWISE = 1.0, 1.0, 0.5, 3.0
+DISAGREES, UNSURE, NOVEL, OTHERWISE, COUNTS = 1.0, 1.0, 0.5, 3.0, 1.0
 AGAIN = 0.25  # what each earlier row of the same visitor takes from a row: nobody fills the owner's evening alone
 
 
@@ -61,13 +61,15 @@ def alike(rows: Sequence[Any]) -> list[tuple[Any, ...]]:
 
 def gain(row: Any) -> float:
     """How much a row teaches: a challenger says otherwise in a replay; its visitor says otherwise than the model; the
-    model is unsure (entropy, 1 where all labels are alike); its photo looks like nothing that it learned from."""
+    model is unsure (entropy, 1 where all labels are alike); its photo looks like nothing that it learned from; it
+    counts already, and if it is wrong so may be others of its visitor."""
     guess = row.guess if isinstance(row.guess, Mapping) else {}
     said = row.word.get("label") if isinstance(row.word, Mapping) else None
     differs = said is not None and "label" in guess and said != guess["label"]
     novel = isinstance(row.look, Mapping) and row.look.get("familiar") is False
     otherwise = isinstance(row.other, Mapping) and row.other.get("label") != guess.get("label")
-    return OTHERWISE * otherwise + DISAGREES * differs + UNSURE * uncertainty(guess.get("scores")) + NOVEL * novel
+    told = OTHERWISE * otherwise + DISAGREES * differs + NOVEL * novel + COUNTS * row.counts
+    return told + UNSURE * uncertainty(guess.get("scores"))
 
 
 def uncertainty(scores: Any) -> float:

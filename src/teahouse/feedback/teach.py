@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from teahouse.feedback import trust
 from teahouse.feedback.trust import Standing
 from teahouse.store import probes, visitors
 from teahouse.store.probes import Picture
@@ -38,15 +37,10 @@ def pick(
     while len(chosen) < wanted and len(fresh) > 1 and all(fresh.values()):
         some = fresh[lot.choice(sorted(fresh))]
         chosen.append(some.pop(lot.randrange(len(some))))
-    # Visitors' photos first, as they come: the maker's own fill up what is missing.
-    chosen += rest[: ROUND - len(chosen)] if len(chosen) < ROUND else []
+    # By lot too: what stood in every stranger's first round would be known by that as no probe.
+    chosen += lot.sample(rest, min(len(rest), max(0, ROUND - len(chosen))))
     lot.shuffle(chosen)
     return chosen
-
-
-def guess_of(known: Sequence[Picture]) -> float:
-    """How often who can not see the probes is right: `pick` draws each label alike."""
-    return trust.guess_rate([1.0] * len({str(one.truth) for one in known}))
 
 
 def standing_of(row: Any, app: str, at: int) -> Standing:
@@ -79,6 +73,7 @@ def learn(c: Any, app: str, visitor: bytes, label: bytes, said: Any, at: int) ->
     truth = probes.truth_of(c, label)
     if truth is None:
         return before, before
-    after = before.after(said == truth, guess_of(probes.of_app(c, app)), at)
+    # `pick` draws each label alike: who can not see a picture is right one time in as many as there are.
+    after = before.after(said == truth, 1 / max(1, probes.answers(c, app)), at)
     visitors.stand(c, visitor, app, asdict(after))
     return before, after

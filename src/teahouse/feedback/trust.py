@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 VISITOR_ROWS, VISITOR_SHARE = 5, 0.01
 NETWORK_ROWS, NETWORK_SHARE = 20, 0.05
 COPIES_OF_ONE, COPIES = 5, 20  # near-duplicates that may wait for the owner: of one visitor, and of everybody
+COUNTED = 2  # near-duplicates that count without the owner's look: more would carry one photo in again and again
 MEHS, KNOWN_MS = 2, 600_000
 
 PROBES, PROBES_RIGHT = 5, 4  # the floor: at least four of five right, whatever the test says
@@ -74,15 +75,19 @@ class Word:
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of the visitor and of the photo: how they stand, how many other trusted sources (rows that count,
-    visitors with standing) say the same of this photo or something else, and how many near-duplicates of it wait:
-    `mine` from this visitor, `copies` from everybody."""
+    """What is known of the visitor and of the photo: how they stand; how many other trusted sources (the owner, the
+    maker, visitors with standing) say the same of this photo or something else; how many near-duplicates of it wait,
+    `mine` from this visitor, `copies` from everybody, and how many `counted` on a word alone; and of this visitor's
+    words on photos that the owner has `seen`, how many were `wrong`."""
 
     standing: Standing = Standing()
     agree: int = 0
     disagree: int = 0
     mine: int = 0
     copies: int = 0
+    counted: int = 0
+    seen: int = 0
+    wrong: int = 0
 
 
 @dataclass(frozen=True)
@@ -123,10 +128,11 @@ def most_of_network(new: int) -> int:
     return max(NETWORK_ROWS, int(new * NETWORK_SHARE))
 
 
-def guess_rate(shares: Iterable[float]) -> float:
-    """How often who can not see the picture is right at best: the share of the label that is drawn most often."""
-    shares = [share for share in shares if share > 0]
-    return max(shares) / sum(shares) if shares else 1.0
+def is_doubted(seen: int, wrong: int) -> bool:
+    """Whether the owner saw too often otherwise than a visitor said: fewer than four of five words were right, the
+    floor of the probes. Who is right on probes and wrong on the photos that they bring is found out by nothing else;
+    who made one slip is believed again as soon as four other words of theirs were right."""
+    return (seen - wrong) * PROBES < PROBES_RIGHT * seen
 
 
 def decide(word: Word, record: Record, caps: Caps) -> Decision:
@@ -149,6 +155,8 @@ def decide(word: Word, record: Record, caps: Caps) -> Decision:
 
 def _weigh(record: Record, caps: Caps) -> Decision:
     """The same of a word that may count."""
+    if is_doubted(record.seen, record.wrong):
+        return Decision("waiting", "You saw otherwise on photos of this visitor.")
     if record.disagree:
         return Decision("waiting", "Trusted sources differ about this photo.")
     if caps.of_visitor >= most_of_visitor(caps.new):
@@ -157,6 +165,8 @@ def _weigh(record: Record, caps: Caps) -> Decision:
         return Decision("waiting", "This network has given enough rows for this version.")
     if record.standing.known:
         return Decision("accepted", "The visitor was right on pictures whose answer is known.")
+    if record.agree >= 1 and record.counted >= COUNTED:
+        return Decision("waiting", "Photos that look the same count already.")
     if record.agree >= 1:
         return Decision("accepted", "A second trusted source says the same.")
     return Decision("waiting", "A single casual word waits for the owner.")

@@ -9,8 +9,8 @@ from fastapi import Request
 
 from teahouse import ids, telemetry
 from teahouse.errors import InputError, NotFound, NothingToDo, likely
-from teahouse.feedback import collect, judges, order
-from teahouse.site import missing, owner_access, pictures
+from teahouse.feedback import audit, collect, judges, order
+from teahouse.site import api, missing, owner_access, pictures
 from teahouse.site.deps import Deps, deps_of
 from teahouse.site.owner_shapes import (
     Alike,
@@ -78,10 +78,12 @@ def why(row: Any) -> str:
     """Why a row stands where it stands, in a sentence; "" where there is nothing to say, and of what judges."""
     if row.held or row.reason:
         return row.reason
+    if row.counts:
+        return "It counts already, on its visitor's word. One in five of these comes to you."
     guess = row.guess if isinstance(row.guess, Mapping) else {}
     other = row.other.get("label") if isinstance(row.other, Mapping) else None
     if other is not None and other != guess.get("label"):
-        return f"The next release would say {str(other).replace('_', ' ')}."
+        return f"Another release says {str(other).replace('_', ' ')}."
     if isinstance(row.look, Mapping) and row.look.get("familiar") is False:
         return "It has never seen anything like this."
     return ""
@@ -100,7 +102,7 @@ def decide(request: Request, given: DecisionGiven) -> DecisionOut:
         shown = app_of(c, row.app)
         truth = checked(given, row, shown.declaration)
         decided = reviews.Decision(label, given.decision, truth, labels.OWNER, given.reason, at)
-        reviews.decide_all(c, decided, [ids.parse(one) for one in given.like])
+        audit.decide(c, decided, [ids.parse(one) for one in given.like], api.rules_of(deps, row.app))
         job = retrain_if_due(c, deps, shown, at)
         return DecisionOut(label=given.label, left=reviews.left(c, row.app), job=ids.text(job) if job else None)
 
@@ -153,7 +155,7 @@ def undo(request: Request, label: str | None = None) -> UndoneOut:
     wanted = ids.parse(label) if label else None
 
     def write(c: Any) -> UndoneOut:
-        undone = reviews.undo(c, labels.OWNER, deps.clock(), wanted)
+        undone = audit.undo(c, labels.OWNER, deps.clock(), wanted, collect.Rules(deps.settings.loop.review))
         if undone is None:
             raise NothingToDo("There is no decision to take back.")
         row = labels.get(c, undone)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from fastapi import Request
@@ -71,14 +72,15 @@ def examples(c: Any, numbers: Mapping[str, Any]) -> dict[str, tuple[shapes.Examp
 
 
 def replayed(c: Any, release: str) -> shapes.Replayed | None:
-    """What it says of earlier photos; None where it was shown none."""
+    """What it says of earlier photos; None where it was shown none. Those that judge are counted and not shown: their
+    label must be the owner's alone."""
     found = replays.of_release(c, release)
     if not found:
         return None
     other = [one for one in found if label_of(one.before) != label_of(one.now)]
-    told = [(owner_views.photo_of_row(c, ids.text(one.label)), one) for one in other[:SHOWN]]
+    told = ((owner_views.photo_of_row(c, ids.text(one.label)), one) for one in other if not one.held)
     shown = (shapes.Example(photo, "", label_of(one.before), label_of(one.now)) for photo, one in told if photo)
-    return shapes.Replayed(len(found), len(other), tuple(shown))
+    return shapes.Replayed(len(found), len(other), tuple(islice(shown, SHOWN)))
 
 
 def label_of(output: Any) -> str:

@@ -129,9 +129,7 @@ def read_photo(deps: Deps, app: str, item: str) -> bytes:
     """The bytes behind an item; NotFound once it is gone, or the hour is over. Runs in a thread."""
     opened(deps, app)
     with deps.house.db.read() as c:
-        there = shown_in(c, app)
-    label = label_of(deps, app, item, there)
-    picture = next((one for one in there if one.label == label), None)
+        picture = shown_by(c, deps, app, item)
     blob = blob_of(picture.inputs) if picture is not None else None
     if blob is None:
         raise NotFound(media.GONE, do_next="Load the page again.")
@@ -151,13 +149,12 @@ def answer(request: Request, app: str, given: TaughtIn, response: Response) -> T
         many = today(probes.answered(c, visitor.id), at) + len(said) > OF_VISITOR
         if many or not quotas.take(c, retention.day_of(at), network, "teach", len(said), OF_NETWORK):
             raise TooMany(*LATER, retry_after=3600)
-        shown_now = shown_in(c, app)
         before = teach.standing_of(known.get(c, visitor.id), app, at)
         after = before
         for item, truth in said:
-            label = label_of(deps, app, item, shown_now)
-            if label is not None:  # else its visitor took it back meanwhile
-                _, after = teach.learn(c, app, visitor.id, label, truth, at)
+            picture = shown_by(c, deps, app, item)
+            if picture is not None:  # else its visitor took it back meanwhile
+                _, after = teach.learn(c, app, visitor.id, picture.label, truth, at)
         if after.known != before.known or after.failed != before.failed:
             collect.weigh_again(c, app, visitor.id, rules, at)
         return before, after, len(probes.answered(c, visitor.id))
@@ -205,23 +202,18 @@ def words_of(shown: Shown) -> list[str]:
     return list(field_from_json(shown.declaration["output"]).words())  # type: ignore[attr-defined]
 
 
-def shown_in(c: Any, app: str) -> list[probes.Picture]:
-    """All pictures that a round may show."""
-    return [*probes.of_app(c, app), *probes.others(c, app)]
-
-
 # A token is a name for this round alone, and no id: ids tell when a row came, and so whether its answer is known.
 
 
 def token_of(deps: Deps, app: str, label: bytes) -> str:
-    """What names a picture in one round, for an hour."""
-    salt = secrets.token_bytes(9)
-    name = base64.urlsafe_b64encode(salt + alias(deps, app, salt, label)).decode("ascii")
+    """What names a picture in one round, for an hour: its label's id under a pad that is used once."""
+    salt = secrets.token_bytes(12)
+    name = base64.urlsafe_b64encode(salt + padded(deps, app, salt, label)).decode("ascii")
     return deps.signers.media.sign(json.dumps(["teach", app, name]).encode().hex()).decode()
 
 
-def label_of(deps: Deps, app: str, item: str, among: list[probes.Picture]) -> bytes | None:
-    """The label of a picture by its token, None where it is not among these any more; NotFound for no token."""
+def shown_by(c: Any, deps: Deps, app: str, item: str) -> probes.Picture | None:
+    """The picture that a token names, None where it may not be shown any more; NotFound for no token."""
     try:
         kind, of, name = json.loads(bytes.fromhex(deps.signers.media.unsign(item, max_age=ROUND_S).decode()))
         given = base64.urlsafe_b64decode(name)
@@ -229,11 +221,10 @@ def label_of(deps: Deps, app: str, item: str, among: list[probes.Picture]) -> by
         raise NotFound("This round is over.", do_next="Begin a new one.") from None
     if (kind, of) != ("teach", app):
         raise NotFound("This round is over.", do_next="Begin a new one.")
-    salt, alias_of = given[:9], given[9:]
-    found = (one.label for one in among if secrets.compare_digest(alias(deps, app, salt, one.label), alias_of))
-    return next(found, None)
+    return probes.shown(c, app, padded(deps, app, given[:12], given[12:]))
 
 
-def alias(deps: Deps, app: str, salt: bytes, label: bytes) -> bytes:
-    """The name of a label under a round's salt."""
-    return ids.keyed(deps.key(f"teach:{app}"), salt + label)[:15]
+def padded(deps: Deps, app: str, salt: bytes, label: bytes) -> bytes:
+    """A label's id under the pad of this salt, or out from under it: the pad is the house's alone."""
+    pad = ids.keyed(deps.key(f"teach:{app}"), salt)
+    return bytes(one ^ other for one, other in zip(label, pad, strict=False))

@@ -69,14 +69,33 @@ def count(c: sa.Connection, app: str, most: int) -> int:
     return len(c.execute(query).all())
 
 
+def answers(c: sa.Connection, app: str) -> int:
+    """How many different answers the app's probes have: cheap to ask."""
+    query = sa.select(probes.c.truth).join(labels, labels.c.id == probes.c.label).distinct()
+    return len(
+        c.execute(query.where(labels.c.app == app, labels.c.inputs.is_not(None), labels.c.split == "train")).all()
+    )
+
+
 def others(c: sa.Connection, app: str) -> list[Picture]:
     """What a round may show beside probes, at most 200 of each: training photos of visitors that they let us show and
     that the owner's own eyes accepted, then more of the maker's."""
-    shown = sa.type_coerce(given.c.purposes, sa.Text).like(f'%"{SHOW}"%')
-    mine = noun.joined().where(labels.c.app == app, labels.c.source == "visitor", labels.c.split == "train", shown)
-    seen = [row for row in map(noun._row, c.execute(mine.order_by(labels.c.seq.desc()).limit(SHOWN)))
-            if row.is_accepted and row.reviewed_by == noun.OWNER and noun.blobs_in(row.inputs)]  # fmt: skip
+    mine = sa.select(labels.c.id).join(given, given.c.id == labels.c.consent)
+    mine = mine.where(labels.c.app == app, labels.c.source == "visitor", labels.c.split == "train", _lets_show())
+    mine = mine.where(labels.c.inputs.is_not(None)).order_by(labels.c.seq.desc()).limit(SHOWN)
+    seen = [row for row in _rows(c, mine) if _is_seen(row)]
     return [Picture(row.id, row.inputs) for row in (*seen, *_makers(c, app, SHOWN))]
+
+
+def shown(c: sa.Connection, app: str, label: bytes) -> Picture | None:
+    """A picture of a round by its label, where a round may still show it: one row is read, however many there are."""
+    row = noun.get(c, label)
+    if row is None or (row.app, row.split) != (app, "train") or not row.is_accepted or not noun.blobs_in(row.inputs):
+        return None
+    if row.source == "maker":
+        return Picture(row.id, row.inputs)
+    lets = sa.select(given.c.seq).where(given.c.id == row.consent, _lets_show())
+    return Picture(row.id, row.inputs) if _is_seen(row) and c.execute(lets).first() is not None else None
 
 
 def answered(c: sa.Connection, visitor: bytes) -> dict[bytes, int]:
@@ -92,21 +111,48 @@ def say(c: sa.Connection, label: bytes, visitor: bytes, said: Any, at: int) -> b
     return rows.add_new(c, taught, row) is not None
 
 
-def said_of(c: sa.Connection, of: Collection[bytes]) -> list[Said]:
-    """What visitors said of these pictures where the answer was not known, oldest first."""
+def said_of(c: sa.Connection, of: Collection[bytes], but: bytes | None = None) -> list[Said]:
+    """What visitors said of these pictures where the answer was not known, oldest first; without this visitor's."""
     query = sa.select(taught.c.label, taught.c.said, visitors.c.standing).join(
         visitors, visitors.c.id == taught.c.visitor
     )
-    where = (taught.c.label.in_(of), ~taught.c.known, taught.c.said.is_not(None))
+    where = (
+        taught.c.label.in_(of),
+        ~taught.c.known,
+        taught.c.said.is_not(None),
+        taught.c.visitor.is_distinct_from(but),
+    )
     return [Said(row[0], row[1], row[2] or {}) for row in c.execute(query.where(*where).order_by(taught.c.seq))]
 
 
 def _makers(c: sa.Connection, app: str, limit: int | None = None) -> list[noun.LabelRow]:
     """The maker's training photos that are no probes, in an order that says nothing."""
-    where = (labels.c.app == app, labels.c.source == "maker", labels.c.split == "train")
-    query = noun.joined().where(*where, ~sa.exists().where(probes.c.label == labels.c.id))
-    found = map(noun._row, c.execute(query.order_by(sa.func.substr(labels.c.id, 9, 8)).limit(limit)))
+    where = (labels.c.app == app, labels.c.source == "maker", labels.c.split == "train", labels.c.inputs.is_not(None))
+    query = sa.select(labels.c.id).where(*where, labels.c.id.not_in(sa.select(probes.c.label)))
+    found = _rows(c, query.order_by(sa.func.substr(labels.c.id, 9, 8)).limit(limit))
     return [row for row in found if row.is_accepted and noun.blobs_in(row.inputs)]
+
+
+def _rows(c: sa.Connection, of: sa.Select[Any]) -> list[noun.LabelRow]:
+    """The rows of these labels, in this order. Chosen first and read then: a maker may have brought 30,000."""
+    chosen = c.execute(of).scalars().all()
+    found = {row.id: row for row in map(noun._row, c.execute(noun.joined().where(labels.c.id.in_(chosen))))}
+    return [found[id_] for id_ in chosen if id_ in found]
+
+
+def _lets_show() -> Any:
+    """SQL: whether a visitor's yes lets others see the photo."""
+    return sa.type_coerce(given.c.purposes, sa.Text).like(f'%"{SHOW}"%')
+
+
+def _is_seen(row: noun.LabelRow) -> bool:
+    """Whether the owner's own eyes accepted a visitor's photo: nobody else's word shows it to others."""
+    return (
+        row.source == "visitor"
+        and row.is_accepted
+        and row.reviewed_by == noun.OWNER
+        and bool(noun.blobs_in(row.inputs))
+    )
 
 
 def _named(truth: Any) -> str:

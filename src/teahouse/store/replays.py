@@ -29,12 +29,13 @@ class Told:
 @dataclass(frozen=True)
 class Beside:
     """One earlier photo with both answers: its row, the prediction that its visitor got, what was said then and what
-    the release says now."""
+    the release says now. `held`: it judges releases, and no answer may lead who labels it."""
 
     label: bytes
     prediction: bytes
     before: Any
     now: Any
+    held: bool = False
 
 
 def left(c: sa.Connection, app: str, release: str, limit: int) -> list[labels.LabelRow]:
@@ -74,8 +75,8 @@ def of_release(c: sa.Connection, release: str, limit: int = 500) -> list[Beside]
     first = predictions.alias("first")
     source = _copy.join(first, first.c.id == _copy.c.shadow_of)
     source = source.join(labels.labels, labels.labels.c.prediction == first.c.id)
-    columns = (labels.labels.c.id.label("label"), first.c.id.label("prediction"), first.c.output, _copy.c.output)
-    query = sa.select(*columns[:2], columns[2].label("before"), columns[3].label("now")).select_from(source)
+    answers = (first.c.output.label("before"), _copy.c.output.label("now"), first.c.held)
+    query = sa.select(labels.labels.c.id.label("label"), first.c.id.label("prediction"), *answers).select_from(source)
     where = (_copy.c.release == release, _copy.c.arm == ARM, _copy.c.output.is_not(None), first.c.output.is_not(None))
     there = labels.labels.c.inputs.is_not(None)
     found = c.execute(query.where(*where, there).order_by(first.c.seq.desc()).limit(limit))

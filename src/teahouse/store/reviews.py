@@ -17,6 +17,7 @@ _MOST = 500  # waiting labels of a kind that are put in order for one page of th
 _LOOKED_AT = 5000  # newest ones, of which these are taken
 _NEAR = 200  # labels that are looked at for one look
 _ASIDE = "set_aside"
+_LOT = 51  # of 256: one row in five that counts on a word alone comes to the owner
 _LIKE = "as "  # reviews.reason of a near-duplicate that was decided with another one: and that one's id
 
 
@@ -25,7 +26,8 @@ class QueueRow:
     """A label that waits. `word` is what the visitor said; never told for held rows, so that the owner is not led.
 
     `look` is how its photo looks (`predictions.look`), `other` what a challenger said of it in a replay, where one
-    did; `reason` why the house set it aside, "" where nobody did."""
+    did; `reason` why the house set it aside, "" where nobody did. `counts`: it waits for nothing; it counts on its
+    visitor's word, and the lot drew it for the owner to look at."""
 
     label: bytes
     at: int
@@ -39,6 +41,7 @@ class QueueRow:
     look: Any = None
     other: Any = None
     reason: str = ""
+    counts: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,8 @@ class Decision:
 
 def queue(c: sa.Connection, app: str, aside: bool = False) -> list[QueueRow]:
     """What waits: first the held rows, in an order that says nothing, then the others, newest first. At most 500 of
-    each, of the others everybody's newest before anybody's second: who floods hides nobody. `aside`: instead what trust
-    set aside and the owner has not seen."""
+    each, of the others everybody's newest before anybody's second: who floods hides nobody. At the end one in five of
+    those that trust let count unseen. `aside`: instead what trust set aside and the owner has not seen."""
     columns = sa.select(labels, predictions.c.held, predictions.c.output, predictions.c.look)
     if aside:
         query = _aside(app, columns.add_columns(reviews.c.reason)).order_by(labels.c.seq.desc()).limit(_MOST)
@@ -67,7 +70,8 @@ def queue(c: sa.Connection, app: str, aside: bool = False) -> list[QueueRow]:
     other = query.where(labels.c.id.in_(_in_turn(app))).order_by(labels.c.seq.desc())
     found = [*c.execute(held), *c.execute(other)]
     replayed = _replayed(c, [row.prediction for row in found if not row.held])
-    return [_queued(row, replayed.get(row.prediction)) for row in found]
+    drawn = c.execute(_drawn(app, columns).order_by(labels.c.seq.desc()).limit(_MOST))
+    return [_queued(row, replayed.get(row.prediction)) for row in found] + [_queued(row, counts=True) for row in drawn]
 
 
 def near_rows(c: sa.Connection, app: str, near: bytes) -> list[noun.LabelRow]:
@@ -83,6 +87,23 @@ def waiting_of(c: sa.Connection, app: str, visitor: bytes, limit: int = 100) -> 
     where = (labels.c.app == app, labels.c.visitor == visitor, noun.standing_review().is_(None))
     found = c.execute(noun.joined().where(*where).order_by(labels.c.seq).limit(limit))
     return [noun._row(row) for row in found]
+
+
+def counted_of(c: sa.Connection, app: str, visitor: bytes) -> list[noun.LabelRow]:
+    """What counts of one visitor that the owner has not looked at, oldest first."""
+    where = (labels.c.app == app, labels.c.visitor == visitor)
+    found = map(noun._row, c.execute(noun.joined().where(*where).order_by(labels.c.seq)))
+    return [row for row in found if row.decision == "accept" and row.reviewed_by != noun.OWNER]
+
+
+def seen_of(c: sa.Connection, app: str, visitor: bytes) -> tuple[int, int]:
+    """Of a visitor's training photos on which they said a word: how many the owner has accepted, and on how many of
+    these the owner saw something else. Photos that judge tell nothing here: they judge releases."""
+    source = labels.join(reviews, reviews.c.seq == noun.standing_review())
+    where = (labels.c.app == app, labels.c.visitor == visitor, labels.c.split == "train", labels.c.truth.is_not(None))
+    query = sa.select(labels.c.truth, reviews.c.truth).select_from(source).where(*where)
+    found = c.execute(query.where(reviews.c.by == noun.OWNER, reviews.c.decision == "accept")).all()
+    return len(found), sum(said != seen for said, seen in found)
 
 
 def looked_at(c: sa.Connection, app: str, limit: int = 400) -> list[Any]:
@@ -105,8 +126,8 @@ def aside(c: sa.Connection, app: str) -> int:
 
 
 def left(c: sa.Connection, app: str) -> int:
-    """How many labels wait."""
-    return c.execute(_waiting(app, sa.select(sa.func.count()))).scalar_one()
+    """How many labels wait for the owner's look."""
+    return sum(c.execute(some(app, sa.select(sa.func.count()))).scalar_one() for some in (_waiting, _drawn))
 
 
 @takes(Decision)
@@ -132,30 +153,42 @@ def decide(c: sa.Connection, decided: Decision) -> int:
 
 def decide_all(c: sa.Connection, decided: Decision, others: Sequence[bytes]) -> int:
     """The same decision of a label and of near-duplicates of it, taken back as one; how many were decided. Those of
-    `others` that are gone, or were decided meanwhile, are left as they are."""
-    told = 1
+    `others` that are gone, or were decided meanwhile, or are of another app or side, are left as they are."""
+    told, lead = 1, noun.get(c, decided.label)
     for label in others:
-        if label != decided.label and noun.get(c, label) is not None and not _by_owner(latest(c, label)):
+        other = noun.get(c, label)
+        if other is None or lead is None or (other.app, other.held) != (lead.app, lead.held):
+            continue
+        if label != decided.label and not _by_owner(latest(c, label)):
             decide(c, replace(decided, label=label, reason=f"{_LIKE}{text(decided.label)}"))
             told += 1
     decide(c, decided)
     return told
 
 
-def undo(c: sa.Connection, by: str, at: int, label: bytes | None = None) -> bytes | None:
-    """Take back this person's last decision that stands, with those of its near-duplicates; its label, or None.
+def undo(c: sa.Connection, by: str, at: int, label: bytes | None = None) -> list[bytes]:
+    """Take back this person's last decision that stands, with those of its near-duplicates; its label, and theirs.
     Conflict where it is not `label`'s."""
     last = _last(c, by)
     if last is None:
-        return None
+        return []
     if label is not None and last.label != label:
         raise Conflict(
             "The last decision is another one.", "This one was taken back, or others came after it.", "Load the page."
         )
     _take_back(c, last, at)
+    gone = [last.label]
     while (other := _last(c, by)) is not None and other.reason == f"{_LIKE}{text(last.label)}" and other.at == last.at:
         _take_back(c, other, at)
-    return last.label
+        gone.append(other.label)
+    return gone
+
+
+def take_back(c: sa.Connection, label: bytes, by: str, at: int) -> None:
+    """Take back what somebody decided of a label, where that stands."""
+    stands = latest(c, label)
+    if stands is not None and stands.by == by:
+        _take_back(c, stands, at)
 
 
 def _by_owner(row: Any) -> bool:
@@ -207,6 +240,18 @@ def _in_turn(app: str) -> sa.Select[Any]:
 
 
 def _aside(app: str, query: sa.Select[Any]) -> sa.Select[Any]:
+    return _by_rule(app, query, _ASIDE)
+
+
+def _drawn(app: str, query: sa.Select[Any]) -> sa.Select[Any]:
+    """Of the training rows that count without the owner's look those that the lot draws: the last byte of a UUIDv7 is
+    random, and nobody but the house knows a label's id before it is there."""
+    drawn = sa.func.substr(labels.c.id, 16, 1, type_=sa.LargeBinary) < bytes([_LOT])
+    return _by_rule(app, query, "accept").where(labels.c.split == "train", drawn)
+
+
+def _by_rule(app: str, query: sa.Select[Any], decision: str) -> sa.Select[Any]:
+    """Visitors' rows of which a rule decided so, and the owner has not."""
     no = noun._ends
     source = labels.join(reviews, reviews.c.seq == noun.standing_review())
     source = source.join(predictions, predictions.c.id == labels.c.prediction)
@@ -215,7 +260,7 @@ def _aside(app: str, query: sa.Select[Any]) -> sa.Select[Any]:
         labels.c.app == app,
         labels.c.source == "visitor",
         labels.c.inputs.is_not(None),
-        reviews.c.decision == _ASIDE,
+        reviews.c.decision == decision,
         reviews.c.by != noun.OWNER,
         no.c.seq.is_(None),
     )
@@ -228,7 +273,7 @@ def _replayed(c: sa.Connection, of: Sequence[bytes]) -> dict[bytes, Any]:
     return {row.shadow_of: row.output for row in c.execute(query.order_by(predictions.c.seq))}
 
 
-def _queued(row: Any, other: Any = None, reason: str = "") -> QueueRow:
+def _queued(row: Any, other: Any = None, reason: str = "", counts: bool = False) -> QueueRow:
     word = None if row.held else row.truth
-    more = (row.near, row.visitor, row.look, other, reason)
+    more = (row.near, row.visitor, row.look, other, reason, counts)
     return QueueRow(row.id, row.at, row.prediction, row.held, row.inputs, row.output, word, *more)

@@ -283,3 +283,41 @@ def test_what_teaches_most_comes_first_and_says_why(quick, owner, guest):
     items = queue(owner)["items"]
     assert [names[item["label"]] for item in items] == [differs, strange, quiet]
     assert [item["why"] for item in items] == ["", "It has never seen anything like this.", ""]
+
+
+def test_one_key_decides_nothing_of_another_side_or_another_app(quick, owner, guest):
+    """`like` comes from the page as it was loaded; what it names is looked at again."""
+    hold(quick, 1)
+    guest("warm", 1, "cold")
+    hold(quick, 0)
+    guest("warm", 1, "cold")
+    guest("warm", 30, "cold")
+    held, copy, other = queue(owner)["items"]
+    if copy["label"] == held["label"]:
+        copy, other = other, copy
+    given = {"label": other["label"], "like": [held["label"]], "decision": "accept", "truth": None}
+    assert owner.post("/api/owner/reviews", json=given).status_code == 201
+    with quick.house.db.read() as c:
+        assert labels.get(c, ids.parse(held["label"])).decision is None, "what judges takes the owner's own word alone"
+        assert labels.get(c, ids.parse(other["label"])).answer == {"label": "cold"}
+
+
+def test_what_counts_on_a_word_stands_in_the_queue_and_a_wrong_one_takes_its_visitor_down(quick, owner, guest):
+    hold(quick, 0)
+    quick.deps.settings.loop.review = "auto"
+    rows = []
+    for seed in range(40):
+        prediction = ids.parse(guest("warm", seed, "cold"))
+        with quick.house.db.read() as c:
+            rows.append(labels.of_prediction(c, prediction).id)
+    visitor = ids.new_id()
+    everybody = tables.labels.update().values(visitor=visitor)
+    quick.house.db.write(lambda c: c.execute(everybody))
+    by_rule = [reviews.Decision(row, "accept", {"label": "cold"}, "trust") for row in rows]
+    quick.house.db.write(lambda c: [reviews.decide(c, one) for one in by_rule])
+    told = queue(owner)
+    assert 0 < told["left"] == len(told["items"]) < 40
+    item = told["items"][0]
+    assert item["why"] == "It counts already, on its visitor's word. One in five of these comes to you."
+    assert decide(owner, item["label"], "warm").json()["left"] == 39, "all others of that visitor wait now"
+    assert owner.delete(f"/api/owner/reviews?label={item['label']}").json()["left"] == 40, "nothing is lost by a slip"

@@ -1,6 +1,7 @@
 """The verdict's page: the words first, what it mends beside what it breaks, and nothing of what was taken back."""
 
 import pytest
+from tests.site.owner.test_reviews import hold
 
 from teahouse import ids
 from teahouse.feedback import erase
@@ -14,6 +15,7 @@ from teahouse.testing import APP, install_tiny
 def judged(quick, guest):
     """A challenger that was held: photos that it mends and breaks, and one that it names otherwise in a replay."""
     house = quick.house
+    hold(quick, 0)
     told = [guest("warm", seed, word="cold") for seed in range(3)]
     new = install_tiny(house, note="another", state="")
     with house.db.read() as c:
@@ -66,6 +68,18 @@ def test_a_photo_that_was_taken_back_vanishes_from_the_verdict(quick, owner, jud
     words = " ".join(owner.get(judged["address"]).text.split())
     assert "/owner/media/" not in words and words.count("None of these photos is here any more.") == 2
     assert "On earlier photos" not in words
+
+
+def test_no_answer_is_told_of_a_photo_that_judges(quick, owner, guest, judged):
+    hold(quick, 1)
+    prediction = ids.parse(guest("warm", 9, word="cold"))
+    told = replays.Told(ids.new_id(), prediction, judged["release"], "fp32", {"label": "cold"}, 1.0)
+    assert quick.house.db.write(lambda c: replays.add(c, told))
+    with quick.house.db.read() as c:
+        row = labels.of_prediction(c, prediction)
+    words = " ".join(owner.get(judged["address"]).text.split())
+    assert row.held and "Of 2 earlier photos it says something else about 2." in words
+    assert f"/owner/media/{ids.text(row.id)}" not in words, "who labels it must not be led"
 
 
 def test_the_release_leads_to_its_verdict_and_says_until_when_it_may_answer(quick, owner, judged):
