@@ -153,6 +153,15 @@ def test_a_password_reaches_a_server_on_this_machine_and_goes_nowhere_in_the_cle
     assert "no encryption" in detail["failed"][0] and len(letters.got) == 1 and waiting(house) == ["2"]
 
 
+def test_a_password_that_no_mail_can_carry_does_not_keep_the_webhook_from_being_told(house):
+    news(house)
+    with mail_server(Letters(), authenticator=lambda *told: AuthResult(success=True), auth_require_tls=False) as port:
+        (house.data / "secrets" / "smtp").write_text(f"smtp://kin:gr%C3%BCn@127.0.0.1:{port}\n")
+        with web_server() as server:
+            detail = told(house, email="kin@tea.example", webhook=server.address, local=True)
+    assert detail["told"] == 1 and len(server.got) == 1 and "did not take the mail" in detail["failed"][0]
+
+
 def test_a_webhook_is_told_as_json(house):
     news(house, "disk", "2026-11-26", "The disk is nearly full.")
     with web_server() as server:

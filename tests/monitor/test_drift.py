@@ -48,6 +48,19 @@ def test_the_same_photos_looked_at_after_every_one_raise_no_alarm_in_most_houses
     assert alarms <= 2  # of 40; the figures allow one in twenty, and what does not matter is no alarm
 
 
+@pytest.mark.parametrize("n", [30, 60, 150])
+def test_a_small_training_differs_from_its_own_kind_by_luck_and_that_is_no_drift(n):
+    alarms = 0
+    for seed in range(60):
+        rng = random.Random(seed)
+        known = {"brightness": figures.spread("brightness", [rng.random() for _ in range(n)])}
+        values = [figures.bin_of(known["brightness"]["edges"], rng.random()) for _ in range(2000)]
+        alarms += bool(drift.find(known, [week(brightness={at: values.count(at) for at in set(values)})]))
+    assert alarms <= 3
+    (found,) = drift.find(known, [week(brightness={0: 60})])
+    assert "darker" in found.words
+
+
 def test_a_small_difference_on_many_photos_is_none_that_matters():
     bins = {at: 1000 + (60 if at < 5 else -60) for at in range(10)}
     assert drift.stability(list(bins.values()), [0.1] * 10) < drift.MATTERS

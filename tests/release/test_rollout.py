@@ -15,6 +15,7 @@ from teahouse.release.rollout import (
     advance,
     counting,
     evidence_against,
+    guard,
     progress,
     visitors,
 )
@@ -90,6 +91,22 @@ def test_one_error_in_ten_is_taken_off_within_two_hundred_requests():
                 break
     assert len(needed) == 100 and sorted(needed)[95] <= 200
     assert step(CANARY, Facts(Side(190, 10), Side(950, 55))) is None, "the champion errs as often"
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5])
+@pytest.mark.parametrize("rate", [0.05, 0.1, 0.2])
+def test_a_canary_that_errs_as_often_as_the_champion_stays_however_large_it_is(rate, share):
+    back = 0
+    for seed in range(100):
+        rng, answers, errors = random.Random(seed), [0, 0], [0, 0]
+        for _ in range(400):
+            mine = rng.random() < share
+            (errors if rng.random() < rate else answers)[mine] += 1
+            facts = Facts(Side(answers[1], errors[1]), Side(answers[0], errors[0]))
+            if mine and guard(CANARY, facts):
+                back += 1
+                break
+    assert back <= 5
 
 
 def test_ten_times_slower_is_taken_off_and_three_times_of_almost_nothing_is_not():

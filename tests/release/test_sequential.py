@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from teahouse.release.sequential import ALARM, Block, above_e, bernoulli_e, interval, multinomial_e, worse_by
+from teahouse.release.sequential import ALARM, Block, above_e, bernoulli_e, interval, multinomial_e
 
 
 def mean_of(e, outcomes):
@@ -116,4 +116,3 @@ def test_the_interval_at_its_ends_and_of_nothing():
     assert interval(50, 50)[1] == 1
     low, high = interval(30, 200)
     assert low < 0.15 < high and high - low < 0.2
-    assert worse_by(30, 200, 300, 2000) < 0.13 < worse_by(3, 20, 300, 2000)

@@ -7,8 +7,9 @@ import threading
 import pytest
 
 from teahouse import ids, testing
-from teahouse.errors import NotReady, QueueFull, ReleaseBroken
+from teahouse.errors import InputBroke, NotReady, QueueFull, ReleaseBroken
 from teahouse.site import reconcile, rolling
+from teahouse.site.mirror import MOST, Mirror
 from teahouse.site.rolling import Rolling
 from teahouse.store import lineage, predictions, rollouts, tables, tallies
 from teahouse.testing import APP, install_tiny
@@ -331,6 +332,86 @@ def test_two_webs_never_both_act(tried):
     assert taken == [True, False]
     with tried.house.db.read() as c:
         assert [row.state for row in rollouts.history(c, APP)] == ["full", "canary", "full"]
+
+
+def test_a_champion_that_came_by_hand_between_look_and_step_stays(tried):
+    canary(tried)
+    tried.deps.clock.ahead = 24 * 60 * MIN
+    ((one, event),) = tried.rolling.judge()
+    chosen = install_tiny(tried.house, note="the owner's choice", state="full")
+    assert event.state == "full" and not asyncio.run(tried.rolling.take(one.step, event))
+    with tried.house.db.read() as c:
+        assert rollouts.champion(c, APP).release == chosen
+    assert look(tried) == [("rolled_back", "loop", "champion-changed")]
+
+
+def test_an_input_that_breaks_every_release_is_no_error_of_the_canarys(tried):
+    canary(tried)
+    refused = set()
+
+    async def breaks(release, given, until, lane="free"):
+        if release in refused:
+            raise InputBroke("This model cannot take this input.")
+        return await tried.engine.engine.predict(release, given, until, lane)
+
+    def errors():
+        with tried.house.db.read() as c:
+            return {
+                key[1] for key in tallies.counts(c, APP, [tried.challenger, tried.release], 0) if key[2] == "errors"
+            }
+
+    tried.engine.predict = breaks
+    refused |= {tried.challenger, tried.release}
+    for seed in range(3):
+        assert ask(tried, seed)[1].status_code == 422
+    assert errors() == set() and look(tried) == []
+    refused.remove(tried.release)
+    assert ask(tried)[1].json()["release"] == tried.release
+    assert errors() == {"canary"}
+
+
+def test_a_look_that_broke_is_made_again(tried, monkeypatch):
+    canary(tried)
+    counted(tried, "canary", "errors", 30)
+    tried.rolling = Rolling(tried.deps)
+
+    def breaks():
+        raise OSError("the disk is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tried.rolling, "read", breaks)
+        with pytest.raises(OSError):
+            asyncio.run(tried.rolling.tick())
+    tried.rolling.next = float("-inf")
+    assert [event.code for event in asyncio.run(tried.rolling.tick())] == ["errors"]
+
+
+def test_guards_act_while_another_part_of_the_site_breaks(tried, monkeypatch):
+    canary(tried)
+    counted(tried, "canary", "errors", 30)
+    reconciler = reconcile.Reconciler(tried.deps)
+
+    async def breaks():
+        raise OSError("the engine is away")
+
+    async def until_taken_off():
+        work = asyncio.create_task(reconciler.run())
+        try:
+            async with asyncio.timeout(20):
+                while stands(tried)[0] != "rolled_back":
+                    await asyncio.sleep(0.05)
+        finally:
+            work.cancel()
+
+    monkeypatch.setattr(reconciler, "look", breaks)
+    asyncio.run(until_taken_off())
+    assert stands(tried) == ("rolled_back", "guard", False)
+
+
+def test_two_challengers_of_two_apps_are_each_tried_on_no_more_than_so_many_requests_a_minute():
+    mirror = Mirror()
+    begun = [release for _ in range(MOST + 5) for release in ("one", "other") if mirror.may_begin(release)]
+    assert begun.count("one") == begun.count("other") == MOST
 
 
 def test_an_owner_who_is_asked_ends_it(tried):

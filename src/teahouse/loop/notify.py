@@ -132,7 +132,7 @@ def by_mail(url: str, told: Notify, message: Message) -> None:
             if parts.username:
                 line.login(unquote(parts.username), unquote(parts.password or ""))
             line.send_message(mail)
-    except (OSError, smtplib.SMTPException) as error:
+    except (OSError, smtplib.SMTPException, ValueError) as error:  # ValueError: a password that is not ASCII
         raise NotSent(f"{host} did not take the mail ({type(error).__name__})") from error
 
 

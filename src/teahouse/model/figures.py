@@ -56,7 +56,7 @@ def bin_of(edges: Sequence[float], value: float) -> int:
 
 def are_sound(figures: Mapping[str, Any]) -> bool:
     """Whether figures that a manifest brings can be counted against: bins with edges in order and a share above zero
-    each, labels with shares above zero."""
+    each, labels with shares above zero, and of how many rows that is told."""
     for what, one in figures.items():
         if not isinstance(one, Mapping):
             return False
@@ -66,9 +66,11 @@ def are_sound(figures: Mapping[str, Any]) -> bool:
         values = list(shares.values()) if isinstance(shares, Mapping) else shares
         if not isinstance(values, list) or not 1 <= len(values) <= 1000 or not all(map(_is_share, values)):
             return False
+        if not _is_number(one.get("n")) or one["n"] < 1:
+            return False
         edges = one.get("edges", [])
         if what != "labels" and not (
-            _are_edges(edges) and len(edges) + 1 == len(values) and _is_number(one.get("mean")) and "n" in one
+            _are_edges(edges) and len(edges) + 1 == len(values) and _is_number(one.get("mean"))
         ):
             return False
     return True

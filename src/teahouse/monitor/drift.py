@@ -5,7 +5,8 @@ photo is like any that it knows. Each count is tested against the shares of the 
 holds at any moment, however often it is looked at. Alarms are of two kinds, that share the chance of a false one: over
 all that the release ever saw, and within each of its weeks, where the k-th week takes 1 / (k (k + 1)) of its half, so
 that all weeks together take no more than that half. And a difference counts only where it matters: where the population
-stability index is 0.2 or more (the rule of thumb of credit scoring; Siddiqi 2006).
+stability index is over 0.2 (the rule of thumb of credit scoring; Siddiqi 2006) and what a training of so few photos
+differs from its own kind by luck.
 """
 
 from __future__ import annotations
@@ -109,6 +110,12 @@ def stability(counts: Sequence[int], shares: Sequence[float]) -> float:
     return sum((p - q) * math.log(p / q) for p, q in zip(here, shares, strict=True))
 
 
+def by_luck(bins: int, n: int) -> float:
+    """What the index of many photos against figures of `n` is at most by luck: n times it is about chi-square with
+    bins - 1 degrees of freedom; its mean and three deviations."""
+    return (bins - 1 + 3 * math.sqrt(2 * (bins - 1))) / n
+
+
 def _tested(
     what: str, usual: Mapping[str, float], known: Mapping[str, Any], bins: Mapping[str, tuple[int, float]], least: float
 ) -> tuple[str, str, int, float, float, float, float] | None:
@@ -119,7 +126,8 @@ def _tested(
         return None
     shares = [share / scale for share in shares]
     index, log_e = stability(counts, shares), multinomial_e(counts, shares)
-    if index < MATTERS or log_e < least:
+    luck = by_luck(len(shares), known[what]["n"]) if what in known else 0.0
+    if index < MATTERS + luck or log_e < least:
         return None
     if what == "familiarity":
         mean, before = counts[0] / n, UNLIKE

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from teahouse.release.sequential import ALARM, Block, above_e, bernoulli_e, interval
@@ -83,6 +84,16 @@ class Facts:
     pinned: bool = False
     champion_left: bool = False
 
+    @cached_property
+    def heard(self) -> list[Word]:
+        """Those words that count."""
+        return counting(self.words)
+
+    @cached_property
+    def said(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """(wrong, all) of the words on the challenger and on the champion."""
+        return tally(self.heard, True), tally(self.heard, False)
+
 
 @dataclass(frozen=True)
 class RolloutEvent:
@@ -122,14 +133,16 @@ def guard(rollout: Rollout, facts: Facts) -> RolloutEvent | None:
             return None
         words = f"Of {side.answers + side.errors} requests that it was tried on, {side.errors} got no answer. "
         return _off("guard", "errors", words + "No visitor has met it.", errors=side.errors, answers=side.answers)
-    return _errors(facts) or _slow(facts) or _disagreed(facts.words)
+    return _errors(facts) or _slow(facts) or _disagreed(facts)
 
 
 def _errors(facts: Facts) -> RolloutEvent | None:
     side, other = facts.challenger, facts.champion
     asked = side.answers + side.errors
-    usual = other.errors / (other.answers + other.errors) if other.answers >= 20 else 0.0
-    limit = min(0.5, ERRORS + usual)
+    others = other.answers + other.errors
+    usual = other.errors / others if others else 0.0
+    # what the champion may err at most as well: of few answers its own share is luck, and no bar to be held to
+    limit = min(0.5, max(ERRORS + usual, interval(other.errors, others)[1]))
     if not side.errors or above_e(side.errors, asked, limit) < ALARM:
         return None
     words = f"{side.errors} of {asked} requests got no answer from it; the champion answered them where time allowed."
@@ -146,19 +159,18 @@ def _slow(facts: Facts) -> RolloutEvent | None:
     return _off("guard", "slow", words, ms=round(side.ms, 1), champion_ms=round(other.ms, 1), timed=side.timed)
 
 
-def _disagreed(words: Sequence[Word]) -> RolloutEvent | None:
-    heard = counting(words)
-    mine, other = tally(heard, True), tally(heard, False)
+def _disagreed(facts: Facts) -> RolloutEvent | None:
+    mine, other = facts.said
     if not mine[1] or not other[1] or mine[0] / mine[1] <= other[0] / other[1]:
         return None
-    evidence = evidence_against(heard)
+    evidence = evidence_against(facts.heard)
     if evidence < ALARM:
         return None
-    words_ = (
+    words = (
         f"Visitors said {_of(mine)} times that it was wrong, and {_of(other)} times of the champion in the same hours: "
         "more than luck explains, also without the network that complained most."
     )
-    return _off("guard", "disagreed", words_, wrong=mine[0], words=mine[1], champion_wrong=other[0],
+    return _off("guard", "disagreed", words, wrong=mine[0], words=mine[1], champion_wrong=other[0],
                 champion_words=other[1], log_e=round(evidence, 2))  # fmt: skip
 
 
@@ -174,7 +186,8 @@ def counting(words: Iterable[Word]) -> list[Word]:
             continue
         if word.network is not None and said[where] >= most:
             continue
-        said.update((who, where, word.mine))
+        for one in (who, where, word.mine):
+            said[one] += 1
         found.append(word)
     return found
 
@@ -219,7 +232,7 @@ def blocks(heard: Iterable[Word]) -> list[Block]:
 def _out_of_shadow(rollout: Rollout, facts: Facts, rules: Rules) -> RolloutEvent | None:
     side = facts.challenger
     numbers = {"answers": side.answers, "errors": side.errors, "differs": side.differs}
-    share = round(rules.share * 10_000)
+    share = max(1, round(rules.share * 10_000))
     if side.answers >= (SHADOW_AFTER_ERROR if side.errors else SHADOW_ANSWERS):
         other = f", {side.differs} of them another answer than the champion's" if side.differs else ""
         words = f"It answered {side.answers} requests in the shadow without trouble{other}. "
@@ -244,7 +257,7 @@ def _to_all(rollout: Rollout, facts: Facts, rules: Rules) -> RolloutEvent | None
 
 def passed(rollout: Rollout, facts: Facts, rules: Rules) -> str:
     """ "answers" or "hours", by which a canary has shown enough; "" while it has not."""
-    mine, other = (tally(counting(facts.words), mine) for mine in (True, False))
+    mine, other = facts.said
     if facts.challenger.answers >= rules.answers and mine[1] and other[1] and worst(mine, other) <= WORSE:
         return "answers"
     return "hours" if rollout.age_ms >= rules.hours * HOUR_MS else ""
@@ -256,7 +269,7 @@ def worst(mine: tuple[int, int], other: tuple[int, int]) -> float:
 
 
 def _why_passed(code: str, rollout: Rollout, facts: Facts, rules: Rules) -> str:
-    mine, other = (tally(counting(facts.words), mine) for mine in (True, False))
+    mine, other = facts.said
     answers = facts.challenger.answers
     said = f"Visitors said {_of(mine)} times that it was wrong, and {_of(other)} times of the champion."
     if code == "answers":
@@ -273,7 +286,7 @@ def _why_passed(code: str, rollout: Rollout, facts: Facts, rules: Rules) -> str:
 
 def numbers_of(facts: Facts) -> dict[str, Any]:
     """What a step was decided by, as numbers."""
-    mine, other = (tally(counting(facts.words), mine) for mine in (True, False))
+    mine, other = facts.said
     return {
         "answers": facts.challenger.answers,
         "errors": facts.challenger.errors,
@@ -293,7 +306,7 @@ def progress(rollout: Rollout, facts: Facts, rules: Rules) -> str:
     if rollout.state == "shadow":
         so_far = f"{side.answers} of {SHADOW_ANSWERS} answers so far"
         return f"It is tried in the shadow: it answers what visitors ask, and nobody sees it. {so_far}."
-    mine, other = (tally(counting(facts.words), mine) for mine in (True, False))
+    mine, other = facts.said
     said = f"{_count(side.answers, 'answer')}, {_count(side.errors, 'error')}"
     if mine[1]:
         said += f"; visitors said {_of(mine)} times that it was wrong"

@@ -15,7 +15,7 @@ who speak more would mislead, and a rate that changes with the hour, candle-ligh
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 ALARM = math.log(20)
@@ -43,17 +43,14 @@ def bernoulli_e(blocks: Iterable[Block]) -> float:
     depend on who spoke, never on what was said."""
     bets = [(_odds(other, shift), other) for other in RATES for shift in SHIFTS]
     logs = [0.0] * len(bets)
-    for block in blocks:
-        if not block.n or not block.other_n:
-            continue
-        share = block.n / (block.n + block.other_n)
+    for share, one in _by_share(blocks).items():
         for at, (rate, other) in enumerate(bets):
             both = share * rate + (1 - share) * other
             logs[at] += (
-                block.k * math.log(rate / both)
-                + (block.n - block.k) * math.log((1 - rate) / (1 - both))
-                + block.other_k * math.log(other / both)
-                + (block.other_n - block.other_k) * math.log((1 - other) / (1 - both))
+                one.k * math.log(rate / both)
+                + (one.n - one.k) * math.log((1 - rate) / (1 - both))
+                + one.other_k * math.log(other / both)
+                + (one.other_n - one.other_k) * math.log((1 - other) / (1 - both))
             )
     return _log_mean(logs)
 
@@ -96,16 +93,24 @@ def interval(k: int, n: int, alpha: float = 0.05) -> tuple[float, float]:
     return low, high
 
 
-def worse_by(k: int, n: int, other_k: int, other_n: int, alpha: float = 0.05) -> float:
-    """How much higher the first rate may be than the second at worst, -1..1, however often it is asked."""
-    return interval(k, n, alpha)[1] - interval(other_k, other_n, alpha)[0]
+def _by_share(blocks: Iterable[Block]) -> dict[float, Block]:
+    """The sums of those blocks in which the challenger has the same share of the words: one bet on all of them."""
+    found: dict[float, Block] = {}
+    for block in blocks:
+        if block.n and block.other_n:
+            share = block.n / (block.n + block.other_n)
+            was = found.get(share, Block(0, 0, 0, 0))
+            found[share] = Block(
+                was.n + block.n, was.k + block.k, was.other_n + block.other_n, was.other_k + block.other_k
+            )
+    return found
 
 
-def _edge(stands: object, out: float, within: float) -> float:
+def _edge(stands: Callable[[float], bool], out: float, within: float) -> float:
     """The rate between one that is refuted and one that stands where the one becomes the other."""
     for _ in range(50):
         middle = (out + within) / 2
-        if 0 < middle < 1 and stands(middle):  # type: ignore[operator]
+        if 0 < middle < 1 and stands(middle):
             within = middle
         else:
             out = middle

@@ -46,21 +46,22 @@ class Mirror:
         if release is None or asked.arm != "full" or release in self.at_work:
             return None
         live = next((one for one in asked.shown.shadows if one.release == release and one.ready), None)
-        if live is None or live.fields.keys() != asked.parts.keys() or not self._may_begin(release):
+        if live is None or live.fields.keys() != asked.parts.keys() or not self.may_begin(release):
             return None
         task = asyncio.create_task(self._try(deps, asked, live, told), name=f"mirror {release[:12]}")
         self.at_work[release] = task
         task.add_done_callback(lambda _: self.at_work.pop(release, None))
         return task
 
-    def _may_begin(self, release: str) -> bool:
+    def may_begin(self, release: str) -> bool:
+        """Whether it may be tried on one more request in this minute; then that counts."""
         now = time.monotonic()
         lately = [at for at in self.begun.get(release, []) if now - at < 60]
-        if len(lately) < MOST:
-            lately.append(now)
-            self.begun = {release: lately}  # one challenger at a time is tried; what is past is forgotten
-            return True
-        return False
+        if len(lately) >= MOST:
+            return False
+        others = {one: times for one, times in self.begun.items() if now - times[-1] < 60}
+        self.begun = {**others, release: [*lately, now]}
+        return True
 
     async def _try(self, deps: Deps, asked: Asked, live: Live, told: Answer) -> None:
         began = time.monotonic()

@@ -57,17 +57,13 @@ class Reconciler:
     async def run(self) -> None:
         """Goes on until it is cancelled; whatever breaks is logged and tried again."""
         while True:
-            try:
-                await self.look()
-                await self.rolling.tick()
-                await self.remind()
-                await self.fold()
-                await seen.fold(self.deps)
-                await self.noticing.look()
-            except Exception as error:  # edge: the site goes on with what it has
-                log.error("reconcile-broke", error=repr(error), exc_info=True)
-                self.version = None
-                await asyncio.sleep(1)
+            for part in (self.look, self.rolling.tick, self.remind, self.fold, self.count, self.noticing.look):
+                try:
+                    await part()
+                except Exception as error:  # edge: the site goes on with what it has, the guards above all
+                    log.error("reconcile-broke", part=part.__qualname__, error=repr(error), exc_info=True)
+                    self.version = None
+                    await asyncio.sleep(1)
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
@@ -101,6 +97,10 @@ class Reconciler:
         if db.checkpoint_due and time.monotonic() >= self.fold_at:
             self.fold_at = time.monotonic() + FOLD_S
             await asyncio.to_thread(db.checkpoint, patience=0)
+
+    async def count(self) -> None:
+        """Once a second, writes down how visitors' photos looked."""
+        await seen.fold(self.deps)
 
     def read(self) -> Facts:
         """What the store says now. Runs in a thread."""

@@ -78,25 +78,31 @@ class Rolling:
         version = self.deps.house.db.version()
         if not self.stands and version == self.version:
             return []
-        self.version, self.next = version, now + TICK_S
-        return await self.look()
+        self.next = now + TICK_S
+        taken = await self.look()
+        self.version = version  # only now: a look that broke is made again
+        return taken
 
     async def look(self) -> list[RolloutEvent]:
         """One look whatever the time is."""
-        tried = await asyncio.to_thread(self.read)
+        judged = await asyncio.to_thread(self.judge)
+        tried = [one for one, _ in judged]
         self.stands = bool(tried)
         self.heard = {seq: heard for seq, heard in self.heard.items() if seq in {one.step.seq for one in tried}}
         shadows = [one for one in tried if one.rollout.moves and one.rollout.state == "shadow"]
         self.deps.mirror.targets = MappingProxyType({one.step.app: one.step.release for one in shadows})
         taken = []
-        for one in tried:
-            event = rollout.advance(one.rollout, one.facts, self.rules)
+        for one, event in judged:
             if event is not None and await self.take(one.step, event):
                 taken.append(event)
         return taken
 
+    def judge(self) -> list[tuple[Tried, RolloutEvent | None]]:
+        """What is tried, and what follows of it. Runs in a thread: many words take a while to count."""
+        return [(one, rollout.advance(one.rollout, one.facts, self.rules)) for one in self.read()]
+
     def read(self) -> list[Tried]:
-        """What is tried, and what is known of it. Runs in a thread."""
+        """What is tried, and what is known of it."""
         with self.deps.house.db.read() as c:
             at, serving = self.deps.clock(), self.deps.serving
             beside = [step for step in rollouts.tried(c) if rollouts.champion(c, step.app) is not None]
@@ -118,12 +124,13 @@ class Rolling:
 
 
 def append(c: Any, step: Any, event: RolloutEvent, at: int) -> int | None:
-    """The next step after `step`, in the transaction that looks if that is still the latest; its seq, or None."""
+    """The next step after `step`, in the transaction that looks if that is still the latest, and if it would still be
+    beside the champion that it was tried beside; its seq, or None."""
     last = rollouts.latest(c, step.app, step.release)
     if last is None or last.seq != step.seq:
         return None
     now = rollouts.champion(c, step.app)
-    if event.state != "rolled_back" and (now is None or now.pinned):
+    if event.state != "rolled_back" and (now is None or now.pinned or has_left(step, now)):
         return None
     begun = rollouts.mark(c, step.app, step.release, at) if event.state == "canary" else {}
     numbers = {**begun, "code": event.code, "shown": event.numbers}
@@ -147,9 +154,14 @@ def tried_of(c: Any, step: Any, at: int, heard: Heard, broken: str = "") -> Trie
         words=heard.read(c, step.app, step.release, champion.release) if step.state == "canary" else (),
         broken=broken,
         pinned=bool(champion.pinned),
-        champion_left=begun.get("champion", champion.release) != champion.release,
+        champion_left=has_left(step, champion),
     )
     return Tried(step, stood, facts)
+
+
+def has_left(step: Any, champion: Any) -> bool:
+    """Whether another champion answers than when this step began."""
+    return (step.numbers or {}).get("champion", champion.release) != champion.release
 
 
 def is_promoted(c: Any, step: Any) -> bool:
