@@ -160,6 +160,7 @@ PAGES = {
         p.MineLine("b", NOW, "Mirror", "a picture", None, shared="/shared/other", hidden=True),
     )),
     "mine, nothing": p.Mine(HOUSE),
+    "mine, taught": p.Mine(HOUSE, taught=15),
     "trouble, 404": p.Trouble(HOUSE, 404, "not-found", "There is nothing at this address."),
     "trouble, 503": p.Trouble(HOUSE, 503, "queue-full", "The site is full just now.", "Forty are waiting.", "", 20),
     "trouble, 507": p.Trouble(HOUSE, 507, "disk-full", "There is no room left.", "", "Come back later."),

@@ -37,7 +37,7 @@ def test_the_page_and_the_api_show_what_is_held(site, given):
     picture = site.client.get(re.search(r'"(/media/[^"]+)"', page).group(1))
     assert picture.headers["content-type"] == "image/jpeg"
     assert picture.headers["content-security-policy"] == "sandbox; default-src 'none'"
-    assert site.visitor().get("/api/mine").json() == {"standing": False, "predictions": []}
+    assert site.visitor().get("/api/mine").json() == {"standing": False, "predictions": [], "taught": 0}
 
 
 def test_the_page_shows_the_word_however_it_was_sent_and_promises_no_day_too_many(site, own):

@@ -1,6 +1,9 @@
 """The teach round as a browser meets it: what is shown, what is kept, and what nobody is told."""
 
+import io
+import json
 import re
+import zipfile
 
 import pytest
 
@@ -45,8 +48,6 @@ def guest(site, address="127.0.0.1"):
 
 def truths(site, client, items):
     """What the pictures show, as somebody sees it who looks: by their colour."""
-    import io
-
     from PIL import Image
 
     found = []
@@ -204,6 +205,32 @@ def test_a_visitor_who_forgets_takes_what_they_taught_with_them(site):
     with site.house.db.read() as c:
         rows = c.execute(tables.taught.select()).all()
     assert len(rows) == 5 and all(row.visitor is None and row.said is None for row in rows)
+
+
+def test_who_only_taught_sees_it_takes_it_along_and_takes_it_back(site):
+    client = guest(site)
+    assert "Nothing of yours is kept." in client.get("/mine").text
+    play(site, client)
+    page = client.get("/mine").text
+    assert "Nothing of yours is kept." not in page
+    assert "You said of 5 pictures what they show." in page and "DELETE /api/mine" in page
+    assert client.get("/api/mine").json()["taught"] == 5
+    with zipfile.ZipFile(io.BytesIO(client.get("/api/mine/export").content)) as archive:
+        data = json.loads(archive.read("data.json"))
+    assert [one["app"] for one in data["taught"]] == [APP] * 5
+    assert {one["said"]["label"] for one in data["taught"]} <= set(WORDS)
+    assert set(data["taught"][0]) == {"at", "app", "said"}, "nothing of which answers were known, or right"
+    assert client.delete("/api/mine").status_code == 204
+    assert "Nothing of yours is kept." in client.get("/mine").text
+
+
+def test_a_round_whose_answer_was_lost_is_said_again_at_no_cost(site):
+    client = guest(site)
+    for _ in range(11):
+        play(site, client)
+    items = client.get(ROUND).json()["items"]
+    given = {"answers": [{"item": item["item"], "label": "warm"} for item in items]}
+    assert [client.post(ROUND, json=given).status_code for _ in range(2)] == [201, 201]
 
 
 def test_the_page_asks_for_what_it_needs_and_no_more(site):

@@ -20,7 +20,7 @@ from teahouse.feedback import erase
 from teahouse.site import api, keep, media, origin, pages, pictures, predict, render, visitors
 from teahouse.site.deps import Deps, deps_of
 from teahouse.spec.fields.image import media_type
-from teahouse.store import consents, inputs, predictions, shares
+from teahouse.store import consents, inputs, predictions, probes, shares
 from teahouse.store import feedback as words
 
 log = telemetry.log("site")
@@ -47,10 +47,12 @@ class Shown(NamedTuple):
 
 
 class MineOut(BaseModel):
-    """What the site holds of the visitor; `standing`: their yes holds for the next photos too."""
+    """What the site holds of the visitor; `standing`: their yes holds for the next photos too; `taught`: of how many
+    pictures they said in teach rounds what they show."""
 
     standing: bool
     predictions: list[api.PredictionOut]
+    taught: int = 0
 
 
 def listing(request: Request) -> MineOut:
@@ -60,7 +62,8 @@ def listing(request: Request) -> MineOut:
     if visitor is None:
         return MineOut(standing=False, predictions=[])
     found = [one.out for one in held(deps, visitor)]
-    return MineOut(standing=keep.standing(deps, visitor) is not None, predictions=found)
+    standing = keep.standing(deps, visitor) is not None
+    return MineOut(standing=standing, predictions=found, taught=len(taught(deps, visitor)))
 
 
 def held(deps: Deps, visitor: bytes) -> list[Held]:
@@ -90,6 +93,7 @@ def page(request: Request) -> Response:
         standing=visitor is not None and keep.standing(deps, visitor) is not None,
         link=f"{site}/mine/{visitors.sealed(deps.signers.link, visitor)}" if visitor and lines else "",
         keep_days=deps.settings.keep.days,
+        taught=len(taught(deps, visitor)) if visitor else 0,
     )
     return render.render(shown, request.state.nonce)
 
@@ -217,9 +221,9 @@ def zipped(deps: Deps, visitor: bytes | None) -> bytes:
                 else:
                     entry.setdefault("inputs", {})[row.field] = row.value
             told.append(entry)
-        data = {"predictions": told, "consents": [], "words": []}
+        data = {"predictions": told, "consents": [], "words": [], "taught": []}
         if visitor:
-            data |= {"consents": yeses(deps, visitor), "words": spoken(deps, visitor)}
+            data |= {"consents": yeses(deps, visitor), "words": spoken(deps, visitor), "taught": taught(deps, visitor)}
         archive.writestr("data.json", json.dumps(data, ensure_ascii=False, indent=1))
     return packed.getvalue()
 
@@ -244,6 +248,13 @@ def spoken(deps: Deps, visitor: bytes) -> list[dict[str, Any]]:
         rows = words.of_visitor(c, visitor)
     return [{"at": row.at, "prediction": ids.text(row.prediction), "kind": row.kind, "value": row.value,
              "other": ids.text(row.other_prediction) if row.other_prediction else None} for row in rows]  # fmt: skip
+
+
+def taught(deps: Deps, visitor: bytes) -> list[dict[str, Any]]:
+    """What the visitor said in teach rounds, oldest first."""
+    with deps.house.db.read() as c:
+        rows = probes.of_visitor(c, visitor)
+    return [{"at": row.at, "app": row.app, "said": row.said} for row in rows]
 
 
 def yeses(deps: Deps, visitor: bytes) -> list[dict[str, Any]]:

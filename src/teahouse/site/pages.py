@@ -361,7 +361,8 @@ class MineLine:
 
 @dataclass(frozen=True)
 class Mine:
-    """`/mine[/{token}]`: see, export, delete, end the standing yes. `link` is the visitor's private link or ""."""
+    """`/mine[/{token}]`: see, export, delete, end the standing yes. `link` is the visitor's private link or "";
+    `taught`: of how many pictures they said in teach rounds what they show."""
 
     template: ClassVar[str] = "mine.html"
     shell: Shell
@@ -369,6 +370,7 @@ class Mine:
     standing: bool = False
     link: str = ""
     keep_days: int = 90
+    taught: int = 0
 
 
 @dataclass(frozen=True)

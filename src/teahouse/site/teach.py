@@ -146,15 +146,16 @@ def answer(request: Request, app: str, given: TaughtIn, response: Response) -> T
     rules = api.rules_of(deps, app)
 
     def write(c: Any) -> tuple[Standing, Standing, int]:
-        many = today(probes.answered(c, visitor.id), at) + len(said) > OF_VISITOR
-        if many or not quotas.take(c, retention.day_of(at), network, "teach", len(said), OF_NETWORK):
+        answered = probes.answered(c, visitor.id)
+        there = [(shown_by(c, deps, app, item), truth) for item, truth in said]
+        # what its visitor took back meanwhile is gone, and what is said again was said
+        fresh = {one.label: truth for one, truth in there if one is not None and one.label not in answered}
+        many = today(answered, at) + len(fresh) > OF_VISITOR
+        if fresh and (many or not quotas.take(c, retention.day_of(at), network, "teach", len(fresh), OF_NETWORK)):
             raise TooMany(*LATER, retry_after=3600)
-        before = teach.standing_of(known.get(c, visitor.id), app, at)
-        after = before
-        for item, truth in said:
-            picture = shown_by(c, deps, app, item)
-            if picture is not None:  # else its visitor took it back meanwhile
-                _, after = teach.learn(c, app, visitor.id, picture.label, truth, at)
+        before = after = teach.standing_of(known.get(c, visitor.id), app, at)
+        for label, truth in fresh.items():
+            _, after = teach.learn(c, app, visitor.id, label, truth, at)
         if after.known != before.known or after.failed != before.failed:
             collect.weigh_again(c, app, visitor.id, rules, at)
         return before, after, len(probes.answered(c, visitor.id))

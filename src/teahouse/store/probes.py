@@ -104,6 +104,13 @@ def answered(c: sa.Connection, visitor: bytes) -> dict[bytes, int]:
     return {row.label: row.at for row in c.execute(query)}
 
 
+def of_visitor(c: sa.Connection, visitor: bytes) -> list[Any]:
+    """(at, app, said) of all that a visitor said in rounds, oldest first. Not which answers were known: who counts the
+    right ones would learn them."""
+    query = sa.select(taught.c.at, labels.c.app, taught.c.said).join(labels, labels.c.id == taught.c.label)
+    return list(c.execute(query.where(taught.c.visitor == visitor).order_by(taught.c.seq)))
+
+
 def say(c: sa.Connection, label: bytes, visitor: bytes, said: Any, at: int) -> bool:
     """Keep what a visitor says of a picture; False where they said something of it before: that counts."""
     known = truth_of(c, label) is not None
