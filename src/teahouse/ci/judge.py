@@ -20,7 +20,8 @@ from teahouse.ci.champion import Side, first, newest, of_file, of_folder, truste
 from teahouse.errors import ReleaseBroken
 from teahouse.loop import judging
 from teahouse.release import choices, evaluate
-from teahouse.release.verdict import CLASS_LOSS, SURE, Budget, Check, History, Pair, Reason, Verdict, tail
+from teahouse.release.paired import Pair, Reason, tail
+from teahouse.release.verdict import GUARD_LOSS, SURE, Budget, Check, History, Verdict
 from teahouse.release.verdict import judge as decide
 from teahouse.settings import Settings
 from teahouse.training import run
@@ -170,7 +171,7 @@ def as_good(verdict: Verdict) -> Verdict:
     gold = verdict.numbers.get("gold", {})
     if verdict.outcome != "reject" or {reason.code for reason in verdict.reasons} != {"not-better"} or not gold:
         return verdict
-    if tail(gold["broken"], gold["fixed"]) < SURE or gold["points"] < -CLASS_LOSS:
+    if tail(gold["broken"], gold["fixed"]) < SURE or gold["points"] < -GUARD_LOSS:
         return verdict
     lost = gold["broken"] - gold["fixed"]
     words = (
@@ -327,6 +328,8 @@ def _hear_rows(ask: Ask, data: own.Own, sides: _Sides, checks: Sequence[Check]) 
     below = [judging.pair("base", row, oldest, challenger, None) for row in rows] if oldest else []
     cost = judging.cost_of(ask.settings, challenger, before)
     verdict = decide(pairs, checks, cost, History(first=champion is None, original=below, fresh=sides.fresh))
+    # no site is here to put it on
+    verdict = replace(verdict, reasons=tuple(reason for reason in verdict.reasons if reason.code != "by-hand"))
     verdict = same_model(verdict if sides.fresh else may_have_seen(verdict), side, champion)
     return _Heard(verdict, challenger, before, rows, original if oldest else None)
 
