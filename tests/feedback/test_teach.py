@@ -8,7 +8,7 @@ from tests.loop.circle import APP, label_of, review, visit
 
 from teahouse import ids
 from teahouse.feedback import collect, teach
-from teahouse.feedback.trust import EARNED, Standing
+from teahouse.feedback.trust import DAY_MS, EARNED, Standing
 from teahouse.store import erasures, labels, probes, reviews, tables, visitors
 from teahouse.store.probes import Picture
 from teahouse.testing import photo
@@ -195,3 +195,13 @@ def test_visitors_who_only_taught_fade_with_it(house):
     assert house.db.write(lambda c: visitors.fade(c, ids.now_ms() + 1)) == 1
     with house.db.read() as c:
         assert not probes.answered(c, visitor)
+
+
+def test_who_taught_lately_is_not_forgotten_for_having_come_long_ago(house):
+    bring(house)
+    visitor, now = ids.new_id(), ids.now_ms()
+    house.db.write(lambda c: visitors.ensure(c, visitor, now - 100 * DAY_MS))
+    earn(house, visitor)
+    assert house.db.write(lambda c: visitors.fade(c, now - 90 * DAY_MS)) == 0
+    with house.db.read() as c:
+        assert teach.standing_of(visitors.get(c, visitor), APP, now).known

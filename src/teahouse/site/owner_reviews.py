@@ -79,7 +79,7 @@ def why(row: Any) -> str:
     if row.held or row.reason:
         return row.reason
     if row.counts:
-        return "It counts already, on its visitor's word. One in five of these comes to you."
+        return "It counts already, on their word alone."
     guess = row.guess if isinstance(row.guess, Mapping) else {}
     other = row.other.get("label") if isinstance(row.other, Mapping) else None
     if other is not None and other != guess.get("label"):

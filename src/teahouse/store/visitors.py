@@ -34,8 +34,10 @@ def erase(c: sa.Connection, id: bytes) -> bool:
 
 
 def fade(c: sa.Connection, until: int, limit: int = 500) -> int:
-    """Forget visitors known since before `until` (ms UTC) of whom nothing else is there any more; how many."""
+    """Forget visitors known since before `until` (ms UTC) of whom nothing else is there any more, and who taught
+    nothing since; how many."""
     there = [sa.exists().where(table.c.visitor == visitors.c.id) for table in (predictions, feedback, consents, labels)]
+    there.append(sa.exists().where(taught.c.visitor == visitors.c.id, taught.c.at >= until))
     where = (visitors.c.id.is_not(None), visitors.c.at < until, ~sa.or_(*there))
     old = c.execute(sa.select(visitors.c.seq, visitors.c.id).where(*where).limit(limit)).all()
     gone = [row.id for row in old]

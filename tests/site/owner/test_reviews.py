@@ -318,6 +318,6 @@ def test_what_counts_on_a_word_stands_in_the_queue_and_a_wrong_one_takes_its_vis
     told = queue(owner)
     assert 0 < told["left"] == len(told["items"]) < 40
     item = told["items"][0]
-    assert item["why"] == "It counts already, on its visitor's word. One in five of these comes to you."
+    assert item["why"] == "It counts already, on their word alone."
     assert decide(owner, item["label"], "warm").json()["left"] == 39, "all others of that visitor wait now"
     assert owner.delete(f"/api/owner/reviews?label={item['label']}").json()["left"] == 40, "nothing is lost by a slip"
