@@ -4,7 +4,7 @@ import random
 from collections import Counter
 
 import sqlalchemy as sa
-from tests.loop.circle import APP, label_of, review, visit
+from tests.loop.circle import APP, label_of, review, visit, withdraw
 
 from teahouse import ids
 from teahouse.feedback import collect, teach
@@ -161,6 +161,23 @@ def test_only_what_its_owner_shows_and_the_owner_of_the_house_has_seen_is_shown(
     house.db.write(lambda c: reviews.decide(c, reviews.Decision(aside.id, "set_aside")))
     _, others = all_of(house)
     assert [one.label for one in others] == [shown.id]
+
+
+def test_whether_a_picture_may_be_shown_is_asked_again_for_each(house):
+    bring(house, 6)
+    seen, private, unseen = show(house, 1, "warm"), show(house, 2, "warm", ("keep", "train")), show(house, 3, "warm")
+    judges = show(house, 4, "warm", held=True, before=True)
+    for row in (seen, private, judges):
+        review(house, row.id, "warm")
+    gold = {"at": 1, "app": APP, "source": "maker", "inputs": {"input": {"blob": "0" * 64}}, "truth": {"label": "warm"}}
+    base = house.db.write(lambda c: labels.add(c, {**gold, "split": "gold", "near": b"far away"}))
+    with house.db.read() as c:
+        may = [one for one in (seen.id, private.id, unseen.id, judges.id, base) if probes.shown(c, APP, one)]
+        assert may == [seen.id] and probes.shown(c, "insects", seen.id) is None
+        assert all(probes.shown(c, APP, one.label) for one in probes.of_app(c, APP))
+    withdraw(house, seen.prediction)
+    with house.db.read() as c:
+        assert probes.shown(c, APP, seen.id) is None and seen.id not in [one.label for one in probes.others(c, APP)]
 
 
 def test_a_known_visitors_word_on_such_a_picture_is_a_second_source(house):

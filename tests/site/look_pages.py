@@ -152,6 +152,7 @@ PAGES = {
     "closed": p.Closed(HOUSE, "Green tea or oolong?"),
     "mine": p.Mine(MANY, (
         p.MineLine("a", NOW, "Tea?", "green", 0.98, "yes", True, "/media/1"),
+        p.MineLine("d", NOW, "Tea?", "green", 0.9, "yes", True, "/media/1", taught=True),
         p.MineLine("b", NOW, "Tea?", "oolong", 0.7, "green"),
         p.MineLine("c", NOW, "Tea?", "oolong", 0.5),
     ), True, "http://127.0.0.1:8360/mine/token"),

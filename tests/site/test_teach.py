@@ -9,6 +9,7 @@ import pytest
 
 from teahouse import ids
 from teahouse.settings import Loop, Settings
+from teahouse.site import teach
 from teahouse.store import labels, probes, tables
 from teahouse.testing import APP, photo, whole_house
 
@@ -153,8 +154,12 @@ def test_sixty_a_day_are_enough_and_a_network_gives_only_so_many(site, monkeypat
     for n in range(12):
         assert play(site, client)["taught"] == 5 * (n + 1)
     assert client.get(ROUND).json()["items"] == []
-    items = guest(site).get(ROUND).json()["items"]
-    more = client.post(ROUND, json={"answers": [{"item": items[0]["item"], "label": "warm"}]})
+    with site.house.db.read() as c:
+        (visitor,) = c.execute(tables.visitors.select()).all()
+        seen = probes.answered(c, visitor.id)
+        fresh = next(one.label for one in probes.of_app(c, APP) if one.label not in seen)
+    item = teach.token_of(site.deps, APP, fresh)
+    more = client.post(ROUND, json={"answers": [{"item": item, "label": "warm"}]})
     assert more.status_code == 429 and more.json()["error"]["do_next"] == "Come back tomorrow."
     day, now = 86_400_000, site.deps.clock()
     site.deps.clock = lambda: now + day + 1
@@ -194,6 +199,9 @@ def test_a_photo_is_offered_to_others_only_where_its_visitor_says_so_and_the_own
     with site.house.db.read() as c:
         row = labels.of_prediction(c, ids.parse(told["id"]))
         assert row.id not in [one.label for one in probes.others(c, APP)]
+    assert "Your photo is kept, and others may see it when they teach." in client.get("/mine").text
+    keep(client, 78, "warm")
+    assert client.get("/mine").text.count("others may see it") == 1, "the other one is the owner's alone"
     only = client.post(f"/api/apps/{APP}/predictions", content=body, headers={**headers, "X-Consent": "show"})
     assert only.status_code == 422, "no answer is kept and shown by that word alone"
 

@@ -32,11 +32,13 @@ ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 
 
 class Held(NamedTuple):
-    """One prediction, the rows of its kept inputs, and its share or None."""
+    """One prediction, the rows of its kept inputs, its share or None, and whether others may see what is kept when they
+    teach."""
 
     out: api.PredictionOut
     kept: list[Any]
     share: Any
+    taught: bool = False
 
 
 class Shown(NamedTuple):
@@ -77,7 +79,9 @@ def held(deps: Deps, visitor: bytes) -> list[Held]:
             out = api.PredictionOut(id=ids.text(row.id), app=row.app, release=row.release, at=row.at,
                                     output=pictures.plain(row.output), latency_ms=row.ms, word=said,
                                     kept=bool(kept), shared=api.shared_path(share))  # fmt: skip
-            found.append(Held(out, kept, share if out.shared else None))
+            yes = consents.for_prediction(c, row.id, show=False) if kept else None
+            lets = yes is not None and consents.SHOW in yes.purposes
+            found.append(Held(out, kept, share if out.shared else None, lets))
     return found
 
 
@@ -124,6 +128,7 @@ def line(deps: Deps, one: Held) -> pages.MineLine:
         shared=out.shared or "",
         beside=not out.kept and share is not None and bool(share.photo),
         hidden=share is not None and share.hidden is not None,
+        taught=one.taught,
         made=made[:160],
     )
 
@@ -209,7 +214,7 @@ def zipped(deps: Deps, visitor: bytes | None) -> bytes:
     told: list[dict[str, Any]] = []
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        for out, kept, share in held(deps, visitor) if visitor else []:
+        for out, kept, share, _ in held(deps, visitor) if visitor else []:
             entry = out.model_dump()
             for which in ("picture", "photo") if share is not None else ():
                 if blob := getattr(share, which):

@@ -28,7 +28,9 @@ PURPOSE_ALONE = (
     "It leaves it in the file that you save and send to the maker. Other pages of this address could read it."
 )
 """The same on a page without a house behind it."""
-PURPOSE_VERSION = "2025-11"  # stored with each consent (`text_version`): change it whenever one of the two changes
+PURPOSE_VERSION = "2025-11"
+"""Stored with each consent (`text_version`): change it whenever one of the two changes, or the tick below them
+(play.html) by which a visitor lets others see that photo when they teach."""
 
 REPORTS = (
     ("private", "It shows me, or somebody who did not agree"),
@@ -357,6 +359,7 @@ class MineLine:
     beside: bool = False  # that page holds the photo, which is not kept otherwise
     hidden: bool = False  # the owner hides that page
     made: str = ""  # what it was made with beside the photo, in words
+    taught: bool = False  # others may see the photo when they teach
 
 
 @dataclass(frozen=True)
