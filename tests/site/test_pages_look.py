@@ -148,7 +148,8 @@ def test_a_play_page_asks_at_once_for_all_that_it_is_usable_with(name):
     (view,) = [attrs["data-view"] for _, attrs in tags.found if "data-view" in attrs]
     assert {"play.js", "word.js", "api.js", f"answers/{view}.js"} | needed <= asked
     assert len(needed) >= 1
-    assert not asked & {"keeping.js", "pair.js", "sharing.js", "camera.js", "dialog.js"}, "these come when they are asked for"
+    late = {"keeping.js", "pair.js", "sharing.js", "camera.js", "dialog.js"}
+    assert not asked & late, "these come when they are asked for"
 
 
 def test_every_kind_of_field_has_its_part_of_the_page():

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from fastapi import Request
 
 from teahouse import ids, telemetry
 from teahouse.errors import InputError, NotFound, NothingToDo, likely
-from teahouse.feedback import audit, collect, judges, order
+from teahouse.feedback import audit, collect, judges, order, teach
 from teahouse.site import api, missing, owner_access, pictures
 from teahouse.site.deps import Deps, deps_of
 from teahouse.site.owner_shapes import (
@@ -24,7 +24,7 @@ from teahouse.site.owner_shapes import (
     UndoneOut,
 )
 from teahouse.spec.fields import Feedback, field_from_json
-from teahouse.store import apps, labels, reviews
+from teahouse.store import apps, labels, reviews, visitors
 
 log = telemetry.log("site")
 
@@ -43,15 +43,22 @@ def queue(
         set_aside = reviews.aside(c, shown.name)
         left = set_aside if aside else reviews.left(c, shown.name)
         told = missing.words(c, shown.name, shown.declaration)
-    if after:
-        seen = [row.rows[0].label for row in stacks]
-        stacks = stacks[seen.index(ids.parse(after)) + 1 :] if ids.parse(after) in seen else stacks
+        if after:
+            seen = [row.rows[0].label for row in stacks]
+            stacks = stacks[seen.index(ids.parse(after)) + 1 :] if ids.parse(after) in seen else stacks
+        stacks = stacks[: min(max(limit, 1), 100)]
+        known = known_among(c, shown.name, {stack.rows[0].visitor for stack in stacks} - {None}, deps.clock())
     choices = choices_of(shown.declaration)
-    items = [item(stack, choices) for stack in stacks[: min(max(limit, 1), 100)]]
+    items = [item(stack, choices, known) for stack in stacks]
     return QueueOut(items=items, left=left, told=told or None, aside=set_aside or None)
 
 
-def item(stack: order.Stack, choices: list[str]) -> QueueItem:
+def known_among(c: Any, app: str, whose: Collection[bytes], at: int) -> set[bytes]:
+    """Those of these visitors who have standing: their word weighs more with the owner too."""
+    return {one for one in whose if teach.standing_of(visitors.get(c, one), app, at).known}
+
+
+def item(stack: order.Stack, choices: list[str], known: Collection[bytes] = ()) -> QueueItem:
     """A stack of the queue. One drawn by lot is shown bare: its label must be the owner's alone, for it will judge."""
     row = stack.rows[0]
     like = [Alike(label=ids.text(one.label), photo=photo_address(one.label, one.inputs), word=said(one))
@@ -65,7 +72,7 @@ def item(stack: order.Stack, choices: list[str]) -> QueueItem:
         choices=choices,
         given=beside_photo(row.inputs),
         like=like,
-        why=why(row),
+        why=why(row, row.visitor in known),
     )
 
 
@@ -74,8 +81,9 @@ def said(row: Any) -> Any:
     return None if row.held or not isinstance(row.word, Mapping) else word_of(row.word)
 
 
-def why(row: Any) -> str:
-    """Why a row stands where it stands, in a sentence; "" where there is nothing to say, and of what judges."""
+def why(row: Any, known: bool = False) -> str:
+    """Why a row stands where it stands, or why its word weighs, in a sentence; "" where there is nothing to say, and of
+    what judges."""
     if row.held or row.reason:
         return row.reason
     if row.counts:
@@ -86,7 +94,7 @@ def why(row: Any) -> str:
         return f"Another release says {str(other).replace('_', ' ')}."
     if isinstance(row.look, Mapping) and row.look.get("familiar") is False:
         return "It has never seen anything like this."
-    return ""
+    return "Its visitor was right in teach rounds." if known else ""
 
 
 def decide(request: Request, given: DecisionGiven) -> DecisionOut:

@@ -1,7 +1,8 @@
 """The review queue: what the owner sees, decides, takes back; and the training that it sets off, once."""
 
 from teahouse import ids
-from teahouse.store import apps, jobs, labels, predictions, reviews, tables
+from teahouse.feedback import teach
+from teahouse.store import apps, jobs, labels, predictions, reviews, tables, visitors
 from teahouse.testing import APP, tiny_declaration
 
 QUEUE = f"/api/owner/reviews?app={APP}"
@@ -321,3 +322,21 @@ def test_what_counts_on_a_word_stands_in_the_queue_and_a_wrong_one_takes_its_vis
     assert item["why"] == "It counts already, on their word alone."
     assert decide(owner, item["label"], "warm").json()["left"] == 39, "all others of that visitor wait now"
     assert owner.delete(f"/api/owner/reviews?label={item['label']}").json()["left"] == 40, "nothing is lost by a slip"
+
+
+def test_the_owner_is_told_whose_word_weighs_but_not_of_what_judges(quick, owner, guest):
+    hold(quick, 0)
+    one, other = guest("warm", 1, "cold"), guest("warm", 2, "cold")
+    hold(quick, 1)
+    judges = guest("warm", 3, "cold")
+    with quick.house.db.read() as c:
+        rows = {name: labels.of_prediction(c, ids.parse(name)) for name in (one, other, judges)}
+    standing = teach.standing_after([True] * 16, 2, ids.now_ms())
+    for name in (one, judges):
+        quick.house.db.write(lambda c, name=name: visitors.stand(c, rows[name].visitor, APP, standing))
+    told = {item["label"]: item["why"] for item in queue(owner)["items"]}
+    assert told == {
+        ids.text(rows[one].id): "Its visitor was right in teach rounds.",
+        ids.text(rows[other].id): "",
+        ids.text(rows[judges].id): "",
+    }
