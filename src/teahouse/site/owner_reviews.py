@@ -61,19 +61,24 @@ def known_among(c: Any, app: str, whose: Collection[bytes], at: int) -> set[byte
 def item(stack: order.Stack, choices: list[str], known: Collection[bytes] = ()) -> QueueItem:
     """A stack of the queue. One drawn by lot is shown bare: its label must be the owner's alone, for it will judge."""
     row = stack.rows[0]
-    like = [Alike(label=ids.text(one.label), photo=photo_address(one.label, one.inputs), word=said(one))
-            for one in stack.rows[1:]]  # fmt: skip
+    like = [Alike(label=ids.text(one.label), photo=photo_address(one.label, one.inputs), guess=guessed(one),
+                  word=said(one), why=why(one)) for one in stack.rows[1:]]  # fmt: skip
     return QueueItem(
         label=ids.text(row.label),
         photo=photo_address(row.label, row.inputs),
         held=row.held,
-        guess=None if row.held or pictures.is_picture(row.guess) else row.guess,
+        guess=guessed(row),
         word=said(row),
         choices=choices,
         given=beside_photo(row.inputs),
         like=like,
         why=why(row, row.visitor in known),
     )
+
+
+def guessed(row: Any) -> Any:
+    """What the release answered, as it may be told to the owner."""
+    return None if row.held or pictures.is_picture(row.guess) else row.guess
 
 
 def said(row: Any) -> Any:

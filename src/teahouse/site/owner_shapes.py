@@ -51,11 +51,14 @@ class SessionOut(BaseModel):
 
 
 class Alike(BaseModel):
-    """A photo that looks like the one above it, and is decided with it; what its visitor said is told as there."""
+    """A photo that looks like the one above it, and is decided with it; what was guessed and said of it, and why it
+    stands here, is told as there."""
 
     label: str
     photo: str
+    guess: Any = None
     word: str | None = None
+    why: str = ""
 
 
 class QueueItem(BaseModel):

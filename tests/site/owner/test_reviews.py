@@ -213,6 +213,17 @@ def test_photos_that_look_alike_are_one_item_decided_and_taken_back_together(qui
     assert owner.delete("/api/owner/reviews").status_code == 409, "nothing is left to take back"
 
 
+def test_each_of_a_stack_brings_its_own_guess_for_when_it_is_taken_apart(quick, owner, guest):
+    hold(quick, 0)
+    one, two = ids.parse(guest("warm", 1, "cold")), ids.parse(guest("warm", 1, "cold"))
+    said = tables.predictions.update().where(tables.predictions.c.id == two)
+    quick.house.db.write(lambda c: c.execute(said.values(output={"label": "cold", "scores": {"cold": 1.0}})))
+    with quick.house.db.read() as c:
+        names = {ids.text(labels.of_prediction(c, row).id): word for row, word in ((one, "warm"), (two, "cold"))}
+    (stack,) = queue(owner)["items"]
+    assert {each["label"]: each["guess"]["label"] for each in (stack, *stack["like"])} == names
+
+
 def test_a_photo_that_went_while_its_stack_was_looked_at_takes_nothing_with_it(quick, owner, guest):
     hold(quick, 0)
     predictions_ = [guest("warm", 1, "cold") for _ in range(3)]
