@@ -1,12 +1,15 @@
 """P7: "forget this visitor" is one command: a version without a row of theirs, a training asked for, the diff shown."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from teahouse import datasets, ids, settings
 from teahouse.cli import main
 from teahouse.desk import say
+from teahouse.feedback import erase
+from teahouse.loop import chores
 from teahouse.site import visitors
 from teahouse.site.deps import signers
 from teahouse.store import jobs, labels, lineage, releases
@@ -98,3 +101,19 @@ def test_p7_again_and_for_who_gave_nothing_nothing_is_trained(project, forget):
     forget(ids.text(visitor))
     assert json.loads(forget(ids.text(visitor), "--json"))["apps"] == []
     assert json.loads(forget(ids.text(ids.new_id()), "--json"))["apps"] == []
+
+
+def test_p7_a_loop_that_is_quicker_with_its_holes_takes_nothing_of_it_away(project, forget, monkeypatch):
+    visitor, _ = rows_of(project)
+    delete = erase.delete_blobs
+
+    def then_the_loop(house, blobs):
+        delete(house, blobs)
+        with house.db.read() as c:
+            (job,) = [job for job in jobs.waiting(c) if job.kind == "erase"]
+        chores.erase(house, settings.load(Path.cwd()), job, {})
+
+    monkeypatch.setattr(erase, "delete_blobs", then_the_loop)
+    (app,) = json.loads(forget(ids.text(visitor), "--json"))["apps"]
+    assert app["changed"]["rows"] == [8, 4] and app["job"] and len(app["learned"]) == 1
+    assert left(project, visitor) == (4, 0)

@@ -48,7 +48,7 @@ def meant(house: Any, asked: str) -> bytes:
 def forget_here(asked: str) -> Forgotten:
     """Erase in the project's own house, at once in its tables; then freeze new versions and ask for trainings. What
     lies in older versions the loop mends within a minute."""
-    from teahouse import ids
+    from teahouse import datasets, ids
     from teahouse.desk.where import project
     from teahouse.feedback import erase
     from teahouse.store import apps, lineage, predictions
@@ -58,29 +58,34 @@ def forget_here(asked: str) -> Forgotten:
         wanted = meant(house, asked)
         with house.db.read() as c:
             kind = "prediction" if predictions.get(c, wanted) else "visitor"
-            versions = {row.name: lineage.versions(c, row.name, limit=10_000) for row in apps.all_latest(c)}
+            newest = {row.name: lineage.versions(c, row.name, limit=1) for row in apps.all_latest(c)}
+        # before the erasure: a loop that runs makes its holes within a second
+        before = {app: datasets.rows_of(house, found[0]) for app, found in newest.items() if found}
         forget = erase.forget_prediction if kind == "prediction" else erase.forget_visitor
         erase.delete_blobs(house, house.db.write(lambda c: forget(c, house, wanted, "owner")))
         days = place.settings.keep.forget_days
-        found = [again(house, app, rows, days) for app, rows in versions.items() if rows]
+        found = [again(house, app, rows, days) for app, rows in before.items()]
     return Forgotten(kind, ids.text(wanted), [one for one in found if one is not None])
 
 
-def again(house: Any, app: str, versions: list[Any], days: int) -> Again | None:
-    """A version without what was erased, and a training from it; None where the newest version (the first of these)
-    held none of it."""
+def again(house: Any, app: str, before: list[Any], days: int) -> Again | None:
+    """A version without what was erased, and a training from it; None where the newest version, of these rows, held
+    none of it."""
+    from contextlib import suppress
+
     from teahouse import datasets, ids
     from teahouse.cli.train import asked
-    from teahouse.errors import NothingToDo
+    from teahouse.errors import BlobDamaged, NothingToDo
     from teahouse.loop import chores
-    from teahouse.store import labels
+    from teahouse.store import labels, lineage
 
     with house.db.read() as c:
         stays = {ids.text(row.id) for row in labels.of_app(c, app)}
+        versions = lineage.versions(c, app, limit=10_000)
     for version in versions:
-        gone = datasets.gone(datasets.rows_of(house, version), stays.__contains__)
-        chores.mark_learned(house, version, gone, days)
-    before = datasets.rows_of(house, versions[0])
+        with suppress(BlobDamaged):  # the loop is putting its rows elsewhere, and has marked what learned from them
+            gone = datasets.gone(datasets.rows_of(house, version), stays.__contains__)
+            chores.mark_learned(house, version, gone, days)
     if not datasets.gone(before, stays.__contains__):
         return None
     learned = releases_to_replace(house, app, days)
