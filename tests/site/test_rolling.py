@@ -3,10 +3,12 @@
 import asyncio
 import random
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from teahouse import ids, testing
+from teahouse.engine.port import Answer
 from teahouse.errors import InputBroke, NotReady, QueueFull, ReleaseBroken
 from teahouse.site import reconcile, rolling
 from teahouse.site.mirror import MOST, Mirror
@@ -270,6 +272,33 @@ def test_ten_times_slower_is_rolled_back(tried):
     answers(tried.challenger, "canary", 300.0)
     answers(tried.challenger, "canary", 300.0)
     assert look(tried) == [("rolled_back", "guard", "slow")]
+
+
+def test_a_slow_challenger_does_not_hide_behind_a_champion_that_all_wait_for(tried):
+    def worked(release, arm, ms, batch=1):
+        live = SimpleNamespace(release=release)
+        for _ in range(25):
+            tried.deps.looks.took(live, arm, Answer({}, ms={"decode": 2.0, "wait": 500.0, "infer": ms}, batch=batch))
+
+    canary(tried)
+    worked(tried.release, "full", 15.0)
+    worked(tried.release, "full", 150.0, batch=8)
+    worked(tried.challenger, "canary", 40.0)
+    assert look(tried) == []
+    for _ in range(5):
+        worked(tried.challenger, "canary", 150.0)
+    assert look(tried) == [("rolled_back", "guard", "slow")]
+    with tried.house.db.read() as c:
+        assert rollouts.latest(c, APP, tried.challenger).why.startswith("Its answers take 152 ms, the champion's 17 ms")
+
+
+def test_what_an_answer_took_its_worker_is_known_by_release_and_arm(tried):
+    put(tried, "canary", share=5000)
+    for seed in range(12):
+        ask(tried, seed)
+    known = {key: len(times) for key, times in tried.deps.looks.work.items()}
+    assert sum(known.values()) == 12
+    assert known.keys() == {(tried.release, "full"), (tried.challenger, "canary")}
 
 
 def said(site, mine, other, first=0):

@@ -53,12 +53,14 @@ class Rollout:
 @dataclass(frozen=True)
 class Side:
     """What one release did since the step: answers, errors of its own, the median of its last milliseconds and of how
-    many answers that is; `differs`: mirrored answers that were not the champion's."""
+    many answers that is; `work`: the median of what its worker needed for one that it worked out by itself, None of too
+    few; `differs`: mirrored answers that were not the champion's."""
 
     answers: int = 0
     errors: int = 0
     ms: float | None = None
     timed: int = 0
+    work: float | None = None
     differs: int = 0
 
 
@@ -150,13 +152,14 @@ def _errors(facts: Facts) -> RolloutEvent | None:
 
 
 def _slow(facts: Facts) -> RolloutEvent | None:
+    """Slower to visitors, or in its work: they wait for a busy champion too, and that must hide no slow challenger."""
     side, other = facts.challenger, facts.champion
-    if side.ms is None or other.ms is None or min(side.timed, other.timed) < TIMED:
-        return None
-    if side.ms <= SLOWER * other.ms + SLACK_MS:
-        return None
-    words = f"Its answers take {_ms(side.ms)}, the champion's {_ms(other.ms)} at the same time."
-    return _off("guard", "slow", words, ms=round(side.ms, 1), champion_ms=round(other.ms, 1), timed=side.timed)
+    timed = min(side.timed, other.timed) >= TIMED
+    for mine, theirs in ((side.ms, other.ms) if timed else (None, None), (side.work, other.work)):
+        if mine is not None and theirs is not None and mine > SLOWER * theirs + SLACK_MS:
+            words = f"Its answers take {_ms(mine)}, the champion's {_ms(theirs)} at the same time."
+            return _off("guard", "slow", words, ms=round(mine, 1), champion_ms=round(theirs, 1), timed=side.timed)
+    return None
 
 
 def _disagreed(facts: Facts) -> RolloutEvent | None:

@@ -155,6 +155,7 @@ async def answer(deps: Deps, asked: Asked) -> Outcome:
     failpoints.here("committed")
     if row.id == asked.id:
         deps.looks.add(asked.live, asked.arm, told, (asked.visitor.id, asked.network), row.look, row.at)
+        deps.looks.took(asked.live, asked.arm, told)
         deps.mirror.offer(deps, asked, told)
     log.info("answered", app=asked.shown.name, release=row.release[:12], id=ids.text(row.id), arm=row.arm,
              ms=round(ms, 1), batch=told.batch, kept=kept)  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 from types import MappingProxyType
@@ -27,6 +27,7 @@ TICK_S = 2.0
 HOUR_MS = 3_600_000
 WINDOW = 20_000  # answers back from the last one within which the last of both sides are timed
 MOST_WORDS = 50_000
+NOTHING: Mapping[tuple[str, str], Iterable[float]] = MappingProxyType({})
 
 
 @dataclass
@@ -111,7 +112,7 @@ class Rolling:
     def known(self, c: Any, step: Any, at: int, serving: Serving) -> Tried:
         """A step with its facts; the words are read on from where the last look ended."""
         heard = self.heard.setdefault(step.seq, Heard((step.numbers or {}).get("word", 0)))
-        return tried_of(c, step, at, heard, why_broken(serving, step))
+        return tried_of(c, step, at, heard, why_broken(serving, step), self.deps.looks.work)
 
     async def take(self, step: Any, event: RolloutEvent) -> bool:
         """Write the step down, unless the rollout has moved since it was read; whether it was."""
@@ -139,8 +140,15 @@ def append(c: Any, step: Any, event: RolloutEvent, at: int) -> int | None:
     return rollouts.append(c, new)
 
 
-def tried_of(c: Any, step: Any, at: int, heard: Heard, broken: str = "") -> Tried:
-    """A step in the shadow or the canary, and what is known of it at `at`."""
+def tried_of(
+    c: Any,
+    step: Any,
+    at: int,
+    heard: Heard,
+    broken: str = "",
+    work: Mapping[tuple[str, str], Iterable[float]] = NOTHING,
+) -> Tried:
+    """A step in the shadow or the canary, and what is known of it at `at`; `work` as `seen.Looks` has it."""
     champion, begun = rollouts.champion(c, step.app), step.numbers or {}
     moves = step.by == "loop" and is_promoted(c, step)
     stood = Rollout(step.release, step.state, step.share, moves, max(0, at - step.at))
@@ -149,8 +157,8 @@ def tried_of(c: Any, step: Any, at: int, heard: Heard, broken: str = "") -> Trie
     after = max(int(begun.get("answer", 0)), predictions.last_seq(c) - WINDOW)
     mine, other = timed(c, step.release, arm, step.app, after), timed(c, champion.release, "full", step.app, after)
     facts = Facts(
-        challenger=side(counts, step.release, arm, mine),
-        champion=side(counts, champion.release, "full", other),
+        challenger=side(counts, step.release, arm, mine, work),
+        champion=side(counts, champion.release, "full", other, work),
         words=heard.read(c, step.app, step.release, champion.release) if step.state == "canary" else (),
         broken=broken,
         pinned=bool(champion.pinned),
@@ -182,9 +190,17 @@ def timed(c: Any, release: str, arm: str, app: str, after: int) -> list[float]:
     return predictions.last_ms(c, app, release, arm, after) if arm != "shadow" else []
 
 
-def side(counts: Mapping[tuple[str, str, str], int], release: str, arm: str, ms: list[float]) -> Side:
+def side(
+    counts: Mapping[tuple[str, str, str], int],
+    release: str,
+    arm: str,
+    ms: list[float],
+    work: Mapping[tuple[str, str], Iterable[float]],
+) -> Side:
     """What one release did."""
+    alone = list(work.get((release, arm), ()))
     return Side(
+        work=median(alone) if len(alone) >= rollout.TIMED else None,
         answers=counts.get((release, arm, "answers"), 0),
         errors=counts.get((release, arm, "errors"), 0),
         ms=median(ms) if ms else None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,8 @@ DAY_MS = 86_400_000
 OF_VISITOR, OF_NETWORK = 5, 200
 """Photos a day that are counted of one visitor, and of one network: ten photos of one kitchen are not ten kitchens, and
 nobody shall raise an alarm alone."""
+LAST = 200
+"""Answers of one release whose time of work is known."""
 GROWN = 1.05
 """Drift is looked for again when this many times as many photos were counted."""
 PHONE = re.compile(r"Mobi|Android|iPhone|iPad|iPod")
@@ -48,6 +50,14 @@ class Looks:
         self.folded = float("-inf")
         self.counted: Counter[tuple[str, str]] = Counter()
         self.checked: Counter[tuple[str, str]] = Counter()
+        self.work: dict[tuple[str, str], deque[float]] = {}
+
+    def took(self, live: Live, arm: str, told: Answer) -> None:
+        """Note what an answer took its worker, in ms, where it was worked out by itself: how long it waited, and how
+        many shared the work, says how many came, and nothing of the release."""
+        if told.batch == 1:
+            mine = self.work.setdefault((live.release, arm), deque(maxlen=LAST))
+            mine.append(told.ms.get("decode", 0.0) + told.ms.get("infer", 0.0))
 
     def add(self, live: Live, arm: str, told: Answer, who: tuple[bytes, bytes], look: Any, at: int) -> None:
         """Count one answer that a visitor saw; no more than so many of one visitor and one network a day."""
