@@ -133,6 +133,7 @@ def test_the_owner_decides_a_stack_with_one_key_takes_it_back_and_apart(chromium
         page.goto(f"/owner/review?app={APP}")
         owner.sees(page.get_by_text(re.compile("more photos drawn by lot, labelled by you")))
         count = page.locator("[data-count]")
+        owner.sees(page.locator("[data-photo]"))  # before the first one stands there a key decides nothing
         left = int(re.search(r"\d+", count.inner_text())[0])
         while not page.locator("[data-times]").is_visible():
             page.keyboard.press("1")
