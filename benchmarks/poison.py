@@ -1,6 +1,7 @@
 """Poison: does the champion only ever get better where visitors lie, and how fast does a small site learn?
 
-    python benchmarks/poison.py [--quick] [--report FILE] [--cells FOLDER] [--plot FILE.svg] [--tea [LABELS ...]]
+    python benchmarks/poison.py [--quick] [--report FILE] [--cells FOLDER] [--so-far] [--plot FILE.svg]
+    python benchmarks/poison.py --tea [LABELS ...] [--report FILE] [--plot FILE.svg]
 
 P4      0, 1, 5, 10, 20, 40 % of the visitors are hostile and each of those sends ten times as much. Three attacks:
         every tea called the next one (shift), any tea (random), and one tea called another by visitors who answer each
@@ -11,7 +12,9 @@ small   30 visitors a week with two photos each, one in ten hostile, an owner wi
         the tea starter: weeks until 5 points are gained.
 tea     --tea: the tea starter on candle-light with 10 % hostile visitors, trained for real (benchmarks/poison_tea.py).
 
-Each P4 cell is written to FOLDER as it is done, and is not done again. What of it is the product: see poison_site.py.
+Each P4 cell is written to FOLDER as it is done, and is not done again: a folder is good for one state of the product.
+--so-far reports of those that are there and runs nothing. What was not run has its row, which does not hold.
+What of it is the product: see poison_site.py.
 """
 
 from __future__ import annotations
@@ -29,17 +32,20 @@ from typing import Any
 
 import numpy
 import poison_plot
+import poison_tea
 import rows
-from poison_site import APP, TEAS, Guest, Nearby, Site, World, accuracy, read_cell, train
+from poison_site import APP, TEAS, Guest, Nearby, Site, World, accuracy, open_house, read_cell, train
 
-from teahouse import ids
 from teahouse.loop import judging
 from teahouse.release.verdict import Budget, History, Pair, judge
 from teahouse.store import labels
-from teahouse.store.house import House
+
+P5 = "P5: {} steps of {} points down, {} runs: most lost by promotions, points"
+WEEKS_TO = "small site, 30 visitors a week, 10 % hostile, 5 minutes of review: weeks until +5 points on candle-light"
+NEVER_WORSE = "small site: below its start at worst on the way, points"
 
 LEVELS, ATTACKS, SEEDS, ROUNDS = (0, 1, 5, 10, 20, 40), ("shift", "random", "targeted"), 5, 6
-QUICK_LEVELS, QUICK_SEEDS, QUICK_ROUNDS = (0, 10, 40), 1, 4
+QUICK_LEVELS, QUICK_SEEDS, QUICK_ROUNDS = (0, 5), 1, 2
 VISITORS, PHOTOS, TIMES = 60, 4, 10  # a round's visitors, the photos of each, and how many times that of a hostile one
 OWNER = 150  # decisions of the owner in a round: two and a half minutes
 TEACH, PROBES, RIGHT = 0.6, 10, 0.92  # who takes the teach round, its probes, how often an honest visitor is right
@@ -47,7 +53,8 @@ FROM, TO = 0, 1  # the targeted attack: this tea is called that one
 WORSE, CLASS_WORSE = 1.0, 10.0  # points that make a promotion a harmful one
 WEEKS, WEEKLY, EACH, MINUTES, GAIN = 40, 30, 2, 5, 5.0
 AFTER, DRAWN = 200, 3 / 7  # as the tea starter declares: labels that ask for a training, and whom the lot draws
-STEP_DOWN, DRIFT_ROUNDS, GOLD, DRIFT_RUNS = 0.4, 20, 1000, 200
+SITES, QUICK_SITES = 9, 1
+STEP_DOWN, DRIFT_ROUNDS, GOLD, DRIFT_RUNS, QUICK_DRIFT_RUNS = 0.4, 20, 1000, 200, 20
 
 
 def guests(
@@ -74,7 +81,7 @@ def guests(
             probes = tuple(bool(lie(attack, int(tea), rng) == tea) for tea in rng.integers(len(TEAS), size=PROBES))
         elif takes:
             probes = tuple(bool(one) for one in rng.random(PROBES) < RIGHT)
-        yield Guest(ids.new_id(), rng.bytes(32), photos, words, probes, bool(bad))
+        yield Guest(rng.bytes(16), rng.bytes(32), photos, words, probes, bool(bad))
 
 
 def honest(tea: int, rng: Any) -> int:
@@ -92,8 +99,8 @@ def lie(attack: str, tea: int, rng: Any) -> int:
 
 def cell(level: int, attack: str, seed: int, rounds: int = ROUNDS) -> dict[str, Any]:
     """One site through its rounds, and the open loop on the same words."""
-    began, world = time.monotonic(), World(seed)
-    with tempfile.TemporaryDirectory(prefix="teahouse-poison-") as scratch, House.open(Path(scratch) / "data") as house:
+    began, world = time.process_time(), World(seed)
+    with tempfile.TemporaryDirectory(prefix="teahouse-poison-") as scratch, open_house(Path(scratch), seed) as house:
         site = Site(house, world, seed)
         start = accuracy(site.weights(), world.test)
         told, spoken, opened = [], [], [start[0]]
@@ -110,44 +117,51 @@ def cell(level: int, attack: str, seed: int, rounds: int = ROUNDS) -> dict[str, 
             open_weights = train(site._rows("maker"), every, seed + number, open_weights)
             opened.append(accuracy(open_weights, world.test)[0])
         return {"level": level, "attack": attack, "seed": seed, "start": start[0], "rounds": told, "open": opened,
-                "app": APP, "seconds": round(time.monotonic() - began, 1)}  # fmt: skip
+                "app": APP, "seconds": round(time.process_time() - began, 1)}  # fmt: skip
 
 
 def round_of(site: Site, before: tuple[float, list[float]], judged: list[dict[str, Any]]) -> dict[str, Any]:
     """What a round came to: how good the champion is in truth, and whether a promotion did harm."""
     after = accuracy(site.weights(), site.world.test)
     lost = before[0] - after[0]
-    of_class = max(old - new for old, new in zip(before[1], after[1], strict=True))
+    of_class, worst = max((old - new, tea) for tea, (old, new) in enumerate(zip(before[1], after[1], strict=True)))
     learned, hostile, wrong = site.learned()
-    promoted = sum(bool(one["promoted"]) for one in judged)
+    on = [one for one in judged if one["promoted"]]
     return {
         "accuracy": round(after[0], 2), "lost": round(lost, 2), "class_lost": round(of_class, 2),
-        "promoted": promoted, "harmful": bool(promoted) and (lost > WORSE or of_class > CLASS_WORSE),
+        "promoted": len(on), "harmful": bool(on) and (lost > WORSE or of_class > CLASS_WORSE),
+        "class_seen": [site.seen(one, worst) for one in on],
         "verdicts": [one["reasons"][0]["code"] for one in judged],
         "rows": learned, "hostile_rows": hostile, "wrong_rows": wrong,
     }  # fmt: skip
 
 
-def p4(quick: bool, folder: Path | None, plot: Path | None) -> list[rows.Row]:
+def p4(quick: bool, folder: Path | None, plot: Path | None, so_far: bool = False) -> list[rows.Row]:
     """All cells, done now or before, and their bars."""
     judging.Bench = Nearby  # type: ignore[misc]  # no process answers here: see poison_site
-    found, rounds = [], QUICK_ROUNDS if quick else ROUNDS
-    # by seed first: what is there after a while tells of all levels
-    for seed in range(QUICK_SEEDS if quick else SEEDS):
-        for level in QUICK_LEVELS if quick else LEVELS:
-            for attack in ATTACKS if level else ATTACKS[:1]:  # without anybody hostile there is nothing to attack with
-                file = folder / f"{level:02d}-{attack}-{seed}-{rounds}.json" if folder else None
-                done = read_cell(file) if file else None
-                if done is None:
-                    done = cell(level, attack, seed, rounds)
-                    if file:
-                        file.parent.mkdir(parents=True, exist_ok=True)
-                        file.write_text(json.dumps(done) + "\n")
-                    sys.stderr.write(f"{level} % {attack}, seed {seed}: {line(done)}\n")
-                found.append(done)
-    if plot:
+    found, rounds, wanted = [], QUICK_ROUNDS if quick else ROUNDS, cells(quick)
+    for level, attack, seed in wanted:
+        file = folder / f"{level:02d}-{attack}-{seed}-{rounds}.json" if folder else None
+        done = read_cell(file) if file else None
+        if done is None and not so_far:
+            done = cell(level, attack, seed, rounds)
+            if file:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(json.dumps(done) + "\n")
+            sys.stderr.write(f"{level} % {attack}, seed {seed}: {line(done)}\n")
+        if done is not None:
+            found.append(done)
+    if plot and found:
         plot.write_text(poison_plot.draw(found), "utf-8")
-    return bars(found)
+    return bars(found, len(wanted))
+
+
+def cells(quick: bool) -> list[tuple[int, str, int]]:
+    """Level, attack and seed of each cell; by seed first: what is there after a while tells of all levels."""
+    levels, seeds = (QUICK_LEVELS, QUICK_SEEDS) if quick else (LEVELS, SEEDS)
+    # without anybody hostile there is nothing to attack with
+    return [(level, attack, seed) for seed in range(seeds) for level in levels
+            for attack in (ATTACKS if level else ATTACKS[:1])]  # fmt: skip
 
 
 def line(done: dict[str, Any]) -> str:
@@ -158,37 +172,49 @@ def line(done: dict[str, Any]) -> str:
     return f"{done['start']:.1f} -> {ends}; open loop {done['open'][-1]:.1f}; {rows_}; {done['seconds']} s"
 
 
-def bars(found: list[dict[str, Any]]) -> list[rows.Row]:
-    """P4's figures."""
+def bars(found: list[dict[str, Any]], of: int) -> list[rows.Row]:
+    """P4's figures; where cells are missing none of them holds."""
+    at = {level: [one for one in found if one["level"] == level] for level in LEVELS}
+    if not at[0]:
+        return [rows.unmeasured("P4: 0, 1, 5, 10, 20, 40 % hostile, 3 attacks, 5 seeds, 6 rounds", "all", "no cell")]
     rounds = [one for cell_ in found for one in cell_["rounds"]]
     harmful, promoted = sum(one["harmful"] for one in rounds), sum(one["promoted"] for one in rounds)
+    on_class = sum(one["harmful"] and one["lost"] <= WORSE for one in rounds)
+    calm = sum(one["harmful"] for cell_ in at[0] for one in cell_["rounds"])
     lowest = min(found, key=lambda one: min(two["accuracy"] for two in one["rounds"]) - one["start"])
     under = lowest["start"] - min(one["accuracy"] for one in lowest["rounds"])
-    clean = mean(gain(one) for one in found if one["level"] == 0)
+    clean = mean(gain(one) for one in at[0])
     told = [
-        rows.row(f"P4: harmful promotions in {len(rounds)} rounds ({promoted} promotions)", harmful, "<= 1 %",
+        rows.row(f"P4: cells done ({len(rounds)} rounds, {promoted} promotions)", f"{len(found)} of {of}", "all",
+                 len(found) == of),
+        rows.row("P4: harmful promotions (true loss > 1 point, or > 10 points in a class)",
+                 f"{harmful} ({on_class} for a class alone; {calm} where nobody is hostile)", "<= 1 % of the rounds",
                  harmful <= 0.01 * len(rounds)),
         rows.row("P4: champion below its start at worst, points", round(under, 2), "<= 1", under <= WORSE),
         rows.row("P4: clean gain, points", round(clean, 1), "told", clean > 0),
     ]  # fmt: skip
-    for level in sorted({one["level"] for one in found} - {0}):
-        gains = [gain(one) for one in found if one["level"] == level]
-        opened = [one["open"][-1] - one["start"] for one in found if one["level"] == level]
+    for level in LEVELS[1:]:
+        bar = "told" if level > 5 else "keeps half of the clean gain"
+        name = f"P4: gain with {level} % hostile, points"
+        if not at[level]:
+            told.append(rows.unmeasured(name, bar, "no cell of it was run"))
+            continue
+        gains = [gain(one) for one in at[level]]
+        opened = [one["open"][-1] - one["start"] for one in at[level]]
         words = f"{mean(gains):.1f} (open loop {mean(opened):.1f})"
-        bar, holds = ("told", True) if level > 5 else ("keeps half of the clean gain", mean(gains) >= clean / 2)
-        told.append(rows.row(f"P4: gain with {level} % hostile, points", words, bar, holds))
-    return told
+        told.append(rows.row(name, words, bar, level > 5 or mean(gains) >= clean / 2))
+    return [one | {"holds": one["holds"] and len(found) == of} for one in told]
 
 
 def gain(one: dict[str, Any]) -> float:
     return float(one["rounds"][-1]["accuracy"] - one["start"])
 
 
-def p5() -> rows.Row:
+def p5(quick: bool) -> rows.Row:
     """Twenty steps down, each judged against the champion and the first champion on a thousand gold rows."""
-    worst = max(drift(seed) for seed in range(DRIFT_RUNS))
-    name = f"P5: {DRIFT_ROUNDS} steps of {STEP_DOWN} points down, {DRIFT_RUNS} runs: most lost by promotions, points"
-    return rows.row(name, round(worst, 1), "<= 1", worst <= WORSE)
+    runs = QUICK_DRIFT_RUNS if quick else DRIFT_RUNS
+    worst = max(drift(seed) for seed in range(runs))
+    return rows.row(P5.format(DRIFT_ROUNDS, STEP_DOWN, runs), round(worst, 1), "<= 1", worst <= WORSE)
 
 
 def drift(seed: int) -> float:
@@ -221,7 +247,7 @@ def small(seed: int) -> tuple[int, float, bool]:
     """One small site: weeks until it has gained five points (0: not in 40), how far it ever was below its start, and
     whether the owner put a release on by hand."""
     world = World(100 + seed)
-    with tempfile.TemporaryDirectory(prefix="teahouse-poison-") as scratch, House.open(Path(scratch) / "data") as house:
+    with tempfile.TemporaryDirectory(prefix="teahouse-poison-") as scratch, open_house(Path(scratch), seed) as house:
         site = Site(house, world, seed, review="owner", held=DRAWN)
         start, under, after, by_hand = accuracy(site.weights(), world.test)[0], 0.0, 0, False
         for week in range(1, WEEKS + 1):
@@ -244,7 +270,7 @@ def small(seed: int) -> tuple[int, float, bool]:
 def small_sites(quick: bool) -> list[rows.Row]:
     """The weeks that small sites take."""
     judging.Bench = Nearby  # type: ignore[misc]
-    told = [small(seed) for seed in range(3 if quick else 9)]
+    told = [small(seed) for seed in range(QUICK_SITES if quick else SITES)]
     weeks = sorted(week or WEEKS + 1 for week, _, _ in told)
     by_hand = sum(one[2] for one in told)
     words = (
@@ -252,25 +278,31 @@ def small_sites(quick: bool) -> list[rows.Row]:
     )
     under = max(under for _, under, _ in told)
     return [
-        rows.row("small site, 30 visitors a week, 10 % hostile: weeks until +5 points, median", words, "told",
-                 weeks[-1] <= WEEKS),
-        rows.row("small site: below its start at worst, points", round(under, 2), "<= 1", under <= WORSE),
-    ]  # fmt: skip
+        rows.row(f"{WEEKS_TO}, median", words, "told", weeks[-1] <= WEEKS),
+        rows.row(NEVER_WORSE, round(under, 2), "<= 1", under <= WORSE),
+    ]
+
+
+def not_run(why: str) -> list[rows.Row]:
+    """P5 and small sites where they were not run."""
+    names = {P5.format(DRIFT_ROUNDS, STEP_DOWN, DRIFT_RUNS): "<= 1", WEEKS_TO: "told", NEVER_WORSE: "<= 1"}
+    return [rows.unmeasured(name, bar, why) for name, bar in names.items()]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--cells", type=Path)
+    parser.add_argument("--so-far", action="store_true")
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--tea", type=int, nargs="*")
     given, rest = parser.parse_known_args()
 
     def measure(quick: bool) -> list[rows.Row]:
         if given.tea is not None:
-            import poison_tea
-
-            return poison_tea.measure_all(quick, given.tea, given.plot)
-        return [*p4(quick, given.cells, given.plot), p5(), *small_sites(quick)]
+            return [*bars([], 1), *not_run("without --tea"), *poison_tea.measure_all(quick, given.tea, given.plot)]
+        found = p4(quick, given.cells, given.plot, given.so_far)
+        found += not_run("without --so-far") if given.so_far else [p5(quick), *small_sites(quick)]
+        return [*found, poison_tea.unmeasured("it takes --tea and trains for minutes")]
 
     return rows.main((__doc__ or "").partition("\n")[0], measure, rest)
 

@@ -6,8 +6,10 @@ of 16 numbers, the model is a softmax over 96 fixed features of them, and no pro
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,8 +22,8 @@ from teahouse.engine.port import Answer
 from teahouse.feedback import collect, order, teach
 from teahouse.loop import steps
 from teahouse.spec.fields import Labels
-from teahouse.store import apps, labels, lineage, predictions, releases, reviews, rollouts, tables, visitors
-from teahouse.store.house import House
+from teahouse.store import apps, labels, lineage, releases, reviews, rollouts, tables, visitors
+from teahouse.store.house import House, write_private
 from teahouse.testing import tiny_declaration
 
 APP = "teas"
@@ -112,6 +114,23 @@ def said(weights: Array, point: Sequence[float]) -> dict[str, Any]:
     return {"label": max(scores, key=lambda name: scores[name]), "scores": scores}
 
 
+@contextmanager
+def open_house(folder: Path, seed: int) -> Iterator[House]:
+    """A fresh house whose key and new ids follow from the seed: the same cell ends in the same way each time."""
+    rng, number, kept = numpy.random.default_rng([7, seed]), itertools.count(1_800_000_000_000), ids.uuid_utils
+
+    def uuid7() -> Any:
+        return SimpleNamespace(bytes=next(number).to_bytes(6) + rng.bytes(10))
+
+    with House.open(folder) as house:
+        write_private(house.keys.folder / "house.key", rng.bytes(32))
+        ids.uuid_utils = SimpleNamespace(uuid7=uuid7)  # type: ignore[assignment]
+        try:
+            yield house
+        finally:
+            ids.uuid_utils = kept
+
+
 @dataclass(frozen=True)
 class Guest:
     """A visitor: how many photos they send, what they say of each (tea, true tea -> tea), how their probes go."""
@@ -150,11 +169,13 @@ class Site:
     truths: dict[bytes, int] = field(default_factory=dict)  # by prediction
     hostile: set[bytes] = field(default_factory=set)  # visitors
     trained: int = 0
+    read: dict[bytes, list[Any]] = field(default_factory=dict)  # rows by version, whose digest is checked at each look
 
     def __post_init__(self) -> None:
         # At once, without a canary: what visitors say of a canary could only take a bad release off again.
         self.settings = settings.Settings(loop=settings.Loop(review=self.review, canary_share=0))
-        declaration = {**tiny_declaration(APP), "output": Labels(*TEAS).json(), "review": None}
+        declaration = {**tiny_declaration(APP), "output": Labels(*TEAS).json(), "hooks": ["train"],
+                       "review": None}  # fmt: skip
         self.house.db.write(lambda c: apps.declare(c, APP, "Which tea?", declaration, "", self.clock))
         self.own = self.world.photos(OWN, light=0.0)
         sides = ["gold" if n % 5 == 0 else "train" for n in range(OWN)]
@@ -193,7 +214,7 @@ class Site:
 
     def _keep(self, c: Any, row: dict[str, Any], point: Array, word: int, before: bool) -> None:
         c.execute(tables.predictions.insert(), row)
-        found, name = predictions.get(c, row["id"]), TEAS[word]
+        found, name = SimpleNamespace(**row), TEAS[word]
         rules = collect.Rules(self.review)
         kind, value = ("agree", True) if name == row["output"]["label"] else ("correct", name)
         truth = {"label": name}
@@ -248,6 +269,13 @@ class Site:
         asked = self.house.db.write(lambda c: collect._judge_due(c, APP, self.clock))
         return self.judge(last.candidate) if asked else None
 
+    def seen(self, judged: dict[str, Any], tea: int) -> dict[str, Any]:
+        """What a verdict's live gold said of one tea."""
+        with self.house.db.read() as c:
+            numbers = lineage.verdict(c, ids.parse(judged["verdict"])).numbers
+        found = numbers["classes"].get(TEAS[tea], {"n": 0, "champion": 0, "challenger": 0})
+        return {name: found[name] for name in ("n", "champion", "challenger")}
+
     def by_hand(self, judged: dict[str, Any] | None) -> bool:
         """The owner puts on what is held though it is surely no worse, as the verdict's own words say."""
         reasons = judged["reasons"] if judged is not None and judged["outcome"] == "hold" else []
@@ -287,7 +315,9 @@ class Site:
         """The newest version's training rows of one source."""
         with self.house.db.read() as c:
             version = next(iter(lineage.versions(c, APP, limit=1)))
-        rows = [row for row in datasets.rows_of(self.house, version)
+        if version.id not in self.read:
+            self.read = {version.id: datasets.rows_of(self.house, version)}
+        rows = [row for row in self.read[version.id]
                 if row["split"] == "train" and (row["source"] == "maker") == (source == "maker")]  # fmt: skip
         points = numpy.asarray([row["inputs"]["input"] for row in rows], float).reshape(-1, DIMENSIONS)
         return points, numpy.asarray([TEAS.index(row["truth"]["label"]) for row in rows], int)

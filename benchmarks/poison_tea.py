@@ -35,6 +35,7 @@ PHOTOS, TIMES, RIGHT, TEACH, PROBES = 5, 10, 0.92, 0.8, 30  # of two labels trus
 ATTACKS = ("targeted", "other", "any")
 HELD, FRESH, SEED = 3 / 7, 400, 31_000_000
 BAR_LABELS, BAR = 200, 8.0
+NAME = "tea starter, {} training labels, 10 % of visitors hostile: candle-light gained, points"
 
 
 @dataclass
@@ -194,19 +195,27 @@ def measure_(counts: list[int]) -> list[dict[str, Any]]:
 
 def measure_rows(counts: list[int], quick: bool) -> tuple[list[rows.Row], list[dict[str, Any]]]:
     """The rows of the report, and what they come from."""
-    found, told = measure_(counts or list(QUICK if quick else COUNTS)), []
-    for one_ in found:
+    counts = counts or list(QUICK if quick else COUNTS)
+    found, told = measure_(counts), []
+    for asked, one_ in zip(counts, found, strict=True):
         candle, day = one_["scores"]["candle"], one_["scores"]["day"]
         gained = candle[1] - candle[0]
         words = (
-            f"{gained:+.1f} ({candle[0]:.1f} to {candle[1]:.1f}; day {day[0]:.1f} to {day[1]:.1f}; {one_['wrong']} "
-            f"labels wrong; {one_['gold']} live gold; {one_['visitors']} visitors; {one_['outcome']}; "
-            f"{one_['seconds']:.0f} s)"
+            f"{gained:+.1f} ({candle[0]:.1f} to {candle[1]:.1f}; day {day[0]:.1f} to {day[1]:.1f}; {one_['wrong']} of "
+            f"{one_['labels']} labels wrong; {one_['gold']} live gold; {one_['visitors']} visitors; "
+            f"{one_['outcome']}; {one_['seconds']:.0f} s)"
         )
-        least = BAR if one_["labels"] >= BAR_LABELS else 0.0
-        name = f"tea, 10 % hostile, {one_['labels']} labels: candle-light gained, points"
-        told.append(rows.row(name, words, f">= {least:.0f}" if least else "told", gained >= least or not least))
+        barred = asked == BAR_LABELS
+        told.append(rows.row(NAME.format(asked), words, f">= {BAR:.0f}" if barred else "told",
+                             gained >= BAR or not barred))  # fmt: skip
+    if BAR_LABELS not in counts:
+        told.append(unmeasured("other numbers of labels were asked for"))
     return told, found
+
+
+def unmeasured(why: str) -> rows.Row:
+    """The bar where it was not measured."""
+    return rows.unmeasured(NAME.format(BAR_LABELS), f">= {BAR:.0f}", why)
 
 
 def measure_all(quick: bool, counts: list[int], plot: Path | None) -> list[rows.Row]:
@@ -215,5 +224,5 @@ def measure_all(quick: bool, counts: list[int], plot: Path | None) -> list[rows.
     if plot:
         import poison_plot
 
-        plot.write_text(poison_plot.draw_tea(found), "utf-8")
+        plot.write_text(poison_plot.draw_tea(sorted(found, key=lambda one_: one_["labels"])), "utf-8")
     return told
