@@ -11,6 +11,8 @@ from teahouse.testing import photo
 torch = pytest.importorskip("torch")
 from tests.publishing import eight, makers  # noqa: E402
 
+from teahouse.publishing import nets  # noqa: E402
+
 pytestmark = [pytest.mark.torch, pytest.mark.long]
 WORDS = makers.WORDS
 
@@ -36,6 +38,14 @@ def test_a_net_of_any_size_answers_pictures_of_any_shape(files, away):
     for sides in ((64, 96), (200, 40)):
         made = answers.answer({"input": makers_file(sides)}).parts[0]
         assert (made.width, made.height) == sides
+
+
+@pytest.mark.parametrize("wrap", [torch.nn.DataParallel, torch.compile])
+def test_a_net_in_a_wrapper_is_published_in_its_own_mode(wrap, away):
+    net = makers.Cnn().eval()
+    published = teahouse.publish(wrap(net), input=Image(32), output=Labels(*WORDS), title="Wrapped")
+    assert nets.IN_TRAINING not in published.notes
+    assert away(published).answer({"input": photo()}).output["label"] in WORDS
 
 
 def makers_file(sides):

@@ -70,13 +70,18 @@ def answer_in(made: Any) -> torch.Tensor:
     )
 
 
-def plain(model: torch.nn.Module) -> torch.nn.Module:
-    """A copy of the maker's net on the CPU, in float32 and eval mode; theirs stays where and as it is."""
+def unwrapped(model: torch.nn.Module) -> torch.nn.Module:
+    """The net itself, where it was compiled or wrapped for several GPUs; a wrapper has a mode of its own."""
     for wrapped in ("_orig_mod", "module"):
         inner = getattr(model, wrapped, None)
         if isinstance(inner, torch.nn.Module) and type(model).__name__ in ("OptimizedModule", "DataParallel",
                                                                             "DistributedDataParallel"):  # fmt: skip
             model = inner
+    return model
+
+
+def plain(model: torch.nn.Module) -> torch.nn.Module:
+    """A copy of the maker's net on the CPU, in float32 and eval mode; theirs stays where and as it is."""
     if isinstance(model, torch.jit.ScriptModule):
         raise ExportFailed(
             "A TorchScript module can not be exported.", "It holds no Python that could be followed.",
@@ -118,8 +123,8 @@ def make(
     net to ask further.
 
     `batches`: the fields' arrays, not normalised, one batch a shape. ExportFailed names the operation and its place."""
-    net = plain(model)
-    fields = app.fields
+    model = unwrapped(model)
+    net, fields = plain(model), app.fields
     ways, made, notes = asked_how(net, fields, batches[0])
     scored = app.output.kind == "image" and has_score(made)
     notes += [SCORED] if scored else said_first(made)
