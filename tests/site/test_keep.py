@@ -122,6 +122,13 @@ def test_a_photo_that_is_kept_again_while_another_row_lets_it_go_stays(site, own
     assert site.house.blobs.get(first.blob) == data, "a row names it again"
 
 
+def test_a_photo_that_is_kept_already_is_told_as_what_was_allowed_then(site, own):
+    told = let(site, own)
+    headers = {**own, **YES, "X-Receipt": told["receipt"], "X-Consent": "keep, show, train"}
+    again = site.client.put(f"/api/predictions/{told['id']}/input", content=photo("warm", 1), headers=headers)
+    assert (again.status_code, again.json()["purposes"]) == (201, ["keep", "train"])
+
+
 def test_the_daily_sweep_takes_what_no_row_names_and_nothing_else(site, own, monkeypatch):
     let(site, own)
     named = files(site)

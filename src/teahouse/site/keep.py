@@ -113,13 +113,13 @@ async def put_input(request: Request) -> Response:
     cleaned = await clean(deps, fields, parts)
     at, rules = deps.clock(), api.rules_of(deps, row.app)
 
-    def keep(c: Any) -> tuple[None, bool]:
+    def keep(c: Any) -> tuple[list[str], bool]:
         if predictions.get(c, id_).given is None:  # erased while the photo was cleaned
             raise NotFound(visitors.NOTHING)
         write(c, deps, collect.Kept(row, cleaned, purposes, False, PURPOSE_VERSION, at, rules))
-        return None, True
+        return consents.for_prediction(c, id_, show=False).purposes, True  # of one kept before: what was allowed then
 
-    await run_in_threadpool(store, deps, cleaned, keep)
+    purposes, _ = await run_in_threadpool(store, deps, cleaned, keep)
     log.info("photo-kept", app=row.app, prediction=ids.text(id_))
     link = await run_in_threadpool(link_of, deps, request, row)
     return JSONResponse({"id": ids.text(id_), "kept": True, "purposes": purposes, **link}, 201)
