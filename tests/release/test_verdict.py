@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from teahouse.release.verdict import Budget, Check, History, Pair, judge, rows_wanted, tail, tally
+from teahouse.release.verdict import Budget, Check, History, Pair, judge, odds, rows_wanted, tail, tally
 
 
 def pairs(both=0, fixed=0, broken=0, neither=0, source="base", labels=("green", "oolong")):
@@ -161,3 +161,7 @@ def test_rows_wanted_are_enough_and_not_far_too_many():
         times = rows_wanted(found) / 100
         assert tail(round(fixed * times), round(broken * times)) < 0.08  # whole rows: an estimate
         assert tail(round(fixed * times * 0.6), round(broken * times * 0.6)) > 0.05
+
+
+def test_luck_is_told_in_round_numbers():
+    assert odds(1 / 1398) == "about one time in 1,400" and odds(1 / 31) == "about one time in 31"

@@ -263,4 +263,4 @@ def odds(p: float) -> str:
     """How often luck does that, in words."""
     if p >= 0.4:
         return "about every second time"
-    return f"about one time in {round(1 / p)}" if p > 1e-6 else "less than one time in a million"
+    return f"about one time in {float(f'{1 / p:.2g}'):,.0f}" if p > 1e-6 else "less than one time in a million"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -25,10 +26,10 @@ KINDS = 6  # labels with a colour of their own; what is rarer is one
 TITLES = {"brightness": "Brightness", "blur": "Sharpness", "side": "Size", "confidence": "How sure it is"}
 NUMBERS = {
     "n": "photos counted",
-    "mean": "visitors",
+    "mean": "visitors' photos",
     "usual": "its training",
     "psi": "stability index (from 0.2 it matters)",
-    "log_e": "log of the e-value",
+    "log_e": "odds against luck (e-value)",
 }
 Value = Callable[[Day], float | None]
 
@@ -60,8 +61,18 @@ def page(request: Request) -> Response:
 
 def drift_told(row: Any) -> shapes.Told:
     """A drift as the page tells it, its numbers one click below."""
-    numbers = tuple((words, render.number(row.numbers[name])) for name, words in NUMBERS.items() if name in row.numbers)
-    return shapes.Told(row.at, str(row.numbers.get("words", "")), numbers)
+    told = tuple((words, _number(row, name)) for name, words in NUMBERS.items() if name in row.numbers)
+    return shapes.Told(row.at, str(row.numbers.get("words", "")), told)
+
+
+def _number(row: Any, name: str) -> str:
+    """A number of a drift: a mean as its chart writes it, the logarithm of the e-value as odds."""
+    value = row.numbers[name]
+    if name == "log_e":
+        return f"{round(math.exp(value), -1):,.0f} to 1" if value < math.log(1e6) else "over a million to 1"
+    if name == "psi":
+        return f"{value:.2f}"
+    return shown(row.what, value) if name in ("mean", "usual") else render.number(value)
 
 
 def charts(seen: Sequence[Day], known: Mapping[str, Any], said: Mapping[str, str]) -> tuple[shapes.DayChart, ...]:
@@ -71,9 +82,11 @@ def charts(seen: Sequence[Day], known: Mapping[str, Any], said: Mapping[str, str
     return tuple(chart for chart in made if chart is not None)
 
 
-def shown(what: str, value: float) -> str:
-    """A measure as it is written: brightness and confidence of 100, size in pixels, sharpness as it is."""
-    if what in ("brightness", "confidence"):
+def shown(what: str, value: Any) -> str:
+    """A measure as it is written: a share of 100, size in pixels, sharpness as it is; a word as it stands."""
+    if isinstance(value, str):
+        return value
+    if what in ("brightness", "confidence", "familiarity", "labels"):
         return f"{value * 100:.0f} %"
     return f"{value:,.0f} px" if what == "side" else f"{value:.2f}"
 

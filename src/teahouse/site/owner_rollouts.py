@@ -10,6 +10,8 @@ from teahouse.site import rolling
 from teahouse.store import releases, rollouts
 
 BY = {"owner": "by you", "guard": "by itself", "loop": "by the loop"}
+PINS = {"pinned": "is pinned", "unpinned": "is no longer pinned"}  # a step that puts nothing on, by its reason
+BY_HAND = ("by hand", "rolled back by hand", *PINS)  # reasons that say no more than who did it
 
 
 def progress(c: Any, app: str, settings: Settings, at: int) -> dict[str, str]:
@@ -30,6 +32,7 @@ def step_words(c: Any, step: Any) -> str:
         "shadow": "is tried in the shadow" if moves or step.by != "loop" else "is shown beside the champion",
         "rolled_back": "was taken away" if step.by == "loop" else "was rolled back",
     }.get(step.state, f"is in {step.state}")
+    words = PINS.get(step.why, words)
     return f"{words}, {BY.get(step.by, f'by the {step.by}')}"
 
 

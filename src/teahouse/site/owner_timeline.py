@@ -7,7 +7,8 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
-from teahouse.site import owner_loop, owner_trace, owner_views, pages, render
+from teahouse.release.rollout import visitors
+from teahouse.site import owner_loop, owner_rollouts, owner_trace, owner_views, pages, render
 from teahouse.site import owner_page_shapes as shapes
 from teahouse.site.deps import deps_of
 from teahouse.site.owner_page_shapes import Link, Moment
@@ -19,7 +20,7 @@ BY = {"owner": "by you", "loop": "by the loop", "guard": "by a guard", "publish"
 STATES = {
     "full": "answers everybody",
     "canary": "answers some of the visitors",
-    "shadow": "answers beside, seen by nobody",
+    "shadow": "is asked in the shadow, and nobody sees its answers",
     "rolled_back": "was rolled back",
 }
 TONES = {"promote": "good", "reject": "bad", "full": "good", "rolled_back": "bad"}
@@ -59,7 +60,7 @@ def version(c: Any, row: Any) -> Moment:
 def run(c: Any, row: Any) -> Moment:
     """A training began."""
     source = lineage.version(c, row.version)
-    links = [owner_trace.version_link(source, "learns from it")] if source is not None else []
+    links = [owner_trace.version_link(source, "is what it learns from")] if source is not None else []
     links += [owner_trace.commit_link(row.commit)] if row.commit else []
     job = jobs.get(c, row.job) if row.job else None
     if job is not None and job.state in ("failed", "refused") and not timeline.releases_of_run(c, row.id):
@@ -82,10 +83,10 @@ def verdict(c: Any, row: Any) -> Moment:
     links = []
     champion = releases.get(c, row.champion) if row.champion else None
     if champion is not None:
-        links.append(owner_trace.release_link(champion, "judged against it"))
+        links.append(owner_trace.release_link(champion, "is what it was compared with"))
     source = lineage.version(c, row.version)
     if source is not None:
-        links.append(owner_trace.version_link(source, "judged on it"))
+        links.append(owner_trace.version_link(source, "holds the photos"))
     thing = Link(told.subject, owner_trace.path("release", row.candidate))
     return Moment(row.at, "verdict", thing, told.words, tuple(links), TONES.get(row.outcome, "plain"))
 
@@ -93,10 +94,11 @@ def verdict(c: Any, row: Any) -> Moment:
 def rollout(c: Any, row: Any) -> Moment:
     """A release was put on or off."""
     number = releases.number(c, row.release)
-    words = STATES.get(row.state, row.state)
+    words = owner_rollouts.PINS.get(row.why, STATES.get(row.state, row.state))
     if row.state == "canary":
-        words = f"answers {render.percent(row.share / 10_000)} of the visitors"
-    words = f"{words}, {BY.get(row.by, 'by ' + row.by)}" + (f": {owner_views.spaced(row.why)}" if row.why else "")
+        words = f"answers {visitors(row.share)}"
+    why = "" if row.by == "owner" and row.why in owner_rollouts.BY_HAND else row.why
+    words = f"{words}, {BY.get(row.by, f'by the {row.by}')}" + (f": {owner_views.spaced(why)}" if why else "")
     thing = Link(f"Release {number}", owner_trace.path("release", row.release))
     return Moment(row.at, "rollout", thing, words, (), TONES.get(row.state, "plain"))
 
@@ -105,8 +107,8 @@ def drift(c: Any, row: Any) -> Moment:
     """What visitors give began to differ."""
     number = releases.number(c, row.release)
     thing = Link(f"Release {number}", owner_trace.path("release", row.release))
-    links = (Link("monitor", owner_views.here("/owner/monitor", row.app), "the curves"),)
-    return Moment(row.at, "drift", thing, f"has drifted. {row.numbers.get('words', '')}", links, "bad")
+    links = (Link("monitor", owner_views.here("/owner/monitor", row.app), "shows the curves"),)
+    return Moment(row.at, "drift", thing, f"met a change. {row.numbers.get('words', '')}", links, "bad")
 
 
 def erased(at: int, n: int) -> Moment:

@@ -14,8 +14,8 @@ from starlette.responses import Response
 
 from teahouse import datasets, ids
 from teahouse.errors import NotFound, TeahouseError
+from teahouse.site import owner_monitor, owner_views, pages, render
 from teahouse.site import owner_page_shapes as shapes
-from teahouse.site import owner_views, pages, render
 from teahouse.site.deps import Deps, deps_of
 from teahouse.site.owner_page_shapes import Link
 from teahouse.site.owner_reviews import app_of, photo_address
@@ -115,9 +115,9 @@ def prediction(c: Any, deps: Deps, given: str) -> Told:
     facts = [("answer", owner_views.answered(row.output) if isinstance(row.output, Mapping) else "erased")]
     scores = row.output.get("scores") if isinstance(row.output, Mapping) else None
     facts += [("sure of it", render.percent(max(scores.values())))] if scores else []
-    facts += [("shown as", {"full": "the champion's", "canary": "a canary's"}.get(row.arm, row.arm))]
+    facts += [("answered by", {"full": "the champion", "canary": "a canary"}.get(row.arm, row.arm))]
     facts += [("took", f"{row.ms:.1f} ms"), ("drawn by lot to judge", "yes" if row.held else "no")]
-    facts += [(name, str(look[key])) for key, name in LOOKS.items() if key in look]
+    facts += [(name, owner_monitor.shown(key, look[key])) for key, name in LOOKS.items() if key in look]
     for word in feedback.of_prediction(c, row.id):
         facts.append(("visitor's word", owner_views.said({"kind": word.kind, "value": word.value}) or "erased"))
     led = [label_link(label, SPLITS.get(label.split, label.split))] if label is not None else []
@@ -130,7 +130,7 @@ def prediction(c: Any, deps: Deps, given: str) -> Told:
     return row.app, _told(facts[0][1], row.at, facts, came, led, photo=photo)
 
 
-LOOKS = {"brightness": "brightness", "blur": "sharpness", "side": "longer side, pixels", "device": "sent from"}
+LOOKS = {"brightness": "brightness", "blur": "sharpness", "side": "longer side", "device": "sent from"}
 
 
 def release(c: Any, deps: Deps, given: str) -> Told:
@@ -143,7 +143,8 @@ def release(c: Any, deps: Deps, given: str) -> Told:
     steps = [one for one in rollouts.history(c, row.app, limit=500) if one.release == row.id]
     facts += [(_step(one), one.why or "no reason given") for one in steps[:6]]
     came = [run_link(made, "made it")] if made is not None else []
-    came += [version_link(source, "learned from")] if made and (source := lineage.version(c, made.version)) else []
+    source = lineage.version(c, made.version) if made is not None else None
+    came += [version_link(source, "is what it learned from")] if source is not None else []
     came += [commit_link(made.commit)] if made is not None and made.commit else []
     last = timeline.predictions_of_release(c, row.app, row.id)
     more = Link("How good it is", f"/owner/releases/{row.id}")
@@ -160,7 +161,7 @@ def run(c: Any, deps: Deps, given: str) -> Told:
     row = _there(lineage.run(c, _id(given)))
     source = lineage.version(c, row.version)
     facts = [("digest of the code", row.code), ("commit", row.commit or "none: the project is no repository")]
-    came = [version_link(source, "learned from")] if source is not None else []
+    came = [version_link(source, "is what it learned from")] if source is not None else []
     came += [commit_link(row.commit)] if row.commit else []
     led = [release_link(one, "came of it") for one in timeline.releases_of_run(c, row.id)]
     more = Link("Its curves", f"/owner/runs/{ids.text(row.id)}")

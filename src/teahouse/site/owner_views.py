@@ -182,7 +182,7 @@ def rollout_happening(c: Any, row: Any) -> shapes.Happening:
 
 def drift_happening(c: Any, row: Any) -> shapes.Happening:
     """What began to differ from the training, as a line that leads to the curves."""
-    words = f"has drifted. {row.numbers.get('words', '')}".rstrip()
+    words = f"met a change. {row.numbers.get('words', '')}".rstrip()
     subject = f"Release {releases.number(c, row.release)}"
     return shapes.Happening(row.at, subject, words, here("/owner/monitor", row.app), "bad")
 
@@ -209,7 +209,7 @@ def health(deps: Deps, app: str) -> tuple[str, str]:
             f"Release {live.number} does not load: {live.why or 'its worker is silent'}. Roll back, or see the log.",
         )
     queue = deps.engine.state().queue
-    return f"Release {live.number} answers ({live.form or 'as made'}); {queue} in the queue.", ""
+    return f"Release {live.number} answers; {queue or 'nobody'} in the queue.", ""
 
 
 # ---- predictions, versions, runs -------------------------------------------------------------------------------------

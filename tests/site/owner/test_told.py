@@ -47,7 +47,8 @@ def test_the_monitor_shows_days_from_tallies_beside_the_training(quick, owner):
             tallies.add(c, APP, quick.release, "full", at + 5, "errors", 1)
             tallies.add(c, APP, quick.release, "full", at + 5, "agree", 4, 3.0)
             tallies.add(c, APP, quick.release, "shadow", at + 5, "answers", 500, 5.0)
-        drifts.add(c, APP, quick.release, "brightness", {"words": "Much darker.", "n": 30, "psi": 1.25}, 1)
+        numbers = {"n": 30, "mean": 0.3, "usual": 0.45, "psi": 1.25, "log_e": 11.3644}
+        drifts.add(c, APP, quick.release, "brightness", {"words": "Much darker.", **numbers}, 1)
 
     quick.house.db.write(write)
     page = text(owner, "/owner/monitor")
@@ -56,6 +57,8 @@ def test_the_monitor_shows_days_from_tallies_beside_the_training(quick, owner):
     assert "Brightness 30 %" in told and "In its training 45 %" in told and "This has changed." in told
     assert "Visitors agree 75 %" in told and "An answer takes 12 ms" in told and "Warm 70 %" in told
     assert "Much darker." in told and "stability index (from 0.2 it matters) 1.25" in told
+    assert "visitors' photos 30 % its training 45 %" in told and "odds against luck (e-value) 86,200 to 1" in told
+    assert "Release 1 met a change. Much darker." in words(text(owner, "/owner/timeline"))
     assert 'class="days-band"' in page and page.count('class="days-dot"') >= 3
 
 
@@ -130,6 +133,9 @@ def test_every_number_can_be_followed_back_and_forth(owner, story):
     given = words(text(owner, there[-1]))
     assert "Visitor's word cold" in given and "kept, its visitor allowed it" in given
     assert "with changes beside it" in words(text(owner, there[2]))
+    assert re.search(r"Version \w{8} is what it learned from", words(text(owner, there[2])))
+    assert re.search(r"Brightness \d+ % Sharpness [\d.]+ Longer side \d+ px", given)
+    assert "Answered by the champion" in given
 
 
 def test_the_timeline_tells_all_and_leads_onward(quick, owner, story):
@@ -139,6 +145,18 @@ def test_the_timeline_tells_all_and_leads_onward(quick, owner, story):
     assert "1 answer erased that day" in told
     assert {f"/owner/trace/{kind}/{story[kind]}" for kind in ("release", "run", "version", "commit")} <= links(page)
     assert story["prediction"] in text(owner, "/owner/predictions")
+
+
+def test_a_pin_is_told_as_one_and_no_reason_repeats_who_did_it(quick, owner):
+    def write(c):
+        for at, why in enumerate(("pinned", "unpinned", "by hand", "a look of mine")):
+            rollouts.append(c, rollouts.Step(APP, quick.release, "full", by="owner", why=why, at=1000 + at))
+
+    quick.house.db.write(write)
+    told = words(text(owner, "/owner/timeline"))
+    assert "is pinned, by you" in told and "is no longer pinned, by you" in told and "by hand" not in told
+    assert "answers everybody, by you: a look of mine" in told
+    assert "is pinned, by you" in words(text(owner, "/owner/"))
 
 
 def test_an_older_page_of_the_timeline_goes_on_where_the_first_ended(quick, owner, monkeypatch):
