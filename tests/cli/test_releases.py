@@ -5,6 +5,7 @@ import json
 import pytest
 
 from teahouse import ids, testing
+from teahouse.cli import releases
 from teahouse.store import apps, keys, rollouts
 from teahouse.store.house import House
 from teahouse.testing import APP, install_tiny, whole_house
@@ -29,6 +30,12 @@ def test_releases_are_listed_newest_first_with_the_champion_marked(teahouse, pro
     assert [(row["number"], row["champion"]) for row in found] == [(2, True), (1, False)]
 
 
+def test_a_share_says_whose_photos_it_was_measured_on():
+    share = {"value": 0.94, "low": 0.9, "high": 0.97, "n": 219}
+    assert releases.accuracy_of({"accuracy": {**share, "whose": "visitors"}}).endswith("of 219 visitors'")
+    assert releases.accuracy_of({"accuracy": share}).endswith("of 219 your own")
+
+
 def test_promote_takes_a_number_or_the_beginning_of_an_id(teahouse, project, here):
     assert "Release 1 is on" in teahouse("promote", "1").words
     assert champion(here / APP) == project[0]
@@ -51,7 +58,7 @@ def test_rollback_puts_the_one_before_on_and_says_so_in_the_rollouts(teahouse, p
 def test_rollback_with_nothing_before_is_refused(teahouse, project):
     teahouse("rollback")
     ended = teahouse("rollback")
-    assert ended.status == 1 and "had one champion only" in ended.words
+    assert ended.status == 1 and "no champion before this one" in ended.words and "teahouse promote" in ended.words
 
 
 def steps(folder):

@@ -65,7 +65,8 @@ def accuracy_of(row: dict[str, Any]) -> str:
 
     found, chosen = row.get("accuracy"), row.get("choices")
     if found:
-        return f"{say.share(found['value'], found['low'], found['high'])} of {found['n']}"
+        whose = "visitors'" if found.get("whose") == "visitors" else "your own"
+        return f"{say.share(found['value'], found['low'], found['high'])} of {found['n']} {whose}"
     return f"{chosen['preferred']} of {chosen['n']} preferred it" if chosen and chosen["n"] else "–"
 
 
@@ -290,7 +291,11 @@ def previous(c: Any, app: str) -> str:
 
     before = rollouts.previous_champion(c, app)
     if before is None:
-        raise NothingToDo(f"{app} has had one champion only.", "There is none to go back to.")
+        raise NothingToDo(
+            f"{app} has no champion before this one.",
+            "It was the first, or those before it have been rolled back.",
+            "teahouse promote RELEASE: any one that `teahouse releases` lists",
+        )
     return before
 
 
