@@ -90,7 +90,7 @@ def page(request: Request) -> Response:
     deps = deps_of(request)
     shown = deps.serving.apps.get(request.path_params["app"])
     if shown is None or not is_open(deps, shown):
-        raise NotFound(NOTHING, do_next="The home page shows what there is.")
+        raise NotFound(NOTHING, "It takes no labels, or has too few pictures.", "The home page shows what there is.")
     shell = Shell(title=deps.settings.site.title or "Teahouse", many=len(deps.serving.apps) > 1)
     told = Teach(shell, shown.name, shown.title, tuple(words_of(shown)), teach.ROUND)
     return render.render(told, request.state.nonce)
