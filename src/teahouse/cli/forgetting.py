@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from teahouse.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -63,14 +66,13 @@ def forget_here(asked: str) -> Forgotten:
         before = {app: datasets.rows_of(house, found[0]) for app, found in newest.items() if found}
         forget = erase.forget_prediction if kind == "prediction" else erase.forget_visitor
         erase.delete_blobs(house, house.db.write(lambda c: forget(c, house, wanted, "owner")))
-        days = place.settings.keep.forget_days
-        found = [again(house, app, rows, days) for app, rows in before.items()]
+        found = [again(house, place.settings, app, rows) for app, rows in before.items()]
     return Forgotten(kind, ids.text(wanted), [one for one in found if one is not None])
 
 
-def again(house: Any, app: str, before: list[Any], days: int) -> Again | None:
-    """A version without what was erased, and a training from it; None where the newest version, of these rows, held
-    none of it."""
+def again(house: Any, settings: Settings, app: str, before: list[Any]) -> Again | None:
+    """A version without what was erased, and a training from it, unless trainings wait for the maker's hand; None where
+    the newest version, of these rows, held none of it."""
     from contextlib import suppress
 
     from teahouse import datasets, ids
@@ -79,6 +81,7 @@ def again(house: Any, app: str, before: list[Any], days: int) -> Again | None:
     from teahouse.loop import chores
     from teahouse.store import labels, lineage
 
+    days = settings.keep.forget_days
     with house.db.read() as c:
         stays = {ids.text(row.id) for row in labels.of_app(c, app)}
         versions = lineage.versions(c, app, limit=10_000)
@@ -93,7 +96,7 @@ def again(house: Any, app: str, before: list[Any], days: int) -> Again | None:
         version = house.db.write(lambda c: datasets.build(c, house, app))
     except NothingToDo:
         return Again(app, None, datasets.changed(before, ()), None, learned)
-    job = ids.text(house.db.write(lambda c: asked(c, app))[0])
+    job = None if settings.loop.train == "hand" else ids.text(house.db.write(lambda c: asked(c, app))[0])
     return Again(app, version.digest, datasets.changed(before, datasets.rows_of(house, version)), job, learned)
 
 
@@ -133,5 +136,6 @@ def tell(told: Forgotten) -> None:
             day = datetime.fromtimestamp(one["until"] / 1000, UTC).strftime("%-d %B %Y")
             then = f"and answers now: let another one answer by {day}." if one["answers"] else "and answers nobody now."
             say.warn(f"Release {one['number']} learned from an erased row {then}")
-        if app.job:
-            say.line("  A training without these rows is asked for; the loop takes it up, or: teahouse train")
+        if app.version:
+            asked_for = "A training without these rows is asked for; the loop takes it up, or" if app.job else "Next"
+            say.line(f"  {asked_for}: teahouse train")

@@ -104,7 +104,8 @@ def tell(house: Any, app: str, ending: Any, as_json: bool) -> None:
         say.as_json({"app": app, "state": ending.state, "steps": ending.steps, **report})
     else:
         say.line()
-        say.verdict("beside" if report["beside"] else report["outcome"], report["reasons"], report["number"])
+        shown = next((name for name in ("beside", "rolling") if report[name]), report["outcome"])
+        say.verdict(shown, report["reasons"], report["number"])
         if accuracy := report["accuracy"]:
             words = say.share(accuracy["value"], accuracy["low"], accuracy["high"])
             say.line(f"  right on {words} of {accuracy['n']} photos it never saw")

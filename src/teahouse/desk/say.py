@@ -132,13 +132,20 @@ def share(value: float, low: float | None = None, high: float | None = None) -> 
     return words if low is None or high is None else f"{words} [dim]({'–'.join(map(str, whole(low, high)))})[/]"
 
 
+VERDICTS = {
+    "promote": ("Promoted", "green"),
+    "rolling": ("Better than the champion", "green"),
+    "beside": ("Shown beside the champion", "green"),
+    "hold": ("Held back", "yellow"),
+    "reject": ("Refused", "red"),
+}
+
+
 def verdict(outcome: str, reasons: Iterable[Mapping[str, Any]], number: int | None = None) -> None:
-    """A verdict in words: promote, hold (beside: and shown beside the champion) or reject, and every reason for it."""
+    """A verdict in words: promote (rolling: in steps), hold (beside: shown beside the champion) or reject; and why."""
     from rich.markup import escape
 
-    colour = {"promote": "green", "beside": "green", "hold": "yellow", "reject": "red"}.get(outcome, "white")
-    names = {"promote": "Promoted", "beside": "Shown beside the champion", "hold": "Held back", "reject": "Refused"}
-    name = names.get(outcome, outcome)
+    name, colour = VERDICTS.get(outcome, (outcome, "white"))
     line(f"[bold {colour}]{name}[/]" + (f": release {number}" if number is not None else ""))
     for reason in reasons:
         line(f"  · {escape(str(reason.get('words', reason)))}")

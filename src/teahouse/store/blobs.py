@@ -79,7 +79,8 @@ class FolderBlobs:
         try:
             data = _read(self.path(digest))
         except OSError as error:
-            log.error("blob-unreadable", error=str(error))
+            if not isinstance(error, FileNotFoundError):  # what is raised tells all of that
+                log.error("blob-unreadable", error=str(error))
             why = f"{digest[:12]}: {error.strerror}."
             raise BlobDamaged("A kept file can not be read.", why, "Restore it from a backup.") from error
         if sha256(data) != digest:
