@@ -19,7 +19,7 @@ import numpy
 
 from teahouse import datasets, ids, settings
 from teahouse.engine.port import Answer
-from teahouse.feedback import collect, order, teach
+from teahouse.feedback import audit, collect, order, teach
 from teahouse.loop import steps
 from teahouse.spec.fields import Labels
 from teahouse.store import apps, labels, lineage, releases, reviews, rollouts, tables, visitors
@@ -232,13 +232,14 @@ class Site:
                 queue = [stack.rows[0] for stack in stacks][: min(A_TIME, decisions - done)]
             if not queue:
                 break
-            self.house.db.write(lambda c, queue=queue: [reviews.decide(c, self._decision(row)) for row in queue])
+            self.house.db.write(lambda c, queue=queue: [self._decide(c, row) for row in queue])
             done += len(queue)
         return done
 
-    def _decision(self, row: Any) -> reviews.Decision:
+    def _decide(self, c: Any, row: Any) -> None:
         truth = {"label": TEAS[self.truths[row.prediction]]}
-        return reviews.Decision(row.label, "accept", truth, at=self.clock)
+        decision = reviews.Decision(row.label, "accept", truth, at=self.clock)
+        audit.decide(c, decision, (), collect.Rules(self.review))
 
     # ---- the loop ----------------------------------------------------------------------------------------------------
 
