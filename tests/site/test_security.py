@@ -170,6 +170,12 @@ def test_a_length_that_is_none_is_refused(house, lengths):
     assert response.status_code == 400
 
 
+def test_a_parameter_that_is_given_twice_is_refused(house):
+    told = house.client.get("/api/apps/warmth/pool?limit=1&limit=2")
+    assert (told.status_code, told.json()["error"]["what"]) == (422, '"limit" is given twice.')
+    assert house.client.get("/?a=1&a=2").status_code == 200, "pages take what others put behind their address"
+
+
 def test_compressed_and_oversized_bodies_are_refused_before_they_are_read(house):
     assert house.client.post(PATH, content=b"x", headers={"Content-Encoding": "gzip"}).status_code == 415
     assert house.client.post(PATH, content=b"x", headers={"Content-Length": "99999999"}).status_code == 413

@@ -142,7 +142,7 @@ def finish(path: str, method: str, told: Json) -> None:
         statuses.add("404")
     if changes:
         statuses |= {"507"} if name == "feedback" else {"403", "507"}
-    if "requestBody" in told or any("schema" in one and is_number(one["schema"]) for one in told["parameters"]):
+    if "requestBody" in told or any(one["in"] == "query" for one in told["parameters"]):
         statuses.add("422")
     own = {status: one for status, one in told["responses"].items() if status != "422" or one.get("ours")}
     for status in sorted(statuses - own.keys()):
@@ -157,11 +157,6 @@ def complete(own: Json) -> Json:
         one.pop("ours", None)
     always = {status: {"$ref": f"#/components/responses/Always{status}"} for status in ALWAYS}
     return dict(sorted({**always, **own}.items()))
-
-
-def is_number(schema: Json) -> bool:
-    """Whether a parameter is one that a text may not be."""
-    return schema.get("type") == "integer" or any(one.get("type") == "integer" for one in schema.get("anyOf", []))
 
 
 def refusal(status: str, words: str) -> Json:

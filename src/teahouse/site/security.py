@@ -11,7 +11,7 @@ from fastapi import Request
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -19,7 +19,7 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from teahouse import telemetry
-from teahouse.errors import NotFound, Refused, TeahouseError, TooLarge, TooMany
+from teahouse.errors import InputError, NotFound, Refused, TeahouseError, TooLarge, TooMany
 from teahouse.site import origin, refusals
 from teahouse.site.deps import Deps, deps_of
 from teahouse.site.route import Route
@@ -108,6 +108,7 @@ class Guard:
         check_size(headers, body_limit(scope))
         if "\x00" in scope["path"] or "\\" in scope["path"]:
             raise NotFound(*refusals.WORDS[404])
+        check_query(scope)
         if scope["method"] not in SAFE and not any_origin:
             check_origin(scope, headers, self.deps)
         if scope["path"] not in UNCOUNTED and not scope["path"].startswith(UNCOUNTED_BELOW):
@@ -196,6 +197,14 @@ def check_size(headers: Headers, limit: int) -> None:
         raise too_large(limit)
     if headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise HTTPException(415)
+
+
+def check_query(scope: Scope) -> None:
+    """Raises for a parameter of the API that is given twice: who reads the first and who the last would differ."""
+    names = [name for name, _ in QueryParams(scope["query_string"]).multi_items()]
+    if scope["path"].startswith("/api/") and len(names) != len(set(names)):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f'"{twice[:60]}" is given twice.', "A parameter has one value.", "Give it once.")
 
 
 def check_origin(scope: Scope, headers: Headers, deps: Deps) -> None:
