@@ -224,9 +224,15 @@ def test_a_stream_ends_with_the_answer(site, own):
 
 
 def test_a_stream_tells_the_place_in_the_queue(site, own, monkeypatch):
-    site.engine.hold_s = 1.4
-    told = iter([(3, 1.24), (9, 4.0), None])
-    monkeypatch.setattr(site.engine, "place", lambda release, given: next(told))
+    told, answer = [(3, 1.24), (9, 4.0), None], site.engine.predict
+
+    async def predict(*given):
+        while told:  # until it was asked for its place three times
+            await asyncio.sleep(0.01)
+        return await answer(*given)
+
+    monkeypatch.setattr(site.engine, "place", lambda release, given: told.pop(0) if told else None)
+    monkeypatch.setattr(site.engine, "predict", predict)
     response = site.client.post(PATH, content=photo(), headers={**own, "Accept": "text/event-stream"})
     queued = 'event: queued\ndata: {"place":3,"wait_s":1.2}\n\n'
     assert response.text.startswith(2 * queued + "event: answer"), "a place that was told never grows"
