@@ -250,13 +250,12 @@ def put_on_here(place: Project, app: str | None, asked: str | None, why: str, as
 def on_its_way(c: Any, app: str) -> list[Any]:
     """The steps of releases that visitors meet, or are about to, beside the champion: a canary, by whomever, and what
     the loop tries in the shadow."""
-    from teahouse.site import rolling
     from teahouse.store import rollouts
 
     if rollouts.champion(c, app) is None:
         return []
     tried = [step for step in rollouts.tried(c) if step.app == app]
-    return [step for step in tried if step.state == "canary" or (step.by == "loop" and rolling.is_promoted(c, step))]
+    return [step for step in tried if step.state == "canary" or rollouts.moves(c, step)]
 
 
 def served_until(c: Any) -> int:

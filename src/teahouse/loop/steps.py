@@ -152,19 +152,13 @@ def _beside(c: Any, app: str, judged: Mapping[str, Any]) -> bool:
         return False
     if not judged.get("by_choices") or rollouts.is_taken_off(last):
         return False
-    waiting = [row.release for row in steps.values() if row.state == "shadow" and not _moves(c, row)]
+    waiting = [row.release for row in steps.values() if row.state == "shadow" and not rollouts.moves(c, row)]
     if last is not None and last.state == "shadow":
         return True
     for other in waiting:
         step(other, "rolled_back", "A newer release is shown beside the champion in its place.")
     step(release, "shadow", judged["words"])
     return True
-
-
-def _moves(c: Any, step: Any) -> bool:
-    """Whether a step in the shadow is on its way to everybody, and does not wait for choices."""
-    verdict = lineage.verdict(c, step.verdict) if step.by == "loop" and step.verdict else None
-    return verdict is not None and verdict.outcome == "promote"
 
 
 PLANS: Mapping[str, tuple[tuple[str, Step], ...]] = {

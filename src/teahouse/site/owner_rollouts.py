@@ -25,11 +25,11 @@ def progress(c: Any, app: str, settings: Settings, at: int) -> dict[str, str]:
 
 def step_words(c: Any, step: Any) -> str:
     """A step in a few words: "answers one visitor in 20, by the loop"."""
-    moves = step.by == "loop" and rolling.is_promoted(c, step)
+    beside = step.by == "loop" and not rollouts.moves(c, step)  # it waits for visitors' choices
     words = {
         "full": "answers everybody",
         "canary": f"answers {visitors(step.share)}",
-        "shadow": "is tried in the shadow" if moves or step.by != "loop" else "is shown beside the champion",
+        "shadow": "is shown beside the champion" if beside else "is tried in the shadow",
         "rolled_back": "was taken away" if step.by == "loop" else "was rolled back",
     }.get(step.state, f"is in {step.state}")
     words = PINS.get(step.why, words)

@@ -19,7 +19,7 @@ from teahouse.release import rollout
 from teahouse.release.rollout import Facts, Rollout, RolloutEvent, Rules, Side, Word
 from teahouse.settings import Settings
 from teahouse.site.deps import Deps, Serving
-from teahouse.store import feedback, lineage, predictions, rollouts, tallies
+from teahouse.store import feedback, predictions, rollouts, tallies
 
 log = telemetry.log("site")
 
@@ -150,8 +150,7 @@ def tried_of(
 ) -> Tried:
     """A step in the shadow or the canary, and what is known of it at `at`; `work` as `seen.Looks` has it."""
     champion, begun = rollouts.champion(c, step.app), step.numbers or {}
-    moves = step.by == "loop" and is_promoted(c, step)
-    stood = Rollout(step.release, step.state, step.share, moves, max(0, at - step.at))
+    stood = Rollout(step.release, step.state, step.share, rollouts.moves(c, step), max(0, at - step.at))
     arm = "shadow" if step.state == "shadow" else "canary"
     counts = since(c, step, champion.release)
     after = max(int(begun.get("answer", 0)), predictions.last_seq(c) - WINDOW)
@@ -170,12 +169,6 @@ def tried_of(
 def has_left(step: Any, champion: Any) -> bool:
     """Whether another champion answers than when this step began."""
     return (step.numbers or {}).get("champion", champion.release) != champion.release
-
-
-def is_promoted(c: Any, step: Any) -> bool:
-    """Whether the verdict that a step carries lets the release through."""
-    verdict = lineage.verdict(c, step.verdict) if step.verdict is not None else None
-    return verdict is not None and verdict.outcome == "promote"
 
 
 def since(c: Any, step: Any, champion: str) -> Mapping[tuple[str, str, str], int]:

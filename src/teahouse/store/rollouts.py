@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from teahouse.ids import now_ms
-from teahouse.store import feedback, predictions, rows, tallies
+from teahouse.store import feedback, lineage, predictions, rows, tallies
 from teahouse.store.rows import takes, values
 from teahouse.store.tables import rollouts
 
@@ -98,6 +98,13 @@ def history(c: sa.Connection, app: str, limit: int = 50, before: int | None = No
 def fulls(c: sa.Connection, app: str, limit: int = 50) -> list[Any]:
     """The app's steps that let a release answer everybody, newest first."""
     return rows.page(c, rollouts, rollouts.c.app == app, rollouts.c.state == "full", limit=limit)
+
+
+def moves(c: sa.Connection, step: Any) -> bool:
+    """Whether a release in the shadow or the canary is on its way to everybody: the loop put it there on a verdict that
+    lets it through. It stands where it is if it waits for choices, or the owner put it there."""
+    verdict = lineage.verdict(c, step.verdict) if step.by == "loop" and step.verdict else None
+    return verdict is not None and verdict.outcome == "promote"
 
 
 def is_taken_off(step: Any) -> bool:
