@@ -10,8 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?=
 PYTEST ?=
-# Two cores, a file to each: what a file's tests share is made once. `make test JOBS=0` runs them one after the other.
-JOBS ?= 2
+# Three files at once on two cores, for tests wait too; what a file's tests share is made once. `make test JOBS=0` runs them one after the other.
+JOBS ?= 3
 PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 # Whole circles, starters and browsers: `test` walks them, `quick` does not even import them.
 UNSEEN := $(addprefix --ignore=tests/,ci journeys learn/test_chapters.py loop pages publishing standard starters training)
@@ -24,6 +24,8 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 export PIP_ROOT_USER_ACTION := ignore
+# The tests start Python hundreds of times: what was compiled once is kept, whatever this shell says.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip install -qq --progress-bar off
 
 .PHONY: help demo quick test standard nightly lint format docs clean

@@ -3,9 +3,12 @@
 import functools
 import gc
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,6 +16,12 @@ from teahouse import child
 
 # Two files run side by side on two cores: number libraries with threads of their own would wait for each other.
 os.environ.update(child.one_thread())
+
+# A test makes and removes a hundred small files; in memory that costs nothing. What a disk may do wrong is tested
+# with disks that do it: failing_fsync.py, full file systems, killed processes.
+MEMORY, ROOM = Path("/dev/shm"), 6 << 30
+if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)  # both: pytest has asked for a file before
 
 
 # What takes longest begins first, so that at the end no file runs alone beside an idle core.
@@ -56,6 +65,24 @@ def photographs() -> Path:
     if not Path(folder or "nowhere").is_dir():
         pytest.skip("TEAHOUSE_PHOTOS names no folder of photographs")
     return Path(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements_compiled_once() -> Iterator[None]:
+    """All houses of a process speak one dialect, and what a statement compiles to is kept with it."""
+    from teahouse.store import sqlite
+
+    make, spoken = sqlite.engine, {}
+
+    def engine(path: Path, *, writes: bool) -> Any:
+        made = make(path, writes=writes)
+        first = spoken.setdefault(writes, made)
+        made.dialect, made._compiled_cache = first.dialect, first._compiled_cache
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite, "engine", engine)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

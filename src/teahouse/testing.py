@@ -16,11 +16,15 @@ draws 32 x 32 pixels of one colour from a seed and likes them the better the blu
 from __future__ import annotations
 
 import asyncio
+import atexit
 import base64
 import io
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +42,7 @@ APP = "warmth"
 LABELS = ("warm", "cold")
 SIDE = 16
 NAMES = {"labels": APP, "picture": "mirror", "seed": "colour"}
+_SCRATCH = tempfile.gettempdir()  # a test may point tempfile at a folder of its own
 COLOURS = {"warm": (220, 60, 40), "cold": (40, 60, 220), "neither": (128, 128, 128)}
 # ReduceMean over the picture, then a 3 x 2 matrix; opset 18, [n, 3, 16, 16] -> [n, 2]. Written once by onnx.helper.
 MEAN_COLOUR = (
@@ -195,6 +200,15 @@ def _sealed(folder: Path, app: Any, onnx: str, examples: list[dict[str, Any]], n
     return bundle.seal(folder, manifest)
 
 
+@cache
+def _made(kind: str, note: str) -> Path:
+    """A folder with that release, made once in a process and removed at its end."""
+    scratch = Path(tempfile.mkdtemp(prefix="teahouse-tiny-", dir=_SCRATCH))
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    RELEASES[kind](scratch / "release", note=note)
+    return scratch / "release"
+
+
 RELEASES: dict[str, Callable[..., str]] = {
     "labels": tiny_release,
     "picture": picture_release,
@@ -315,8 +329,10 @@ class WholeHouse:
         return self.client.post(address, content=photo(kind, seed or 0), headers=given)
 
     def visitor(self, address: str = "127.0.0.1") -> TestClient:
-        """Another visitor: a client with a cookie jar of its own."""
-        return client_of(self.app, address)
+        """Another visitor: a client with a cookie jar of its own, answered by the same loop."""
+        client = client_of(self.app, address)
+        client.portal = self.client.portal  # else every request starts a thread and a loop
+        return client
 
 
 def client_of(app: FastAPI, address: str = "127.0.0.1") -> TestClient:
@@ -328,15 +344,11 @@ def client_of(app: FastAPI, address: str = "127.0.0.1") -> TestClient:
 
 def install_tiny(house: House, note: str = "", state: str = "full", kind: str = "labels") -> str:
     """Install a tiny release in an open house, declare its app and put it on (nowhere, where `state` is ""); its id."""
-    import tempfile
-
     from teahouse import ids
     from teahouse.model import bundle, shape
     from teahouse.store import apps, releases, rollouts
 
-    with tempfile.TemporaryDirectory() as scratch:
-        RELEASES[kind](Path(scratch) / "release", note=note)
-        release = bundle.install(Path(scratch) / "release", house.releases)
+    release = bundle.install(_made(kind, note), house.releases)
     manifest, at = shape.to_json(bundle.read(house.releases / release)), ids.now_ms()
     name = NAMES[kind]
 

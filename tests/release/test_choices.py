@@ -97,7 +97,7 @@ def test_the_chances_of_luck_at_all_looks_sum_to_no_more_than_one_in_twenty():
 
 
 def test_an_equal_challenger_is_promoted_at_most_one_time_in_twenty_however_often_it_is_looked_at():
-    rng, promoted, houses = random.Random(20261125), 0, 2000
+    rng, promoted, houses = random.Random(20261125), 0, 1000
     for _ in range(houses):
         preferred = []
         while (found := verdict(preferred)).outcome == "hold":

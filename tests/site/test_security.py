@@ -10,7 +10,7 @@ from teahouse import settings as page
 from teahouse import telemetry
 from teahouse.site import origin, security
 from teahouse.site.routes import ROUTES
-from teahouse.testing import APP, client_of, photo, whole_house
+from teahouse.testing import APP, photo, whole_house
 
 PATH = f"/api/apps/{APP}/predictions"
 HERE = "http://127.0.0.1:8360"
@@ -53,7 +53,7 @@ def test_the_owners_side_is_not_there_for_a_neighbour_who_writes_this_machines_n
     limits = {"trusted_proxies": ["10.0.0.7"]}
     settings = page.Settings(project=tmp_path, site={"host": "0.0.0.0"}, limits=limits)
     with whole_house(tmp_path, settings) as site:
-        neighbour, proxy = client_of(site.app, "192.168.1.44"), client_of(site.app, "10.0.0.7")
+        neighbour, proxy = site.visitor("192.168.1.44"), site.visitor("10.0.0.7")
         for route in ROUTES:
             if route.who == "owner" and route.method == "GET":
                 asked = concrete(route), {"Host": name}
@@ -71,7 +71,7 @@ def test_the_owners_side_is_not_there_for_a_neighbour_who_writes_this_machines_n
 
 def test_this_machine_is_known_by_the_address_that_a_socket_of_both_kinds_tells(house):
     for address, here in (("::ffff:127.0.0.1", True), ("::1", True), ("::ffff:10.0.0.4", False)):
-        assert (client_of(house.app, address).get("/owner/").status_code != 421) == here
+        assert (house.visitor(address).get("/owner/").status_code != 421) == here
 
 
 def test_the_owners_side_is_there_through_a_tunnel_that_ends_tls(tmp_path):
@@ -229,18 +229,18 @@ def limited(folder, **limits):
 
 def test_a_network_that_asks_too_often_must_wait(tmp_path):
     with limited(tmp_path) as site:
-        neighbours = [client_of(site.app, f"203.0.113.{n}") for n in range(4)]
+        neighbours = [site.visitor(f"203.0.113.{n}") for n in range(4)]
         for n in range(20):
             assert neighbours[n % 4].get("/api/apps").status_code == 200
         refused = neighbours[0].get("/api/apps")
         assert refused.status_code == 429 and int(refused.headers["retry-after"]) >= 1
-        assert client_of(site.app, "198.51.100.1").get("/api/apps").status_code == 200
+        assert site.visitor("198.51.100.1").get("/api/apps").status_code == 200
         assert neighbours[0].get("/healthz").status_code == 200
 
 
 def test_a_thousand_invented_addresses_are_one_client(tmp_path):
     with limited(tmp_path) as site:
-        client = client_of(site.app, "203.0.113.5")
+        client = site.visitor("203.0.113.5")
         invented = [{"X-Forwarded-For": f"10.{n // 256}.{n % 256}.1"} for n in range(1000)]
         statuses = [client.get("/api/apps", headers=headers).status_code for headers in invented]
         assert 20 <= statuses.count(200) <= 30  # the window slides while they come
@@ -248,7 +248,7 @@ def test_a_thousand_invented_addresses_are_one_client(tmp_path):
 
 def test_behind_a_trusted_proxy_the_last_untrusted_hop_counts(tmp_path):
     with limited(tmp_path, trusted_proxies=["203.0.113.5", "10.0.0.0/8"]) as site:
-        proxy = client_of(site.app, "203.0.113.5")
+        proxy = site.visitor("203.0.113.5")
         for n in range(60):
             hops = f"6.6.6.{n}, 198.{n}.100.1, 10.1.1.1"
             assert proxy.get("/api/apps", headers={"X-Forwarded-For": hops}).status_code == 200

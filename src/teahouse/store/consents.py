@@ -1,5 +1,6 @@
 """Consents: what a visitor allowed, when, in which words, and what they took back."""
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ from teahouse.store.tables import consents, labels
 SHOW = "show"
 """The purpose of a yes to one page that others see. It says nothing of what may be kept, and no other yes says it."""
 
-_ends = consents.alias("ends")
+_ends, _later = consents.alias("ends"), consents.alias("later")
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,12 @@ def ends_of(consent: Any) -> Any:
     return sa.exists().where(_ends.c.withdraws == consent)
 
 
+@functools.cache
 def _withdrawn() -> Any:
     return ends_of(consents.c.id)
 
 
+@functools.cache
 def _is_show(table: Any = consents) -> Any:
     """Whether a row of this table is a yes to a page that others see, or takes one back."""
     yes, of = consents.alias("yes"), f'["{SHOW}"]'
@@ -121,9 +124,9 @@ def erase_visitor(c: sa.Connection, visitor: bytes) -> int:
 def fade(c: sa.Connection, until: int, limit: int = 500) -> int:
     """Take the visitor out of consents said before `until` (ms UTC) that hold nothing up: no kept photo, and not the
     last word of a visitor whose photos are kept (an old no must not fade from before an older yes); how many."""
-    later, kept = consents.alias("later"), labels.c.inputs.is_not(None)
+    kept = labels.c.inputs.is_not(None)
     holds_up = sa.exists().where(labels.c.consent == consents.c.id, kept)
-    newer = sa.exists().where(later.c.visitor == consents.c.visitor, later.c.seq > consents.c.seq, _says(later))
+    newer = sa.exists().where(_later.c.visitor == consents.c.visitor, _later.c.seq > consents.c.seq, _says(_later))
     is_last = ~newer & _says()
     is_kept = sa.exists().where(labels.c.visitor == consents.c.visitor, kept)
     where = (consents.c.visitor.is_not(None), consents.c.at < until, ~holds_up, ~(is_last & is_kept))

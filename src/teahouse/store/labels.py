@@ -64,8 +64,14 @@ class LabelRow:
         return self.source != "visitor" and self.split == "gold" and self.is_accepted
 
 
-def standing_review(label: Any = labels.c.id) -> Any:
+@cache
+def standing_review() -> Any:
     """SQL: the seq of the label's latest review that was not undone."""
+    return standing_review_of(labels.c.id)
+
+
+def standing_review_of(label: Any) -> Any:
+    """The same of one label: of the row with this id."""
     query = sa.select(sa.func.max(reviews.c.seq)).where(reviews.c.label == label, reviews.c.decision != "undo")
     return query.where(~sa.exists().where(_undo.c.undoes == reviews.c.seq)).correlate(labels).scalar_subquery()
 
@@ -288,8 +294,12 @@ def _may_be_near(near: bytes) -> Any:
     """SQL: keys of 64 bits within six of each other have at least two of their eight bytes in common."""
     if len(near) != 8:
         return labels.c.near == near
-    bytes_of = [sa.func.substr(labels.c.near, at + 1, 1, type_=sa.LargeBinary) for at in range(8)]
-    return sum(sa.case((byte == near[at : at + 1], 1), else_=0) for at, byte in enumerate(bytes_of)) >= 2
+    return sum(sa.case((byte == near[at : at + 1], 1), else_=0) for at, byte in enumerate(_bytes_of_near())) >= 2
+
+
+@cache
+def _bytes_of_near() -> list[Any]:
+    return [sa.func.substr(labels.c.near, at + 1, 1, type_=sa.LargeBinary) for at in range(8)]
 
 
 def _newly_accepted(c: sa.Connection, app: str, *columns: Any) -> sa.Select[Any]:

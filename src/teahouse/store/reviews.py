@@ -207,7 +207,7 @@ def _take_back(c: sa.Connection, row: Any, at: int) -> None:
 
 def latest(c: sa.Connection, label: bytes) -> Any:
     """The label's latest decision that stands, or None."""
-    return rows.one(c, reviews, reviews.c.seq == noun.standing_review(label))
+    return rows.one(c, reviews, reviews.c.seq == noun.standing_review_of(label))
 
 
 def last_seq(c: sa.Connection) -> int:

@@ -1,4 +1,6 @@
-"""How nouns write: a row's values in a small frozen dataclass, and inserts that know both databases."""
+"""How nouns write: a row's values in a small frozen dataclass, and inserts that know both databases.
+
+What of a statement never changes is built once: building costs SQLAlchemy more than running."""
 
 import functools
 import inspect
@@ -42,7 +44,7 @@ def upsert(c: sa.Connection, table: sa.Table) -> Any:
 
 def add(c: sa.Connection, table: sa.Table, row: dict[str, Any]) -> int:
     """Insert a row; its seq."""
-    return c.execute(sa.insert(table).returning(table.c.seq), row).scalar_one()
+    return c.execute(_insert(table), row).scalar_one()
 
 
 def add_new(c: sa.Connection, table: sa.Table, row: dict[str, Any]) -> int | None:
@@ -52,7 +54,7 @@ def add_new(c: sa.Connection, table: sa.Table, row: dict[str, Any]) -> int | Non
 
 def one(c: sa.Connection, table: sa.Table, *where: Any) -> Any:
     """The latest row for which all of this holds, or None."""
-    return c.execute(sa.select(table).where(*where).order_by(table.c.seq.desc()).limit(1)).one_or_none()
+    return c.execute(_latest(table).where(*where)).one_or_none()
 
 
 def page(c: sa.Connection, table: sa.Table, *where: Any, before: int | None = None, limit: int = 50) -> list[Any]:
@@ -64,3 +66,13 @@ def page(c: sa.Connection, table: sa.Table, *where: Any, before: int | None = No
 def after(c: sa.Connection, table: sa.Table, *where: Any, seq: int = 0, limit: int = 1000) -> list[Any]:
     """Rows for which all of this holds, oldest first, newer than this seq."""
     return list(c.execute(sa.select(table).where(table.c.seq > seq, *where).order_by(table.c.seq).limit(limit)))
+
+
+@functools.cache
+def _insert(table: sa.Table) -> Any:
+    return sa.insert(table).returning(table.c.seq)
+
+
+@functools.cache
+def _latest(table: sa.Table) -> Any:
+    return sa.select(table).order_by(table.c.seq.desc()).limit(1)

@@ -4,7 +4,6 @@ import re
 
 from teahouse import ids
 from teahouse.site import owner_door
-from teahouse.testing import client_of
 
 URL = "http://127.0.0.1:8360"
 OWN = {"Origin": URL, "Sec-Fetch-Site": "same-origin"}
@@ -30,13 +29,13 @@ def test_the_claim_page_opens_on_this_machine_alone(site):
     path = link(site).removeprefix(URL)
     page = site.client.get(path, headers=PAGE)
     assert page.status_code == 200 and "new-password" in page.text
-    assert client_of(site.app, "203.0.113.9").get(path, headers=PAGE).status_code == 404
+    assert site.visitor("203.0.113.9").get(path, headers=PAGE).status_code == 404
     assert site.client.get(path, headers={**PAGE, "X-Forwarded-For": "127.0.0.1"}).status_code == 404
 
 
 def test_nobody_claims_from_elsewhere_even_with_the_link(site):
     token = link(site).rsplit("/", 1)[1]
-    assert claim_with(client_of(site.app, "203.0.113.9"), token).status_code == 404
+    assert claim_with(site.visitor("203.0.113.9"), token).status_code == 404
     assert claim_with(site.client, token).status_code == 201
 
 

@@ -145,11 +145,11 @@ def test_every_route_of_the_owner_is_closed_to_a_stranger_by_default(owner, quic
 
 
 def test_the_eleventh_guess_waits_however_right_it_is(owner, quick):
-    other = client_of(quick.app, "127.0.0.2")
+    other = quick.visitor("127.0.0.2")
     assert [log_in(other, "wrong password").status_code for _ in range(10)] == [401] * 10
     answer = log_in(other)
     assert answer.status_code == 429 and 800 <= int(answer.headers["retry-after"]) <= 901
-    assert log_in(client_of(quick.app, "127.0.0.3")).status_code == 201, "another address is not shut out"
+    assert log_in(quick.visitor("127.0.0.3")).status_code == 201, "another address is not shut out"
 
 
 def test_waiting_doubles_and_a_right_password_forgives():
