@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -286,6 +287,14 @@ def test_a_yes_is_asked_for_only_where_the_owner_promotes(house):
     assert found(house) == []
     (one,) = found(house, asks=True)
     assert one.ref.startswith("yes:") and "once you promote it" in one.words
+    with house.db.read() as c:
+        verdict = lineage.verdict_on(c, release).id
+    put = partial(rollouts.Step, APP, release, by="loop", verdict=verdict)
+    house.db.write(lambda c: rollouts.append(c, put("shadow", 0, at=NOW - 3)))
+    assert found(house, asks=True) == [], "nobody has met it yet"
+    house.db.write(lambda c: rollouts.append(c, put("canary", 500, at=NOW - 2)))
+    (one,) = found(house, asks=True)
+    assert one.ref.startswith("yes:") and "A few visitors have it" in one.words
     house.db.write(lambda c: rollouts.append(c, rollouts.Step(APP, release, "full", at=NOW - 1)))
     assert found(house, asks=True) == []
 

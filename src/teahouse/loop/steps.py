@@ -103,7 +103,7 @@ def _carry_out(c: Any, app: str, judged: Mapping[str, Any], settings: Settings) 
     done = rollouts.of_verdict(c, verdict)
     if done is not None or (champion is not None and champion.release == release):
         full = done is None or done.state == "full"
-        return {"promoted": True} if full else _tried(done.state != "rolled_back")
+        return {"promoted": True} if full else _tried(settings, done.state != "rolled_back")
     if judged["champion"] != (champion.release if champion is not None else None):
         return {"promoted": False, "why": "The champion changed meanwhile; it is judged again when asked."}
     if off := rollouts.taken_off(c, app, release):
@@ -126,14 +126,15 @@ def _carry_out(c: Any, app: str, judged: Mapping[str, Any], settings: Settings) 
     begun = rollouts.mark(c, app, release, at)
     rollouts.append(c, rollouts.Step(app, release, "shadow", 0, "loop", words, verdict, at=at, numbers=begun))
     failpoints.here("promotion")
-    return _tried(True)
+    return _tried(settings)
 
 
-def _tried(stands: bool) -> So:
+def _tried(settings: Settings, stands: bool = True) -> So:
     """What is told of a release that the site leads on from here."""
     if not stands:
         return {"promoted": False, "why": "It was tried on visitors and taken off again."}
-    why = "It is tried in the shadow first, then on a few visitors, then it answers everybody."
+    last = "then it waits for you" if settings.loop.promote == "ask" else "then it answers everybody"
+    why = f"It is tried in the shadow first, then on a few visitors, {last}."
     return {"promoted": False, "rolling": True, "why": why}
 
 

@@ -74,11 +74,15 @@ def _verdicts(c: Any, app: Any, now: int, asks: bool) -> list[Notice]:
         return []
     if step is not None and step.state == "rolled_back":
         return []
+    tried = step is not None and rollouts.moves(c, step)
     number = releases.number(c, last.candidate)
     why = next((str(one.get("words", "")) for one in last.reasons or () if isinstance(one, dict)), "")
     ref = last.candidate[:32]
     if last.outcome == "promote" and asks:
-        words = f"{app.title}: release {number} is better. It answers everybody once you promote it. {why}"
+        if tried and step.state == "shadow":  # nobody has met it yet: there is nothing to say yes to
+            return []
+        few = "A few visitors have it, and it" if tried else "It"
+        words = f"{app.title}: release {number} is better. {few} answers everybody once you promote it. {why}"
         return [Notice("verdict", f"yes:{ref}", words.rstrip())]
     if last.outcome == "hold" and "choices" not in (last.numbers or {}):
         words = f"{app.title}: release {number} waits. {why} What you review brings it on."

@@ -293,6 +293,8 @@ class Report:
     can_roll_back: bool = False
     can_take_away: bool = False
     can_try: bool = False  # on a few visitors
+    few: int = 500  # so many of 10,000
+    few_words: str = "one visitor in 20"
     can_pin: bool = False
     measures: str = "How often it is right"  # what the bars tell
     judged: str = ""  # the address of its verdict

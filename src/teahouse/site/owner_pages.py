@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 from fastapi import Request
@@ -11,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from teahouse import ids
 from teahouse.errors import Refused
 from teahouse.monitor import today as monitor
+from teahouse.release import rollout
 from teahouse.site import (
     missing,
     owner_access,
@@ -257,6 +259,9 @@ def releases_page(request: Request, opened: str | None) -> Response:
 def report_of(c: Any, deps: Deps, row: Any, stands: owner_releases.Standing) -> shapes.Report:
     """A release opened, with the way to its verdict."""
     told = owner_views.report(c, owner_releases.release_out(c, row, stands), row)
+    if share := deps.settings.loop.canary_share:
+        few = max(1, round(share * 10_000))
+        told = replace(told, few=few, few_words=rollout.visitors(few))
     return owner_verdict.linked(c, told, deps.settings.keep.forget_days)
 
 

@@ -176,8 +176,8 @@ def version(c: Any, deps: Deps, given: str) -> Told:
     facts.append(("digest", row.digest))
     came = [version_link(parent, "the one before")] if parent is not None else []
     own, others = _rows(c, deps, row)
-    came += [label_link(one, SPLITS.get(one.split, one.split)) for one in own[:MOST]]
-    facts += [("from visitors", f"{len(own) + others:,}")]
+    came += [label_link(one, SPLITS.get(one.split, one.split)) for one in own]
+    facts += [("from visitors", f"{len(own) + others:,}" + (f", the newest {len(own)} stand here" if others else ""))]
     led = [run_link(one, "learned from it") for one in timeline.runs_of_version(c, row.id)]
     more = Link("All versions", "/owner/versions")
     return row.app, _told(f"Version {row.digest[:8]}", row.at, facts, came, led, more=more)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from teahouse import ids
+from teahouse import ids, settings
 from teahouse.site import owner_releases
 from teahouse.store import lineage, rollouts, tables
 from teahouse.testing import APP, install_tiny
@@ -77,6 +77,13 @@ def test_a_canary_by_hand_knows_where_its_counts_begin(quick, owner, challenger)
         step = rollouts.latest(c, APP, challenger)
     assert (step.by, step.numbers["champion"], step.numbers["word"]) == ("owner", quick.release, 0)
     assert "You put it there" in told(owner, challenger)["progress"]
+
+
+def test_the_few_who_try_it_are_as_many_as_the_house_is_set_to(quick, owner, challenger):
+    assert '"share": 500' in html.unescape(owner.get(f"/owner/releases/{challenger}").text)
+    quick.deps.settings = settings.Settings(loop=settings.Loop(canary_share=0.25))
+    page = html.unescape(owner.get(f"/owner/releases/{challenger}").text)
+    assert '"share": 2500' in page and "answer one visitor in 4?" in page
 
 
 def test_the_champion_can_be_pinned_and_unpinned(quick, owner, challenger):

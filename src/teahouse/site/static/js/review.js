@@ -56,7 +56,7 @@ function show() {
   // Who judges a row that will judge releases sees neither the visitor's word nor the release's guess.
   const guess = item.held || !item.guess?.label ? null : item.guess;
   find("held").hidden = !item.held;
-  find("guess").hidden = find("word").hidden = item.held;
+  find("guess").hidden = find("word").hidden = find("enter").hidden = item.held;
   const share = guess?.scores?.[guess.label];
   find("guess").textContent = guess ? `It said ${guess.label.replaceAll("_", " ")}${share ? `, ${percent(share)}` : ""}` : "";
   find("word").textContent = item.held ? "" : saidOf(item);
