@@ -41,6 +41,20 @@ def test_a_casual_word_waits_and_standing_or_a_second_source_makes_it_count():
     assert decide(SAID, Record(after([True] * 5)), AUTO).state == "waiting", "five of five may be luck of two labels"
 
 
+def test_what_the_release_took_to_be_all_but_impossible_the_owner_sees_first():
+    for scores, state in [
+        ({"oolong": 0.04, "green": 0.96}, "waiting"),
+        ({"oolong": 0.06, "green": 0.94}, "accepted"),
+        ({"oolong": 0.02, "green": 0.08, **dict.fromkeys("abcdefghi", 0.1)}, "waiting"),
+        ({"oolong": 0.04, "green": 0.06, **dict.fromkeys("abcdefghi", 0.1)}, "accepted"),  # of eleven, 0.09 by chance
+    ]:
+        word = Word("correct", {"label": "oolong"}, scores=scores)
+        assert decide(word, Record(KNOWN), AUTO).state == decide(word, Record(agree=1), AUTO).state == state
+        assert decide(word, Record(KNOWN, agree=1, sure=True), AUTO).state == "accepted", "the owner said so before"
+    for truth in ("oolong", {"label": "unknown"}, {"liked": True}):
+        assert decide(Word("", truth, scores={"oolong": 0.01, "green": 0.99}), Record(KNOWN), AUTO).state == "accepted"
+
+
 def test_trusted_sources_that_differ_make_it_wait():
     assert decide(SAID, Record(KNOWN, agree=4, disagree=1), AUTO).state == "waiting"
 

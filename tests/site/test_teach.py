@@ -72,7 +72,7 @@ def play(site, client, right=True):
 
 
 def keep(client, seed, word):
-    body = photo("warm", seed)
+    body = photo("neither", seed)  # of what it is sure of otherwise the owner would look first
     told = client.post(f"/api/apps/{APP}/predictions", content=body, headers={"Content-Type": "image/jpeg"}).json()
     client.post(f"/api/predictions/{told['id']}/feedback", json={"kind": "correct", "value": word})
     headers = {"X-Consent": "keep, train", "Content-Type": "image/jpeg"}

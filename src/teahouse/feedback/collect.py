@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -172,7 +172,7 @@ def weigh(c: Any, label: bytes, review: str, at: int) -> trust.Decision:
     sets aside the owner finds again, and decides."""
     row = labels.get(c, label)
     decision = trust.decide(
-        trust.Word("", row.truth, held=row.held or row.split != "train", kept=row.consent_live),
+        trust.Word("", row.truth, row.held or row.split != "train", row.consent_live, _scores(c, row)),
         _record(c, row, at) if review == "auto" else trust.Record(),
         _caps(c, row, review) if review == "auto" else trust.Caps(review),
     )
@@ -263,6 +263,12 @@ def _said_so_far(c: Any, prediction: Any) -> Any:
     return None
 
 
+def _scores(c: Any, row: labels.LabelRow) -> Any:
+    """What the release gave each label when it answered; None where it names none, or the answer was erased."""
+    asked = predictions.get(c, row.prediction) if row.prediction else None
+    return asked.output.get("scores") if asked is not None and isinstance(asked.output, Mapping) else None
+
+
 def is_doubted(c: Any, app: str, visitor: bytes | None) -> bool:
     """Whether the owner saw otherwise than this visitor said, too often to let their words count unseen."""
     return visitor is not None and trust.is_doubted(*reviews.seen_of(c, app, visitor))
@@ -283,11 +289,12 @@ def _record(c: Any, row: labels.LabelRow, at: int) -> trust.Record:
         if teach.standing_in(one.standing, row.app, at).known
     ]
     agree = sum(answer == row.truth for answer in said)
+    sure = any(one.answer == row.truth for one in others if one.reviewed_by != TRUST)
     waiting = [one for one in alike if one.source == "visitor" and one.decision is None]
     mine = sum(one.visitor is not None and one.visitor == row.visitor for one in waiting)
     counted = sum(one.is_accepted and one.reviewed_by == TRUST for one in alike)
     seen, wrong = reviews.seen_of(c, row.app, row.visitor) if row.visitor else (0, 0)
-    return trust.Record(standing, agree, len(said) - agree, mine, len(waiting), counted, seen, wrong)
+    return trust.Record(standing, agree, len(said) - agree, sure, mine, len(waiting), counted, seen, wrong)
 
 
 def _speaks(c: Any, row: labels.LabelRow, at: int) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 VISITOR_ROWS, VISITOR_SHARE = 5, 0.01
 NETWORK_ROWS, NETWORK_SHARE = 20, 0.05
 COPIES_OF_ONE, COPIES = 5, 20  # near-duplicates that may wait for the owner: of one visitor, and of everybody
 COUNTED = 2  # near-duplicates that count without the owner's look: more would carry one photo in again and again
+SURPRISE, OF_CHANCE = 0.05, 0.3  # less likely than this, and than this share of a blind guess: the owner looks first
 MEHS, KNOWN_MS = 2, 600_000
 
 PROBES, PROBES_RIGHT = 5, 4  # the floor: at least four of five right, whatever the test says
@@ -65,24 +66,41 @@ class Standing:
 
 @dataclass(frozen=True)
 class Word:
-    """What a visitor said of one prediction. `truth` is the right answer that it states, or None."""
+    """What a visitor said of one prediction. `truth` is the right answer that it states, or None; `scores` what the
+    release gave each label there (0..1), where it names labels."""
 
     kind: str
     truth: object
     held: bool = False
     kept: bool = True
+    scores: Mapping[str, float] | None = None
+
+    @property
+    def is_surprising(self) -> bool:
+        """Whether the release took what it states to be all but impossible.
+
+        Of rows that say so the most are wrong, whoever brings them: training on what a net finds likely and looking at
+        the rest is small-loss selection (B. Han et al., Co-teaching, NeurIPS 2018). And a mark on some photos that is
+        to teach another answer for all that bear it (T. Gu et al., BadNets, 2017) can begin in no other way, for what
+        the release knows of these photos says the opposite; probes do not find who brings them."""
+        label = self.truth.get("label") if isinstance(self.truth, Mapping) else None
+        if not self.scores or label not in self.scores:
+            return False
+        return self.scores[label] < min(SURPRISE, OF_CHANCE / len(self.scores))
 
 
 @dataclass(frozen=True)
 class Record:
     """What is known of the visitor and of the photo: how they stand; how many other trusted sources (the owner, the
-    maker, visitors with standing) say the same of this photo or something else; how many near-duplicates of it wait,
+    maker, visitors with standing) say the same of this photo or something else, and whether the owner or the maker is
+    `sure` of the same; how many near-duplicates of it wait,
     `mine` from this visitor, `copies` from everybody, and how many `counted` on a word alone; and of this visitor's
     words on photos that the owner has `seen`, how many were `wrong`."""
 
     standing: Standing = Standing()
     agree: int = 0
     disagree: int = 0
+    sure: bool = False
     mine: int = 0
     copies: int = 0
     counted: int = 0
@@ -150,10 +168,10 @@ def decide(word: Word, record: Record, caps: Caps) -> Decision:
         return Decision("set_aside", "This visitor was wrong on pictures whose answer is known, as often as a guesser.")
     if record.mine >= COPIES_OF_ONE or record.copies >= COPIES:
         return Decision("set_aside", "The same photo again: copies of it wait already, and one more teaches nothing.")
-    return _weigh(record, caps)
+    return _weigh(word, record, caps)
 
 
-def _weigh(record: Record, caps: Caps) -> Decision:
+def _weigh(word: Word, record: Record, caps: Caps) -> Decision:
     """The same of a word that may count."""
     if is_doubted(record.seen, record.wrong):
         return Decision("waiting", "You saw otherwise on photos of this visitor.")
@@ -163,6 +181,8 @@ def _weigh(record: Record, caps: Caps) -> Decision:
         return Decision("waiting", "This visitor has given enough rows for this version.")
     if caps.of_network >= most_of_network(caps.new):
         return Decision("waiting", "This network has given enough rows for this version.")
+    if word.is_surprising and not record.sure and (record.standing.known or record.agree):
+        return Decision("waiting", "The release was all but sure of something else: you look first.")
     if record.standing.known:
         return Decision("accepted", "The visitor was right on pictures whose answer is known.")
     if record.agree >= 1 and record.counted >= COUNTED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -106,7 +107,7 @@ def decide(request: Request, given: DecisionGiven) -> DecisionOut:
     """Keeps the owner's decision; asks for a training where it was the last label that one waits for."""
     deps = deps_of(request)
     owner_access.require_owner(request)
-    label, at = ids.parse(given.label), deps.clock()
+    label, at, began = ids.parse(given.label), deps.clock(), time.monotonic()
 
     def write(c: Any) -> DecisionOut:
         row = labels.get(c, label)
@@ -120,7 +121,8 @@ def decide(request: Request, given: DecisionGiven) -> DecisionOut:
         return DecisionOut(label=given.label, left=reviews.left(c, row.app), job=ids.text(job) if job else None)
 
     done = deps.house.db.write(write)
-    log.info("reviewed", label=given.label, decision=given.decision, job=done.job)
+    ms = round((time.monotonic() - began) * 1000, 1)
+    log.info("reviewed", label=given.label, decision=given.decision, job=done.job, ms=ms)
     return done
 
 
