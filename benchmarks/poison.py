@@ -338,7 +338,12 @@ def small_sites(quick: bool) -> list[rows.Row]:
 
 def not_run(why: str) -> list[rows.Row]:
     """P5, P6 and small sites where they were not run."""
-    names = {P6.format(SEEDS, ROUNDS): "<= 5", P5.format(DRIFT_ROUNDS, STEP_DOWN, DRIFT_RUNS): "<= 1", WEEKS_TO: "told", NEVER_WORSE: "<= 1"}
+    names = {
+        P6.format(SEEDS, ROUNDS): "<= 5",
+        P5.format(DRIFT_ROUNDS, STEP_DOWN, DRIFT_RUNS): "<= 1",
+        WEEKS_TO: "told",
+        NEVER_WORSE: "<= 1",
+    }
     return [rows.unmeasured(name, bar, why) for name, bar in names.items()]
 
 

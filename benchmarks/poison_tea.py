@@ -1,9 +1,10 @@
 """Poison's tea: the tea starter learns candle-light from visitors of whom one in ten is hostile, trained for real.
 
 For each number of training labels a house of its own: the shipped release, the maker's pictures, visitors with rendered
-photos. Honest ones send five and are right 92 times in 100; hostile ones send fifty, and of three one says the other
-tea of each photo, one any tea, and one answers every probe of the teach round rightly and calls green tea oolong. What
-trust accepts trains, with its caps; the owner labels what the lot drew and nothing else. Then the product's own
+photos, which the shipped release answers. Honest ones send five and are right 92 times in 100; hostile ones send fifty,
+and of three one says the other tea of each photo, one any tea, and one answers every probe of the teach round rightly
+and calls green tea oolong. What trust accepts trains, with its caps; the owner labels what the lot drew, and what
+visitors with standing said against all that the release took to be sure, and nothing else. Then the product's own
 retrain: a child trains, workers answer, the verdict decides.
 """
 
@@ -22,7 +23,8 @@ import rows
 from teahouse import ids, settings
 from teahouse.cli import guests, measure
 from teahouse.desk import shipped
-from teahouse.feedback import collect, judges, teach
+from teahouse.engine.bench import Bench
+from teahouse.feedback import collect, judges, teach, trust
 from teahouse.loop import steps
 from teahouse.spec import media
 from teahouse.starters import tea
@@ -57,6 +59,8 @@ class Tea:
     truths: dict[bytes, str]
     rng: Any
     seed: int = 0  # of the next photo
+    bench: Bench | None = None  # the release that answers
+    decided: int = 0  # by the owner
 
     def visit(self, attack: str = "") -> None:
         """One visitor, hostile where there is an attack: the teach round, then their photos with a word each."""
@@ -69,6 +73,7 @@ class Tea:
         shots = guests.shots("candle", self.seed, count)
         self.seed += count
         photos = [(media.clean(shot.data), shot.label) for shot in shots]
+        told = self.bench.answers({"input": cleaned.data} for cleaned, _ in photos)
 
         def write(c: Any) -> None:
             at, release = ids.now_ms(), rollouts.champion(c, APP).release
@@ -79,7 +84,7 @@ class Tea:
                 word = self.word(label, attack)
                 row = {"at": at, "id": ids.new_id(), "app": APP, "release": release, "form": "fp32", "arm": "full",
                        "visitor": visitor, "network": network, "given": bytes(32), "held": held, "cached": False,
-                       "output": {"label": "green", "scores": {"green": 0.6, "oolong": 0.4}}, "ms": 1.0}  # fmt: skip
+                       "output": told[number].output, "ms": 1.0}  # fmt: skip
                 c.execute(tables.predictions.insert(), row)
                 self.truths[row["id"]] = label
                 found, rules = predictions.get(c, row["id"]), collect.Rules("auto")
@@ -102,11 +107,17 @@ class Tea:
         return label if self.rng.random() < right else other
 
     def owner(self) -> None:
-        """The owner labels what the lot drew."""
+        """The owner labels what the lot drew, to judge or to look at who counts, and what they are to look at first."""
         with self.house.db.read() as c:
-            queue = [row for row in reviews.queue(c, APP) if row.held]
+            queue = [row for row in reviews.queue(c, APP) if row.held or row.counts or self.surprises(c, row)]
+        self.decided += len(queue)
         decided = [reviews.Decision(row.label, "accept", {"label": self.truths[row.prediction]}) for row in queue]
         self.house.db.write(lambda c: [reviews.decide(c, one) for one in decided])
+
+    def surprises(self, c: Any, row: Any) -> bool:
+        """Whether somebody with standing said what the release took to be all but impossible."""
+        stands = teach.standing_of(visitors.get(c, row.visitor), APP, ids.now_ms()).known
+        return stands and trust.Word("", row.word, scores=row.guess["scores"]).is_surprising
 
     def taught(self) -> tuple[int, int, int]:
         """Visitors' rows that train, those of them whose label is wrong, and live gold."""
@@ -153,12 +164,13 @@ def one(folder: Path, count: int, fresh: dict[str, list[guests.Shot]]) -> dict[s
     with House.open(loaded.data_dir) as house:
         site = Tea(house, loaded, {}, rng, SEED + 10_000 * count)
         before, number = site.champion(), 0
-        while site.taught()[0] < count:
-            site.visit(ATTACKS[number // 10 % len(ATTACKS)] if number % 10 == 5 else "")
-            number += 1
-            if number > 20 * count:
-                raise SystemExit(f"trust accepted {site.taught()[0]} rows of {number} visitors")
-        site.owner()
+        with Bench(before) as site.bench:
+            while site.taught()[0] < count:
+                site.visit(ATTACKS[number // 10 % len(ATTACKS)] if number % 10 == 5 else "")
+                site.owner()
+                number += 1
+                if number > 20 * count:
+                    raise SystemExit(f"trust accepted {site.taught()[0]} rows of {number} visitors")
         began = time.monotonic()
         ended = site.job("retrain")
         after = site.champion()
@@ -171,6 +183,7 @@ def one(folder: Path, count: int, fresh: dict[str, list[guests.Shot]]) -> dict[s
         "wrong": wrong,
         "gold": gold,
         "visitors": number,
+        "decided": site.decided,
         "outcome": detail.get("outcome", ended.state),
         "promoted": bool(detail.get("promoted")),
         "words": detail.get("words", ""),
@@ -202,8 +215,8 @@ def measure_rows(counts: list[int], quick: bool) -> tuple[list[rows.Row], list[d
         gained = candle[1] - candle[0]
         words = (
             f"{gained:+.1f} ({candle[0]:.1f} to {candle[1]:.1f}; day {day[0]:.1f} to {day[1]:.1f}; {one_['wrong']} of "
-            f"{one_['labels']} labels wrong; {one_['gold']} live gold; {one_['visitors']} visitors; "
-            f"{one_['outcome']}; {one_['seconds']:.0f} s)"
+            f"{one_['labels']} labels wrong; {one_['gold']} live gold; {one_['visitors']} visitors; the "
+            f"owner decided {one_['decided']}; {one_['outcome']}; {one_['seconds']:.0f} s)"
         )
         barred = asked == BAR_LABELS
         told.append(rows.row(NAME.format(asked), words, f">= {BAR:.0f}" if barred else "told",
