@@ -10,7 +10,7 @@ const asked = JSON.parse(fs.readFileSync("asked.json"));
 const read = (name) => new Uint8Array(fs.readFileSync(name));
 const write = (name, data) => fs.writeFileSync(name, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 
-for (const { file, width, height, size, fit, to } of asked.pictures) write(to, planes({ width, height, data: read(file) }, { size, fit }).data);
+for (const { file, width, height, size, fit, resize, to } of asked.pictures) write(to, planes({ width, height, data: read(file) }, { size, fit, resize }).data);
 for (const { seed, size, truncation, to } of asked.seeds) write(to, normal(seed, size, truncation));
 const small = asked.scaled.map(({ file, scale, to }) => {
   const made = scaled(read(file), scale);

@@ -20,7 +20,10 @@ from teahouse.spec.fields import Labels, Number, Seed, Text, field_from_json
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 
 SIZES = ((64, 48), (131, 77), (77, 131), (500, 375), (33, 400), (30, 20), (128, 128))
-FITS = (((48, 48), "crop"), ((40, 64), "crop"), ((48, 48), "pad"), ((70, 31), "pad"), ((96, 96), "keep"))
+FITS = (
+    ((48, 48), "crop", None), ((40, 64), "crop", None), ((48, 48), "crop", 55), ((48, 48), "pad", None),
+    ((70, 31), "pad", None), ((96, 96), "keep", None),
+)  # fmt: skip
 SCALES = (2, 4, 8)
 SIDES = ((1280, 960, 128), (1280, 300, 128), (500, 375, 128), (4096, 4096, 64), (511, 9, 8))
 DRAFTS = [(width, height, (side, side)) for width, height, side in SIDES]
@@ -57,8 +60,8 @@ def asked(tmp_path_factory) -> Path:
     pictures, jpegs = [], []
     for i, (width, height) in enumerate(SIZES):
         (folder / f"{i}.rgb").write_bytes(noise(width, height, i).tobytes())
-        for j, (size, fit) in enumerate(FITS):
-            wanted = {"size": size, "fit": fit, "to": f"{i}-{j}.f32"}
+        for j, (size, fit, resize) in enumerate(FITS):
+            wanted = {"size": size, "fit": fit, "resize": resize or size[0], "to": f"{i}-{j}.f32"}
             pictures.append({"file": f"{i}.rgb", "width": width, "height": height, **wanted})
     for number, options in JPEGS.items():
         smooth(643, 421, number).convert(options.pop("mode", "RGB")).save(folder / f"{number}.jpg", **options)
@@ -99,8 +102,8 @@ def planes(seed: int) -> numpy.ndarray:
 
 @pytest.mark.parametrize("i", range(len(SIZES)), ids=lambda i: "x".join(map(str, SIZES[i])))
 def test_a_photo_becomes_the_same_tensor_to_the_bit(asked, i):
-    for j, (size, fit) in enumerate(FITS):
-        ours = media.pixels(Pillow.fromarray(noise(*SIZES[i], i)), size, fit)
+    for j, (size, fit, resize) in enumerate(FITS):
+        ours = media.pixels(Pillow.fromarray(noise(*SIZES[i], i)), size, fit, resize)
         made = numpy.fromfile(asked / f"{i}-{j}.f32", numpy.float32).reshape(ours.shape)
         assert numpy.array_equal(made, ours), (size, fit, numpy.abs(made - ours).max() * 255)
 

@@ -22,6 +22,7 @@ from tests.publishing import makers  # noqa: E402
 
 APPS = [
     App(title='Say "tea"?', name="tea", input=Image(96), output=Labels("green tea", "oolong")),
+    App(title="Cut", name="cut", input=Image(96, resize=110), output=Labels("a", "b")),
     App(title="A seed", name="seed", input=Seed(48, truncation=0.9), output=Image(64, label="a pot")),
     App(
         title="Many", name="many", description="Of all kinds: ä, é, 茶.", note="From nowhere.",

@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 from teahouse import Choice, Image, Labels, Number, Seed, Text
 from teahouse.errors import DeclarationError, InputError
 from teahouse.spec import media
-from teahouse.spec.fields import absent
+from teahouse.spec.fields import absent, field_from_json
 
 
 def by_hand(seed: int, size: int) -> list[float]:
@@ -75,6 +75,10 @@ def test_seeds_are_drawn_over_their_whole_range():
         lambda: Text(most=0),
         lambda: Text(label="two\nlines"),
         lambda: Image(label="x" * 81),
+        lambda: Image(224, resize=200),
+        lambda: Image(224, resize=449),
+        lambda: Image(224, fit="pad", resize=256),
+        lambda: Image((224, 128), resize=256),
         lambda: Labels("a", "b", label=3),
     ],
 )
@@ -217,3 +221,10 @@ def test_stand_ins_are_many_and_always_the_same(field):
     assert len(set(values)) >= 2
     for value in values:
         field.check(value)
+
+
+def test_an_image_that_is_resized_first_says_so_and_any_other_declares_what_it_did_before():
+    assert Image(224, resize=256).json()["resize"] == 256 and "resize" not in Image(224).json()
+    assert "resize" not in Image(224, resize=224).json()
+    again = field_from_json(Image(224, resize=256, name="photo").json())
+    assert again.json() == Image(224, resize=256, name="photo").json()

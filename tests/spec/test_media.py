@@ -121,3 +121,15 @@ def test_cut_files_raise_only_declared_errors():
 def test_phone_photos_are_decoded_scaled():
     picture = media.open_image(encoded(Pillow.new("RGB", (4000, 3000))), want=96)
     assert max(picture.size) <= 1000
+
+
+@pytest.mark.parametrize(("width", "height"), [(500, 375), (375, 500), (300, 300), (1280, 960)])
+def test_a_photo_is_resized_before_its_middle_is_cut_out_as_torchvision_does(width, height):
+    grid = numpy.random.default_rng(3).integers(0, 256, (6, 6, 3), dtype=numpy.uint8)
+    photo = Pillow.fromarray(grid).resize((width, height), Pillow.Resampling.BICUBIC)
+    short = min(width, height)
+    small = photo.resize((round(width * 256 / short), round(height * 256 / short)), Pillow.Resampling.BICUBIC)
+    left, top = (small.width - 224) // 2, (small.height - 224) // 2
+    theirs = numpy.asarray(small.crop((left, top, left + 224, top + 224))).transpose(2, 0, 1) / 255
+    assert abs(media.pixels(photo, (224, 224), resize=256) - theirs).max() < 0.03
+    assert abs(media.pixels(photo, (224, 224)) - theirs).max() > 0.1

@@ -15,7 +15,7 @@ from teahouse.spec.fields import field_from_json
 MARK = "# Written by teahouse.publish, and again the next time; delete this line to keep what you change."
 PARAMETERS = {  # of each kind: what may stand in app.py, and nothing else
     "choice": ("start", "label", "pictures"),
-    "image": ("size", "fit", "normalize", "label"),
+    "image": ("size", "fit", "normalize", "resize", "label"),
     "labels": ("label",),
     "number": ("low", "high", "step", "start", "label"),
     "seed": ("size", "truncation", "label"),

@@ -11,7 +11,7 @@ from teahouse.spec.fields.protocol import Array, Feedback, Json, Picture
 
 MAX_BYTES, MAX_MEGAPIXELS, MAX_SIDE = 10_000_000, 24.0, 8192
 FITS = ("crop", "pad", "keep")
-TAKES = ("size", "fit", "normalize", "label")
+TAKES = ("size", "fit", "normalize", "label", "resize")
 RATES = {"love": 1.0, "meh": 0.0}
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
@@ -54,6 +54,8 @@ class Image(Labelled):
     fit: crop (fill the square, cut what is over), pad (all of it, on grey) or keep (its own shape and orientation, made
     smaller until the longest side is at most `size`, never larger; both sides are multiples of 4 and at least 32). With
     keep the exported graph takes any height and width; pictures of one shape are run together.
+    resize: with crop and a square, the side that the photo's shorter one gets before the middle is cut out of it:
+    Image(224, resize=256) is torchvision's Resize(256), CenterCrop(224). Without it nothing of that side is cut.
     normalize: (mean, std) for three channels or "imagenet"; it is baked into the exported graph.
     As output, rows are float32 CHW 0..1 of any size and become a Picture; nothing else here matters then.
     Feedback as output: rate (love or meh) and choose (one of two). The truth is {"rate": word}, or
@@ -70,6 +72,7 @@ class Image(Labelled):
         normalize: str | tuple | None = None,
         label: str = "",
         *,
+        resize: int | None = None,
         name: str = "input",
         **unknown: Json,
     ) -> None:
@@ -85,7 +88,16 @@ class Image(Labelled):
             raise DeclarationError(
                 f'Image(fit="{fit}") is unknown.', f"It is one of {', '.join(FITS)}.", likely(fit, FITS).strip()
             )
+        if resize is not None and not (
+            isinstance(resize, int) and fit == "crop" and width == height and width <= resize <= 2 * width
+        ):
+            raise DeclarationError(
+                f"Image(size={size!r}, resize={resize!r}) can not be used.",
+                'It goes with fit="crop" and a square, and is as large as its side, or up to twice as large.',
+                "Write Image(224, resize=256) for Resize(256), CenterCrop(224).",
+            )
         self.size, self.fit, self.normalize = (width, height), fit, _normalize(normalize)
+        self.resize = None if resize == width else resize
         self._label, self.name = label_of(label, "Image"), name
 
     def json(self) -> dict[str, Json]:
@@ -93,6 +105,7 @@ class Image(Labelled):
         return {
             "kind": self.kind, "name": self.name, "label": self.label,
             "size": list(self.size), "fit": self.fit, "normalize": pair,
+            **({"resize": self.resize} if self.resize else {}),
         }  # fmt: skip
 
     @classmethod
@@ -102,6 +115,7 @@ class Image(Labelled):
             declared["fit"],
             declared["normalize"],
             declared.get("label", ""),
+            resize=declared.get("resize"),
             name=declared.get("name", "input"),
         )
 
@@ -148,7 +162,7 @@ class Image(Labelled):
             return numpy.asarray(_loved(given), dtype=numpy.float32)
         from teahouse.spec import media
 
-        return media.pixels(given, self.size, self.fit)
+        return media.pixels(given, self.size, self.fit, self.resize)
 
     def value(self, row: Array) -> Picture:
         """float32 [3, height, width] 0..1 to a JPEG, or a PNG where the longer side is below 256 pixels."""

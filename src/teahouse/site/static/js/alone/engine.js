@@ -60,7 +60,7 @@ export async function given(values) {
   const made = await Promise.all(about.fields.map(async (field) => {
     const value = values[field.name];
     if (field.kind !== "image") return [field.name, TENSORS[field.kind](value, field)];
-    return [field.name, { type: "float32", ...planes(await decode(value, field.size), field) }];
+    return [field.name, { type: "float32", ...planes(await decode(value, field.resize ? [field.resize, field.resize] : field.size), field) }];
   }));
   return Object.fromEntries(made);
 }

@@ -67,11 +67,12 @@ export function resize(picture, [width, height], box = [0, 0, picture.width, pic
   return passes.reduce((each, next) => next(each), picture);
 }
 
-/** Pillow's ImageOps.fit: fills the size, cuts off what is over. */
-export function crop(picture, size) {
-  const { width, height } = picture, is = width / height, wanted = size[0] / size[1];
+/** Pillow's ImageOps.fit: fills the size, cuts off what is over; with `whole`, what it had been resized to before, its edges too. */
+export function crop(picture, size, whole = size[0]) {
+  const edge = (1 - size[0] / whole) / 2, cut = (side) => side - 2 * edge * side;
+  const width = cut(picture.width), height = cut(picture.height), is = width / height, wanted = size[0] / size[1];
   const [w, h] = is === wanted ? [width, height] : is >= wanted ? [wanted * height, height] : [width, width / wanted];
-  const left = (width - w) * 0.5, top = (height - h) * 0.5;
+  const left = edge * picture.width + (width - w) * 0.5, top = edge * picture.height + (height - h) * 0.5;
   return resize(picture, size, [left, top, left + w, top + h]);
 }
 
@@ -96,8 +97,8 @@ export function keep(picture, size) {
 const FITS = { crop, pad, keep };
 
 /** float32 [3, height, width] RGB 0..1 as {data, dims}, of {width, height, data}. */
-export function planes(picture, { size, fit }) {
-  const { width, height, data } = FITS[fit](picture, size), area = width * height;
+export function planes(picture, { size, fit, resize: whole }) {
+  const { width, height, data } = FITS[fit](picture, size, whole), area = width * height;
   const made = new Float32Array(3 * area);
   for (let i = 0; i < area; i++) for (let c = 0; c < 3; c++) made[c * area + i] = data[3 * i + c] / 255;
   return { data: made, dims: [1, 3, height, width] };
