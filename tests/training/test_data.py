@@ -102,7 +102,23 @@ def test_visitors_rows_are_half_of_every_batch(lay_out):
 
 def test_three_corrections_are_not_half_of_everything(lay_out):
     counted = Counter(source for batch in sources(lay_out(200, visitors=3).train, 16) for source in batch)
-    assert counted == {"maker": 200, "visitor": 60}
+    assert counted == {"maker": 200, "visitor": 50}, "30 of the one label, 20 times the only one of the other"
+
+
+def test_visitors_rows_come_in_the_makers_mix_of_labels_whatever_they_correct(lay_out, tmp_path):
+    lay_out(40, visitors=20)
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    for row in rows[40:58]:
+        row["truth"] = {"label": "warm"}
+    for row in rows[58:60]:
+        row["truth"] = {"label": "cold"}
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    train = TrainingData(tmp_path, tiny_app().fields, tiny_app().output, seed=7).train
+    served = []
+    train._pantry.serve = lambda batch: served.extend(row for row in batch if row.is_new)
+    list(train.batches(8))
+    assert Counter(row.truth["label"] for row in served) == {"warm": 20, "cold": 20}
+    assert {row.row for row in served} == {f"r{number}" for number in range(40, 60)}, "none is left out"
 
 
 def test_a_share_of_nothing_new_takes_each_row_once(lay_out):

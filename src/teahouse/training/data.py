@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -56,7 +57,8 @@ class Rows:
         share of people who loved each, NaN where nobody spoke; None where nobody spoke of any.
 
         `new` is the share of visitors' rows in each batch; every row of the maker's comes once, visitors' rows are
-        drawn again until their share is full (each at most 20 times an epoch). Validation rows come once, in order.
+        drawn again until their share is full (each at most 20 times an epoch), each label as often as it is among the
+        maker's: visitors bring most of what the release gets wrong. Validation rows come once, in order.
         `crop`: a piece of so many pixels a side of each photo, anywhere in it (validation: its middle): photos that
         keep their shape stack to batches that way. An input that a row does not give (a strength, a seed) gets a value
         that differs from row to row."""
@@ -90,11 +92,27 @@ class Rows:
         if not len(fresh) or not len(old) or not 0 < new < 1:
             return rng.permutation(numpy.concatenate([old, fresh]))
         wanted = max(len(fresh), min(round(len(old) * new / (1 - new)), REPEATS * len(fresh)))
-        fresh = numpy.concatenate([rng.permutation(fresh) for _ in range(-(-wanted // len(fresh)))])[:wanted]
+        fresh = rng.permutation(numpy.concatenate([
+            numpy.resize(rng.permutation(rows), min(REPEATS * len(rows), round(wanted * share)))
+            for rows, share in self._as_the_makers(old, fresh)
+        ]))  # fmt: skip
         # evenly through the epoch: each batch has its share, not only on average
         places = numpy.concatenate([(numpy.arange(len(part)) + 0.5) / len(part) for part in (old, fresh)])
         mixed = numpy.concatenate([old, fresh])[numpy.argsort(places, kind="stable")]
         return numpy.concatenate([rng.permutation(mixed[start : start + n]) for start in range(0, len(mixed), n)])
+
+    def _as_the_makers(self, old: numpy.ndarray, fresh: numpy.ndarray) -> list[tuple[numpy.ndarray, float]]:
+        """Visitors' rows by label, each with the share that it has among the maker's; all in one without labels, or
+        where the maker has none of a label.
+
+        Visitors bring most of what a release gets wrong. Drawn as they come they would teach that this label is the
+        more common one, and the others would suffer for it."""
+        said = [row.truth.get("label") if isinstance(row.truth, Mapping) else None for row in self.rows]
+        own = Counter(said[index] for index in old)
+        groups = {label: fresh[[said[index] == label for index in fresh]] for label in sorted(own, key=str)}
+        if None in own or sum(map(len, groups.values())) < len(fresh):
+            return [(fresh, 1.0)]
+        return [(rows, own[label] / len(old)) for label, rows in groups.items() if len(rows)]
 
 
 class Pantry:
