@@ -185,12 +185,18 @@ def compared(files: int, found: Sequence[Difference]) -> str:
         return "Its maker gave no answers of their own to compare with."
     if not found:
         return f"Its answers are its maker's own on all {files} files that were compared."
-    causes = "; ".join(dict.fromkeys(one.cause for one in found))
-    far = max(one.apart for one in found)
-    return (
-        f"It answers otherwise than its maker's own code on {len(found)} of the {files} files that were compared, by "
-        f"up to {far:.2f}: {causes}."
-    )
+    own, words = [one for one in found if not one.told], [one for one in found if one.told]
+    said = []
+    if own:
+        causes = "; ".join(dict.fromkeys(one.cause for one in own))
+        far = max(one.apart for one in own)
+        said.append(
+            f"It answers otherwise than its maker's own code on {len(own)} of the {files} files that were compared, by "
+            f"up to {far:.2f}: {causes}."
+        )
+    if words:
+        said.append(f"It says something else than its maker of {len(words)} of the {files} files: it may be wrong there.")
+    return " ".join(said)
 
 
 def stood(app: App, wish: Wish, folder: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ HOW = "Write examples=[('cat.jpg', net(tf(img)))]: a file, and what your own cod
 @dataclass(frozen=True)
 class Example:
     """One of the maker's: `given` by field (bytes of a file, or a value); `said` what their code made of it: float
-    array without batch axis, a label, shares by label, or None. `name` is what people are told of it."""
+    array without batch axis, a label, a plain number, shares by label, or None. `name` is what people are told of it."""
 
     name: str
     given: dict[str, Any]
@@ -94,7 +94,7 @@ def said_of(given: Any) -> Any:
         if "label" in given and "scores" not in given:
             return str(given["label"])
         return {str(word): float(share) for word, share in dict(given.get("scores", given)).items()}
-    if isinstance(given, int):
+    if isinstance(given, int) or type(given) is float:  # numpy's float64 is a float too, and comes of a model
         return given
     array = _array(given)
     if array.dtype.kind in "US":

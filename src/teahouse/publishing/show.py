@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from teahouse.publishing.published import Published
+    from teahouse.publishing.suspects import Difference
 
 WHO = {
     True: "Whoever is in this network may play; your own pages open on this computer alone.",
@@ -25,6 +28,7 @@ def html(shown: Published) -> str:
     """The published app as a piece of a page, everything in it escaped."""
     parts = [f'<div style="{STYLE}"><div style="font-size:19px;font-weight:600">{escape(shown.title)}</div>']
     parts += [_warning(words) for words in warnings(shown)]
+    parts += [_doubt(words) for words in doubts(shown)]
     parts.append(_site(shown) if shown.url else _bundle(shown))
     if shown.notes:
         said = "".join(f"<li>{escape(note)}</li>" for note in shown.notes)
@@ -33,13 +37,28 @@ def html(shown: Published) -> str:
 
 
 def warnings(shown: Published) -> list[str]:
-    """What differs, each cause once with the files that show it."""
+    """What differs from the maker's own code, each cause once with the files that show it."""
+    return [
+        f"The page answers otherwise than your own code on {files}: {cause}. {fix}".strip()
+        for files, cause, fix in by_cause(one for one in shown.differences if not one.told)
+    ]
+
+
+def doubts(shown: Published) -> list[str]:
+    """What differs from a word of the maker's, of which nobody knows whether it is their code's."""
+    return [
+        f"On {files}: {cause}. {fix}".strip()
+        for files, cause, fix in by_cause(one for one in shown.differences if one.told)
+    ]
+
+
+def by_cause(found: Iterable[Difference]) -> list[tuple[str, str, str]]:
+    """(files, cause, fix), each cause once."""
     causes: dict[tuple[str, str], list[str]] = {}
-    for one in shown.differences:
+    for one in found:
         causes.setdefault((one.cause, one.fix), []).append(f"{one.example} ({one.apart:.2f} apart)")
     return [
-        f"The page answers otherwise than your own code on {', '.join(files[:3])}"
-        f"{f' and {len(files) - 3} more' if len(files) > 3 else ''}: {cause}. {fix}"
+        (f"{', '.join(files[:3])}{f' and {len(files) - 3} more' if len(files) > 3 else ''}", cause, fix)
         for (cause, fix), files in causes.items()
     ]
 
@@ -105,7 +124,7 @@ def qr(link: str) -> str:
 
 def text(shown: Published) -> str:
     """The same in a terminal's lines."""
-    lines = [f"! {words}" for words in warnings(shown)]
+    lines = [*(f"! {words}" for words in warnings(shown)), *(f"? {words}" for words in doubts(shown))]
     if shown.url:
         lines += [f"{shown.title}: {shown.url}"] + (
             [f"On a phone in this network: {shown.phone}"] if shown.phone else []
