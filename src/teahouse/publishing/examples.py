@@ -14,13 +14,13 @@ from teahouse.errors import DeclarationError, InputError, TooLarge
 from teahouse.spec.app import App
 from teahouse.training import tries
 
-HOW = "Write examples=[('cat.jpg', net(tf(img)))]: a file, and what your own code says of it."
+HOW = "Write examples=[('cat.jpg', net(transform(photo)[None]))]: a file, and what your own code says of it."
 
 
 @dataclass(frozen=True)
 class Example:
     """One of the maker's: `given` by field (bytes of a file, or a value); `said` what their code made of it: float
-    array without batch axis, a label, a plain number, shares by label, or None. `name` is what people are told of it."""
+    array without batch axis, a label, a plain number, shares by label, or None. `name` is what people are told."""
 
     name: str
     given: dict[str, Any]
