@@ -1,12 +1,14 @@
 """Where the page answers otherwise than the maker's own code it says why."""
 
+from pathlib import Path
+
 import pytest
 
 import teahouse
 from teahouse import Image, Labels
 from teahouse.errors import DeclarationError
 from teahouse.publishing import suspects
-from teahouse.publishing.examples import said_of
+from teahouse.publishing.examples import HOW, said_of
 
 torch = pytest.importorskip("torch")
 from tests.publishing import eight, makers, mistakes  # noqa: E402
@@ -234,6 +236,33 @@ def test_pictures_are_compared_too(files, away):
 )  # fmt: skip
 def test_what_a_maker_says_is_read_in_whatever_form_it_comes(given, said):
     assert said_of(given) == said
+
+
+def test_an_answer_that_comes_as_a_batch_of_one_is_taken_as_it_is(plain, away):
+    net = Redness()
+    batch = net(eight.small(plain["red"]))
+    assert batch.shape == (1, 2) and of_two(net, [(plain["red"], batch)]) == ()
+    assert of_two(net, [(plain["red"], batch[0])]) == ()
+
+
+def test_guides_write_a_batch_of_one_and_install_this_checkout():
+    root = Path(__file__).parents[2]
+    guides = [(root / name).read_text("utf-8") for name in ("README.md", "docs/publish.md", "docs/learn/1-publish.md")]
+    assert all("pip install 'PATH/TO/THIS/CHECKOUT[train]' notebook" in text for text in guides)
+    assert all("pip install 'teahouse[" not in text for text in guides)
+    for text in (guides[0], guides[1], teahouse.publish.__doc__, HOW):
+        assert "net(transform(photo)[None])" in text and "net(transform(photo))" not in text
+
+
+def test_a_file_that_is_not_there_is_told_with_the_folder(away, tmp_path):
+    with pytest.raises(DeclarationError) as told:
+        teahouse.publish(makers.Cnn(), input=Image(32), output=Labels(*makers.WORDS), title="x", examples=["no.jpg"])
+    assert told.value.why == f"There is no such file in {tmp_path}." and "[None]" in told.value.do_next
+
+
+def test_weights_are_told_with_the_right_article(away):
+    with pytest.raises(DeclarationError, match="An OrderedDict can not be published"):
+        teahouse.publish(makers.Cnn().state_dict(), input=Image(32), output=Labels(*makers.WORDS), title="x")
 
 
 def test_arrays_lose_the_batch_they_came_in():

@@ -118,8 +118,8 @@ def test_the_line_is_named_whatever_its_maker_calls_the_net(away):
 
 def test_where_no_frame_shows_the_line_the_exporters_words_do_and_its_colours_are_left_out():
     words = "\x1b[96mThis is step 1/3\x1b[0m\nCould not guard on data-dependent expression Eq(u0, 1).\n"
-    said = ExportFailed("No.", words + 'The following call raised this error:\n  File "net.py", line 7, in forward\n    if x.any():\n')
-    told = trouble.in_words(said, nn.Identity())
+    line = 'The following call raised this error:\n  File "net.py", line 7, in forward\n    if x.any():\n'
+    told = trouble.in_words(ExportFailed("No.", words + line), nn.Identity())
     assert told.why == "line 7 of net.py: `if x.any():`."
     told = trouble.in_words(ExportFailed("No.", words), nn.Identity())
     assert "This is step 1/3" in told.why and "\x1b" not in told.why

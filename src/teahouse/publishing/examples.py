@@ -60,6 +60,9 @@ def _value(app: App, key: str, value: Any, name: str) -> Any:
         elif hasattr(value, "item"):
             value = value.item()
         each.check(value)
+    except FileNotFoundError as error:
+        why = f"There is no such file in {Path(value).expanduser().absolute().parent}."
+        raise DeclarationError(f"{name} can not be an example.", why, HOW) from error
     except (OSError, InputError, TooLarge) as error:
         raise DeclarationError(f"{name} can not be an example.", str(error), HOW) from error
     return value
@@ -76,7 +79,7 @@ def _file(value: Any) -> bytes:
     if isinstance(value, numpy.ndarray) and value.dtype == numpy.uint8:
         value = Pillow.fromarray(value)
     if not isinstance(value, Pillow.Image):
-        raise InputError(f"A {type(value).__name__} is no file.", "The page begins with a file, as a visitor does.")
+        raise InputError(f"This is no file: {type(value).__name__}.", "The page begins with a file, as a visitor does.")
     out = io.BytesIO()
     value.convert("RGB").save(out, "PNG")
     return out.getvalue()
