@@ -98,7 +98,8 @@ def _site(shown: Published) -> str:
         f'<div style="flex:1;min-width:260px"><p style="margin:8px 0"><a href="{link}" target="_blank" rel="noopener">'
         f'{link}</a></p><p style="margin:8px 0;{SOFT}">{WHO[bool(phone)]}<br>'
         f"In {folder}: <code>teahouse open</code>, <code>status</code>, "
-        f"<code>stop</code>. To keep it as a project: <code>.save(folder)</code></p></div>{phone}</div>"
+        "<code>stop</code>; a link for everybody: <code>teahouse stop &amp;&amp; teahouse share</code>. "
+        f"To keep it as a project: <code>.save(folder)</code></p></div>{phone}</div>"
         f'<iframe src="{link}/embed" title="{escape(shown.title)}" loading="lazy" '
         'style="width:100%;height:660px;border:0;border-radius:8px;margin-top:8px" allow="camera"></iframe>'
         f'<p style="margin:8px 0 0;font-size:13px;{SOFT}">Nothing here? '
