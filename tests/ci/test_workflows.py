@@ -293,6 +293,20 @@ def test_a_makers_bundle_takes_the_place_of_a_training(project):
     assert '"$APP" --bundle warmth.teahouse --to' in (project / init.FOLDER / init.RELEASE).read_text()
 
 
+def test_init_lists_what_it_wrote_and_what_it_kept(project):
+    verb("init")
+    (project / "warmth.teahouse").write_bytes(b"")
+    said = verb("init", "--bundle", "warmth.teahouse")[1]
+    assert all(name in said for name in init.NAMES) and "git init" not in said
+    assert f"{init.LOOP} (kept" in said and f"{init.CHECK} (kept" not in said
+
+
+def test_outside_of_a_git_repository_init_says_what_is_missing(project):
+    shutil.rmtree(project / ".git")
+    status, said = verb("init")
+    assert status == 0 and "Not in a git repository yet" in said and "git init" in said and "remote" in said
+
+
 def test_photos_that_the_runner_will_miss_are_told(project):
     (project / ".gitignore").write_text("photos/\n")
     assert "ignored by git" in verb("init")[1]

@@ -185,3 +185,31 @@ def test_releases_still_lists_with_and_without_a_name(teahouse, project):
     assert [row["number"] for row in json.loads(teahouse("releases", "--json").out)] == [1]
     assert teahouse("releases", "nothing").status == 2
     assert "pack" in teahouse("releases", "--help").out
+
+
+@pytest.fixture
+def saved(teahouse, here, monkeypatch) -> Path:
+    """A project as `app.save` writes it: a release beside app.py, and no house yet."""
+    monkeypatch.setenv("HOME", str(here / "home"))
+    assert teahouse("new", "hats").status == 0
+    folder = here / "hats" / "apps" / "hats"
+    (folder / "app.py").write_text(APP_PY.format(name="hats", words='"warm", "cold"'))
+    tiny_release(folder / "release")
+    monkeypatch.chdir(here / "hats")
+    assert not (here / "hats" / ".teahouse" / "house.db").exists()
+    return here / "hats"
+
+
+def test_pack_takes_the_release_beside_app_py_where_the_house_has_none(teahouse, saved):
+    told = teahouse("releases", "pack", "hats")
+    assert told.status == 0 and "beside app.py" in told.words
+    manifest = archive.look(saved / "hats.teahouse")[1]
+    assert manifest.app == "hats" and bundle.read(saved / "apps" / "hats" / "release").app == APP
+    assert not (saved / ".teahouse" / "house.db").exists()
+
+
+def test_pack_says_what_works_where_no_release_is_anywhere(teahouse, saved):
+    shutil.rmtree(saved / "apps" / "hats" / "release")
+    told = teahouse("releases", "pack", "hats")
+    assert told.status != 0 and "no release lies beside its app.py" in told.words
+    assert "teahouse train hats" in told.words and "no data yet" not in told.words

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from teahouse.cli import serve
-from teahouse.desk import reach
+from teahouse.desk import reach, where
 from teahouse.desk.where import project as find
 
 
@@ -44,3 +44,14 @@ def test_the_doctor_minds_no_port_that_nobody_chose(teahouse, busy):
 
 def test_the_demo_takes_the_next_port_too(busy):
     assert (reach.free_port(None), reach.free_port(9000)) == (8362, 9000)
+
+
+def test_where_the_site_runs_share_says_how_to_come_to_its_link(teahouse, busy, monkeypatch):
+    note = {"url": "http://127.0.0.1:8360", "pid": 7}
+    monkeypatch.setattr(where.Project, "running", lambda self: note)
+    told = teahouse("share", "--yes")
+    assert told.status != 0 and "runs already" in told.words and "teahouse stop && teahouse share" in told.words
+    assert "teahouse open, or teahouse stop" in teahouse("serve", "--quiet").words
+    monkeypatch.setattr(where.Project, "running", lambda self: None)
+    monkeypatch.setenv("PATH", "")
+    assert " https://github.com/cloudflare/cloudflared/releases/latest" in teahouse("share", "--yes").words

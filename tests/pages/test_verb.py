@@ -53,6 +53,21 @@ def test_a_bundle_becomes_one_without_any_data(project):
     assert "Release 0" not in (project / "out" / "page" / "index.html").read_text("utf-8")
 
 
+def test_the_release_beside_app_py_becomes_one_where_the_house_has_none(project):
+    testing.tiny_release(project / "apps" / testing.APP / "release")
+    made = told()
+    assert about(project / "public")["release"] == made["release"] and not (project / ".teahouse" / "house.db").exists()
+    with testing.open_house(project / ".teahouse"):
+        pass
+    assert told()["release"] == made["release"]
+
+
+def test_without_any_data_and_release_it_says_what_works(project):
+    with pytest.raises(Exception, match="has no release yet") as why:
+        told()
+    assert "--bundle" in why.value.do_next
+
+
 def test_without_a_release_it_says_how_to_come_by_one(project):
     with testing.open_house(project / ".teahouse"):
         pass

@@ -100,3 +100,12 @@ def test_the_card_tells_differences_that_were_found_and_no_files_name(files_of, 
         assert "on 2 of the 3 files" in card and "up to 0.38: your code took BGR" in card
     else:
         assert "on all 3 files" in card
+
+
+def test_the_card_tells_a_word_apart_from_what_code_gave():
+    app = App(title="Tea", input=Image(8), output=Labels("a", "b"))
+    said = 'your net says "a" here; you say "b": it may be wrong on this photo'
+    found = [suspects.Difference("secret.jpg", 0.5, said, "", True)]
+    given = [type("Given", (), {"said": "a"})() for _ in range(3)]
+    card = entry.card(app, makes.Made({"max_abs": 2e-7, "rows": 16}, outputs.Reading(), (), "onnx"), given, found)
+    assert "otherwise than its maker of 1 of the 3 files" in card and "own code" not in card and "secret" not in card

@@ -11,7 +11,7 @@ from teahouse import App, Choice, Image, Labels, Number, Seed, Text
 from teahouse.cli import serve
 from teahouse.desk.where import find_project
 from teahouse.errors import Conflict
-from teahouse.publishing import kernel, save, show
+from teahouse.publishing import entry, kernel, save, show
 from teahouse.publishing.published import Published
 from teahouse.publishing.suspects import Difference
 from teahouse.spec.load import load_app
@@ -98,6 +98,42 @@ def test_what_a_cell_shows_is_escaped():
                       phone="http://192.0.2.1:1/x", differences=(bad, bad))._repr_html_()  # fmt: skip
     assert "<script" not in shown and "&lt;script&gt;" in shown and shown.count("&lt;b&gt;.jpg") == 2
     assert "<svg" in shown and 'src="http://127.0.0.1:1/x/embed"' in shown
+
+
+def shown(**more):
+    return Published(app="x", title="X", release="0", url="http://127.0.0.1:1/x", **more)
+
+
+def test_the_card_is_light_or_dark_as_the_page_in_it():
+    told = shown()._repr_html_()
+    assert "@media (prefers-color-scheme:dark){.teahouse-card{--th-ink:#f5e9d7" in told
+    body = told.partition("</style>")[2]
+    assert "#fffdf8" not in body and "#222" not in body and "color:#555" not in body and "var(--th-paper)" in body
+
+
+def test_an_empty_frame_has_the_link_under_it():
+    under = shown()._repr_html_().partition("</iframe>")[2]
+    assert "Nothing here?" in under and 'href="http://127.0.0.1:1/x"' in under
+
+
+def test_what_stands_between_backticks_is_code():
+    told = shown(notes=("Run `teahouse <stop>` now.",))._repr_html_()
+    assert "Run <code>teahouse &lt;stop&gt;</code> now." in told and "`" not in told.partition("</style>")[2]
+
+
+def test_a_word_that_the_net_does_not_say_is_told_beside_what_differs():
+    said = 'your net says "cat" here; you say "fish": it may be wrong on this photo'
+    one = shown(differences=(Difference("o.jpg", 0.75, said, "", True),))
+    assert "otherwise than your own code" not in str(one) + one._repr_html_()
+    assert f"? On o.jpg (0.75 apart): {said}." in str(one) and "it may be wrong on this photo" in one._repr_html_()
+    assert "--th-bad)" not in one._repr_html_().partition("</style>")[2]
+
+
+def test_who_gives_no_examples_is_told_what_stands_there_instead():
+    (note,) = entry.samples_note(App(title="X", input=Image(8), output=Labels("a", "b")), [])
+    assert "made-up pictures of colourful noise" in note and "net(transform(photo)[None])" in note
+    assert entry.samples_note(App(title="X", input=Seed(8), output=Image()), []) == ()
+    assert entry.samples_note(App(title="X", input=Image(8), output=Labels("a", "b")), [object()]) == ()
 
 
 def test_a_large_bundle_is_not_carried_along_in_the_cell(tmp_path):

@@ -31,7 +31,7 @@ def test_elsewhere_it_answers_this_machine_alone_and_says_how_to_open_it(found, 
     project = found(addresses)
     assert project.settings.site.host == "127.0.0.1"
     (note,) = standing.said_of(project, addresses)
-    assert "this computer alone" in note and 'host = "0.0.0.0"' in note and "teahouse share" in note
+    assert "this computer alone" in note and 'host = "0.0.0.0"' in note and "`teahouse stop && teahouse share`" in note
     assert ("no network" in note) == (not addresses)
     assert "203.0.113.7" in note if addresses is RENTED else True
 

@@ -1,11 +1,14 @@
 """Where the page answers otherwise than the maker's own code it says why."""
 
+from pathlib import Path
+
 import pytest
 
 import teahouse
 from teahouse import Image, Labels
 from teahouse.errors import DeclarationError
-from teahouse.publishing.examples import said_of
+from teahouse.publishing import suspects
+from teahouse.publishing.examples import HOW, said_of
 
 torch = pytest.importorskip("torch")
 from tests.publishing import eight, makers, mistakes  # noqa: E402
@@ -101,6 +104,99 @@ def published(net, examples):
     ).differences
 
 
+class Redness(makers.nn.Module):
+    """Surely amber where a picture is red, surely moss where it is not: with BGR it would say the other one."""
+
+    def __init__(self):
+        super().__init__()
+        self.eval()
+
+    def forward(self, x):
+        red = (x[:, 0] - x[:, 2]).mean((1, 2)) * 20
+        return torch.stack([red, -red], 1)
+
+
+@pytest.fixture
+def plain(tmp_path):
+    """Three photos of one colour: red, blue, orange."""
+    colours = {"red": (255, 0, 0), "blue": (0, 0, 255), "orange": (230, 60, 40)}
+    for name, colour in colours.items():
+        makers.Pillow.new("RGB", (200, 160), colour).save(tmp_path / f"{name}.png")
+    return {name: tmp_path / f"{name}.png" for name in colours}
+
+
+def of_two(net, examples, **field):
+    return teahouse.publish(
+        net, input=Image(32, **field), output=Labels("amber", "moss"), title="Two", examples=examples
+    ).differences
+
+
+def simply_wrong(one, here, yours):
+    said = f'your net says "{here}" here; you say "{yours}": it may be wrong on this photo'
+    return (one.told, one.cause, one.fix) == (True, said, "")
+
+
+def test_a_net_that_is_wrong_on_a_word_is_told_that_and_no_more(plain, away):
+    net = Redness()
+    (one,) = of_two(net, [(plain["red"], "moss")])
+    assert simply_wrong(one, "amber", "moss"), one
+    examples = [(plain["red"], net(eight.small(plain["red"]))), (plain["blue"], "moss"), (plain["orange"], "moss")]
+    (one,) = of_two(net, examples)
+    assert one.example == "orange.png" and simply_wrong(one, "amber", "moss"), one
+    found = of_two(net, [(plain["red"], "moss"), (plain["blue"], "moss")])
+    assert [simply_wrong(one, "amber", "moss") for one in found] == [True], found
+
+
+def test_the_number_of_a_class_is_a_word_and_a_plain_number_is_one(plain, away):
+    (one,) = of_two(Redness(), [(plain["red"], 1)])
+    assert simply_wrong(one, "amber", "moss"), one
+    net = makers.nn.Sequential(makers.Cnn(1), makers.nn.Sigmoid())
+    (one,) = teahouse.publish(
+        net, input=Image(32), output=teahouse.Number(0, 1), title="One", examples=[(plain["red"], 0.99)]
+    ).differences  # fmt: skip
+    assert one.told and "your net says 0." in one.cause and "you say 0.99" in one.cause and one.fix == ""
+
+
+def test_what_explains_a_nets_own_answers_is_told_of_words_that_it_mends(plain, away):
+    net = Redness()
+    found = of_two(net, [(plain["red"], net(eight.small(plain["red"]).flip(1))), (plain["blue"], "amber")])
+    assert len(found) == 2 and all("BGR" in one.cause and not one.told for one in found), found
+
+
+def test_answers_that_agree_as_they_are_rule_a_cause_out(plain, away):
+    net = Redness()
+    found = of_two(net, [
+        (plain["red"], net(eight.small(plain["red"]).flip(1))), (plain["blue"], net(eight.small(plain["blue"]))),
+    ])  # fmt: skip
+    assert len(found) == 1 and "BGR" not in found[0].cause and "1 more agree" in found[0].cause, found
+    assert "this very file" in found[0].fix
+
+
+def test_several_words_that_one_change_mends_are_told_as_a_guess(files, away):
+    found = mistakes.compared(lambda file: eight.small(file).flip(1), said=mistakes.named, files=files)
+    assert {(one.told, one.cause.startswith("it may be that")) for one in found} <= {(True, True), (True, False)}
+
+
+def test_one_word_is_no_order_of_labels(plain, away):
+    net = Redness()
+    (one,) = teahouse.publish(
+        net, input=Image(32), output=Labels("moss", "amber"), title="Two",
+        examples=[(plain["red"], "amber")],
+    ).differences  # fmt: skip
+    assert simply_wrong(one, "moss", "amber")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_training_mode_is_told_first_and_alone_of_a_net_with_two_labels(seed, plain, away):
+    torch.manual_seed(seed)
+    net = makers.Cnn(2)
+    both = torch.cat([eight.small(plain["red"]), eight.small(plain["blue"])])
+    with torch.no_grad():
+        net.head.weight.mul_(4)
+    found = of_two(net.train(), [(plain["red"], net(both)[:1].detach())])
+    assert found and {(one.cause, one.fix) for one in found} == {suspects.TRAINING}, found
+
+
 def test_a_phone_photo_that_was_not_turned_is_named(tmp_path, away):
     picture, exif = makers.photo(0, 9), None
     exif = picture.getexif()
@@ -140,6 +236,33 @@ def test_pictures_are_compared_too(files, away):
 )  # fmt: skip
 def test_what_a_maker_says_is_read_in_whatever_form_it_comes(given, said):
     assert said_of(given) == said
+
+
+def test_an_answer_that_comes_as_a_batch_of_one_is_taken_as_it_is(plain, away):
+    net = Redness()
+    batch = net(eight.small(plain["red"]))
+    assert batch.shape == (1, 2) and of_two(net, [(plain["red"], batch)]) == ()
+    assert of_two(net, [(plain["red"], batch[0])]) == ()
+
+
+def test_guides_write_a_batch_of_one_and_install_this_checkout():
+    root = Path(__file__).parents[2]
+    guides = [(root / name).read_text("utf-8") for name in ("README.md", "docs/publish.md", "docs/learn/1-publish.md")]
+    assert all("pip install 'PATH/TO/THIS/CHECKOUT[train]' notebook" in text for text in guides)
+    assert all("pip install 'teahouse[" not in text for text in guides)
+    for text in (guides[0], guides[1], teahouse.publish.__doc__, HOW):
+        assert "net(transform(photo)[None])" in text and "net(transform(photo))" not in text
+
+
+def test_a_file_that_is_not_there_is_told_with_the_folder(away, tmp_path):
+    with pytest.raises(DeclarationError) as told:
+        teahouse.publish(makers.Cnn(), input=Image(32), output=Labels(*makers.WORDS), title="x", examples=["no.jpg"])
+    assert told.value.why == f"There is no such file in {tmp_path}." and "[None]" in told.value.do_next
+
+
+def test_weights_are_told_with_the_right_article(away):
+    with pytest.raises(DeclarationError, match="An OrderedDict can not be published"):
+        teahouse.publish(makers.Cnn().state_dict(), input=Image(32), output=Labels(*makers.WORDS), title="x")
 
 
 def test_arrays_lose_the_batch_they_came_in():

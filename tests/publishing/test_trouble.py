@@ -11,6 +11,7 @@ import pytest
 import teahouse
 from teahouse import Image, Labels
 from teahouse.errors import ExportFailed
+from teahouse.publishing import trouble
 
 torch = pytest.importorskip("torch")
 from tests.publishing import makers  # noqa: E402
@@ -98,6 +99,43 @@ def test_the_module_and_the_makers_line_are_named(away):
     with pytest.raises(ExportFailed) as told:
         teahouse.publish(Outer(Decides()).eval(), input=Image(32), output=Labels(*makers.WORDS), title="No")
     assert "part (Decides)" in told.value.why and "if x.sum() > 0:" in told.value.why
+
+
+class Short(makers.Cnn):
+    """Its maker calls the net itself otherwise than most do, and writes the whole of it in a line."""
+
+    def forward(net, x):  # noqa: N805
+        if x.mean() > 0.5: return super().forward(x)  # noqa: E701
+        return super().forward(x * 2)
+
+
+def test_the_line_is_named_whatever_its_maker_calls_the_net(away):
+    told = refused(Short())
+    assert "decides by the values" in told.what and told.why.startswith("Short, line") or "Short (Short)" in told.why
+    assert "`if x.mean() > 0.5: return" in told.why and "test_trouble.py" in told.why
+    assert "step 1/3" not in str(told) and "\x1b" not in str(told) and "[96m" not in str(told)
+
+
+def test_where_no_frame_shows_the_line_the_exporters_words_do_and_its_colours_are_left_out():
+    words = "\x1b[96mThis is step 1/3\x1b[0m\nCould not guard on data-dependent expression Eq(u0, 1).\n"
+    line = 'The following call raised this error:\n  File "net.py", line 7, in forward\n    if x.any():\n'
+    told = trouble.in_words(ExportFailed("No.", words + line), nn.Identity())
+    assert told.why == "line 7 of net.py: `if x.any():`."
+    told = trouble.in_words(ExportFailed("No.", words), nn.Identity())
+    assert "This is step 1/3" in told.why and "\x1b" not in told.why
+
+
+class Picks(makers.Cnn):
+    def forward(self, x):
+        return super().forward(x).argmax(1)
+
+
+@pytest.mark.parametrize("words", [makers.WORDS, ("a", "b")])
+def test_a_net_that_ends_in_argmax_is_told_to_return_its_logits(words, away):
+    net = Picks(len(words)).eval()
+    with pytest.raises(ExportFailed, match="whole numbers, as argmax") as told:
+        teahouse.publish(net, input=Image(32), output=Labels(*words), title="No")
+    assert "Return the logits" in told.value.do_next
 
 
 @pytest.mark.parametrize(("part", "path"), [(Unknown(), "part"), (Kept(), "part.inner.deep")])

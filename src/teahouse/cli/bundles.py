@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -200,7 +202,8 @@ def tell(came: Came, file: Path) -> None:
 @click.option("--to", "target", metavar="FILE", type=click.Path(path_type=Path), help="Where to (APP.teahouse here).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, for scripts.")
 def pack_verb(app: str | None, release: str | None, target: Path | None, as_json: bool) -> None:
-    """Write APP's champion, or RELEASE (its number, or the beginning of its id), as APP.teahouse.
+    """Write APP's champion, or RELEASE (its number, or the beginning of its id), as APP.teahouse; where there is no
+    champion yet, the release beside app.py.
 
     Signed with your key where you have one (`teahouse keys`). The same release and key make the same bytes. In it are
     the model, the code where it has some, and examples of your own: nothing of your visitors."""
@@ -212,16 +215,16 @@ def pack_verb(app: str | None, release: str | None, target: Path | None, as_json
     place = project()
     app = place.one_app(app)
     path, key = where_to(app, target), signing.own()
-    with place.house(create=False) as house:
-        chosen = which(house, app, release)
+    with chosen_folder(place, app, release) as (folder, beside):
         with say.bar() as bar:
             bar.update(bar.first, description="Packing")
-            archive.pack(house.releases / chosen, path, key)
+            chosen = archive.pack(folder, path, key)
     if as_json:
         signer = signing.public_text(key) if key else None
         say.as_json({"file": str(path), "release": chosen, "bytes": path.stat().st_size, "signer": signer})
         return
-    say.step(escape(f"{path} ({path.stat().st_size / 1e6:.1f} MB), release {chosen[:12]}"))
+    which = f"release {chosen[:12]}{beside}"
+    say.step(escape(f"{path} ({path.stat().st_size / 1e6:.1f} MB), {which}"))
     if key:
         say.step(f"Signed with your key, {signing.public_text(key)}")
     else:
@@ -240,16 +243,26 @@ def where_to(app: str, target: Path | None) -> Path:
     return path
 
 
-def which(house: Any, app: str, asked: str | None) -> str:
-    """The release that is asked for, else the champion."""
+@contextmanager
+def chosen_folder(place: Project, app: str, asked: str | None) -> Iterator[tuple[Path, str]]:
+    """(the folder of the release that is asked for, else of the champion, else of the one beside app.py; words for that
+    last one, else ""). NothingToDo where there is none."""
     from teahouse.cli import releases as listing
+    from teahouse.cli.check import champion_folder
+    from teahouse.desk import shipped
     from teahouse.errors import NothingToDo
-    from teahouse.store import rollouts
 
-    with house.db.read() as c:
-        if asked:
-            return listing.pick(c, app, asked)
-        champion = rollouts.champion(c, app)
-    if champion is None:
-        raise NothingToDo(f"{app} has no champion yet.", "There is nothing to pack.", f"teahouse train {app}")
-    return champion.release
+    if asked:
+        with place.house(create=False) as house:
+            with house.db.read() as c:
+                release = listing.pick(c, app, asked)
+            yield house.releases / release, ""
+        return
+    if (champion := champion_folder(place, app)) is not None:
+        yield champion, ""
+        return
+    with shipped.named_beside(place, app) as beside:
+        if beside is None:
+            why = "There is nothing to pack, and no release lies beside its app.py."
+            raise NothingToDo(f"{app} has no champion yet.", why, f"teahouse train {app}")
+        yield beside, ", the one beside app.py"

@@ -296,12 +296,13 @@ def check_data(place: Project, name: str, app: Any, tell: Any) -> None:
 def check_champion(place: Project, name: str, app: Any, tell: Any, beside: bool = True) -> None:
     """The champion loads in a worker of its own, answers its examples and a sample, and passes the app's checks."""
     from teahouse.cli.bundles import alike
+    from teahouse.desk import shipped
     from teahouse.engine.bench import Bench
     from teahouse.model import bundle
 
     folder = champion_folder(place, name)
     which = f"the champion {folder.name[:12]}" if folder else "the release beside app.py"
-    folder = folder or (released_beside(place, name) if beside else None)
+    folder = folder or (shipped.found_beside(place, name) if beside else None)
     if folder is None:
         tell(True, f"no release yet: teahouse train {name}")
         return
@@ -373,19 +374,6 @@ def examples(place: Project, name: str, app: Any, folder: Path) -> list[Any]:
 def _kept(house: Any, value: Any) -> Any:
     """What a row was given: a photo's bytes, or the value."""
     return house.blobs.get(value["blob"]) if isinstance(value, dict) and "blob" in value else value
-
-
-def released_beside(place: Project, name: str) -> Path | None:
-    """The release that lies beside an app.py: `teahouse serve` puts it on where the app has none yet. ReleaseBroken for
-    one that is not whole, which `serve` leaves out."""
-    from teahouse import ids
-    from teahouse.model import bundle
-
-    folder = place.app_folders()[name] / "release"
-    if not (folder / "release.json").is_file():
-        return None
-    bundle.verify(folder, ids.sha256(bundle.manifest_bytes(folder)))
-    return folder
 
 
 def champion_folder(place: Project, name: str) -> Path | None:

@@ -45,8 +45,12 @@ def init_verb(apps: tuple[str, ...], bundle: str | None, branch: str | None, for
         (place.root / "requirements.txt").is_file(),
         init.uses_lfs(top),
     )
-    for path in init.write(top, wish, force):
-        say.step(f"{path.relative_to(top)}")
+    fresh = init.write(top, wish, force)
+    for path in (top / init.FOLDER / name for name in init.NAMES):
+        say.step(f"{path.relative_to(top)}{'' if path in fresh else ' (kept: it is as it should be)'}")
+    if not (top / ".git").exists():
+        say.warn("Not in a git repository yet: GitHub sees these files once there is one, with a remote on GitHub.")
+        say.line("  git init && gh repo create   (or: git init && git remote add origin URL)", soft_wrap=True)
     lacking = warn_of_data(place, top, names, bundle)
     tell_next(wish, top, lacking)
 
@@ -79,8 +83,6 @@ def tell_next(wish: Any, top: Path, lacking: bool) -> None:
     if lacking:
         return
     say.line()
-    if not (top / ".git").exists():
-        say.line("  git init   (and a repository on GitHub: gh repo create)", soft_wrap=True)
     folder = f"{wish.folder}/" if wish.folder else ""
     added = " ".join(filter(None, (".github", f"{folder}{wish.bundle}" if wish.bundle else "")))
     command = f"  git add {added} && git commit -m 'Let GitHub check and release it' && git push"

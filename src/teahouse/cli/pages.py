@@ -27,6 +27,8 @@ from teahouse.desk.say import WrongUse
 def pages_verb(app: str | None, to: Path | None, bundle: Path | None, as_json: bool, **wishes: Any) -> None:
     """Write APP (or the only one) as a static site: its play page, samples, model, and what runs it in the browser.
 
+    Its champion is taken; where there is none, the release beside app.py.
+
     Any server of plain files can hand it out, GitHub Pages among them. Nothing that a visitor gives leaves their
     browser unless --home names a site. Without one, corrections stay there and can be saved, or sent as an issue.
     """
@@ -79,21 +81,29 @@ def release(app: str | None, bundle: Path | None) -> Iterator[tuple[Path, str, i
             id_ = archive.unpack(bundle, Path(scratch), trusted)
             yield Path(scratch) / id_, id_, 0, ""
         return
+    from teahouse import ids
+    from teahouse.cli.check import champion_folder
+    from teahouse.desk import shipped
     from teahouse.desk.where import project
-    from teahouse.store import releases, rollouts
+    from teahouse.model import bundle as sealed
+    from teahouse.store import releases
 
     place = project()
     name = place.one_app(app)
-    with place.house(create=False) as house:
-        with house.db.read() as c:
-            row = rollouts.champion(c, name)
-            known = releases.get(c, row.release) if row else None
-        if known is None:
+    title, champion = place.settings.site.title or "", champion_folder(place, name)
+    if champion is not None:
+        with place.house(create=False) as house:
+            with house.db.read() as c:
+                known = releases.get(c, champion.name)
+            yield champion, known.id, known.number, title
+        return
+    with shipped.named_beside(place, name) as beside:  # as `teahouse serve` would put it on
+        if beside is None:
             raise WrongUse(
                 f"{name} has no release yet.", "A page needs a trained model.",
                 f"teahouse train {name}, or teahouse pages --bundle {name}.teahouse",
             )  # fmt: skip
-        yield house.releases / known.id, known.id, known.number, place.settings.site.title or ""
+        yield beside, ids.sha256(sealed.manifest_bytes(beside)), 0, title
 
 
 def origin_of(url: str) -> str:

@@ -50,8 +50,8 @@ def serve_verb(port: int | None, host: str | None, open_page: bool | None, quiet
     raise SystemExit(run(place))
 
 
-def refuse_second(place: Project) -> None:
-    """One site a project: where one runs, name it."""
+def refuse_second(place: Project, do_next: str = "teahouse open, or teahouse stop") -> None:
+    """One site a project: where one runs, name it, and what to do."""
     from teahouse.errors import Conflict
 
     running = place.running()
@@ -59,7 +59,7 @@ def refuse_second(place: Project) -> None:
         raise Conflict(
             "This project's site runs already.",
             f"{running['url']}, process {running['pid']}.",
-            "teahouse open, or teahouse stop",
+            do_next,
         )
 
 

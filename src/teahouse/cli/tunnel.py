@@ -97,7 +97,8 @@ def share_verb(name: str | None, port: int | None, yes: bool) -> None:
     from teahouse.desk.where import project
 
     place = project()
-    refuse_second(place)
+    # one that runs answers under the names that it began with: the link's is not among them
+    refuse_second(place, "teahouse stop && teahouse share: the same site, under the link")
     way = chosen(name)
     agree(way, list(place.app_folders()), yes)
     port = port or reach.free_port(None, place.settings.site.port)
@@ -122,7 +123,7 @@ def chosen(name: str | None) -> Way:
         raise WrongUse(
             "No tunnel program is here.",
             f"One of these makes the link: {', '.join(way.program for way in WAYS.values())}.",
-            "cloudflared needs no account: developers.cloudflare.com/cloudflare-one, Downloads.",
+            "cloudflared needs no account: https://github.com/cloudflare/cloudflared/releases/latest",
         )
     return WAYS[name] if name else here[0]
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,20 +52,53 @@ def put_on(house: Any, name: str, app_folder: Path, shipped: Path, how: Shipped)
 
 
 def renamed(shipped: Path, name: str, house: Any) -> str:
-    """The shipped release under another app's name: sealed anew, so its id differs; installed. ReleaseBroken for one
-    that is not whole: what is sealed anew would pass for sound ever after."""
-    import tempfile
+    """The shipped release under another app's name, installed; its id, which is another one. ReleaseBroken for one that
+    is not whole."""
+    from teahouse.model import bundle
+
+    with tempfile.TemporaryDirectory(dir=house.data) as scratch:
+        return bundle.install(sealed_anew(shipped, name, Path(scratch)), house.releases)
+
+
+def sealed_anew(shipped: Path, name: str, scratch: Path) -> Path:
+    """A copy in `scratch` that bears another app's name. ReleaseBroken for one that is not whole: what is sealed anew
+    would pass for sound ever after."""
     from dataclasses import replace
 
     from teahouse import ids
     from teahouse.model import bundle
 
     bundle.verify(shipped, ids.sha256(bundle.manifest_bytes(shipped)))
-    with tempfile.TemporaryDirectory(dir=house.data) as scratch:
-        copy = Path(scratch) / "release"
-        shutil.copytree(shipped, copy)
-        bundle.seal(copy, replace(bundle.read(shipped), app=name, files={}))
-        return bundle.install(copy, house.releases)
+    copy = scratch / "release"
+    shutil.copytree(shipped, copy)
+    bundle.seal(copy, replace(bundle.read(shipped), app=name, files={}))
+    return copy
+
+
+def found_beside(project: Project, name: str) -> Path | None:
+    """The release that lies beside an app.py: `teahouse serve` puts it on where the app has none yet. ReleaseBroken for
+    one that is not whole, which `serve` leaves out."""
+    from teahouse import ids
+    from teahouse.model import bundle
+
+    folder = project.app_folders()[name] / "release"
+    if not (folder / "release.json").is_file():
+        return None
+    bundle.verify(folder, ids.sha256(bundle.manifest_bytes(folder)))
+    return folder
+
+
+@contextmanager
+def named_beside(project: Project, name: str) -> Iterator[Path | None]:
+    """The same under the name that the app has here, as the project's house would hold it."""
+    from teahouse.model import bundle
+
+    folder = found_beside(project, name)
+    if folder is None or bundle.read(folder).app == name:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="teahouse-") as scratch:
+        yield sealed_anew(folder, name, Path(scratch))
 
 
 def declaration_of(app_folder: Path, name: str) -> dict[str, Any]:

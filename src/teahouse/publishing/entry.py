@@ -71,7 +71,7 @@ def publish(model: Any, wish: Wish) -> Published:
     """A trained model as a page to play with, from a notebook or a script.
 
         teahouse.publish(net, input=Image(224, normalize="imagenet"), output=Labels(*classes), title="Cat or dog?",
-                         examples=[("cat.jpg", net(tf(img)))])
+                         examples=[("cat.jpg", net(transform(photo)[None]))])
 
     model: a torch.nn.Module (one of Hugging Face's too), the path of an ONNX file, or a fitted scikit-learn pipeline on
     flattened pictures. input, output: fields as in `App`. examples: files, each with what your own code says of it; the
@@ -114,18 +114,29 @@ def published(model: Any, app: App, given: Sequence[Example], folder: Path, wish
         release = seal(app, folder, made, given, card(app, made, given, found))
         step("Starting the site" if place.reachable else "Writing the bundle")
         where = stood(app, wish, folder) if place.reachable else packed(app, folder, place.elsewhere)
-    notes = (*made.notes, *order_note(app, given), *where.pop("notes", ()))
+    notes = (*made.notes, *samples_note(app, given), *order_note(app, given), *where.pop("notes", ()))
     return Published(
         app=app.name, title=app.title, release=release, declaration=app.declaration(), sealed=folder,
         differences=tuple(found), notes=notes, **where,
     )  # fmt: skip
 
 
+def samples_note(app: App, given: Sequence[Example]) -> tuple[str, ...]:
+    """That the page's samples are made up, where the maker gave none of their own and a page begins with a file."""
+    if given or not any(each.binary for each in app.fields.values()):
+        return ()
+    return (
+        "You gave no examples, so the samples on the page are made-up pictures of colourful noise. Give files of your "
+        "own, each with what your code says of it: `examples=[('cat.jpg', net(transform(photo)[None]))]`.",
+    )
+
+
 def order_note(app: App, given: Sequence[Example]) -> tuple[str, ...]:
     """That nobody has looked at the order of the labels: numbers are in whatever order the net has, a word is not."""
     if app.output.json()["kind"] != "labels" or any(isinstance(one.said, (str, Mapping)) for one in given):
         return ()
-    return ("The order of the labels was not checked. Give one example by its word: examples=[('ant.jpg', 'ant')].",)
+    words = "Give examples by their words: `examples=[('ant.jpg', 'ant'), ('bee.jpg', 'bee')]`."
+    return (f"The order of the labels was not checked. {words}",)
 
 
 def declared(wish: Wish) -> App:
@@ -185,12 +196,18 @@ def compared(files: int, found: Sequence[Difference]) -> str:
         return "Its maker gave no answers of their own to compare with."
     if not found:
         return f"Its answers are its maker's own on all {files} files that were compared."
-    causes = "; ".join(dict.fromkeys(one.cause for one in found))
-    far = max(one.apart for one in found)
-    return (
-        f"It answers otherwise than its maker's own code on {len(found)} of the {files} files that were compared, by "
-        f"up to {far:.2f}: {causes}."
-    )
+    own, words = [one for one in found if not one.told], [one for one in found if one.told]
+    said = []
+    if own:
+        causes = "; ".join(dict.fromkeys(one.cause for one in own))
+        far = max(one.apart for one in own)
+        said.append(
+            f"It answers otherwise than its maker's own code on {len(own)} of the {files} files that were compared, by "
+            f"up to {far:.2f}: {causes}."
+        )
+    if words:
+        said.append(f"It says otherwise than its maker of {len(words)} of the {files} files: it may be wrong there.")
+    return " ".join(said)
 
 
 def stood(app: App, wish: Wish, folder: Path) -> dict[str, Any]:

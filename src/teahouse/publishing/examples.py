@@ -14,13 +14,13 @@ from teahouse.errors import DeclarationError, InputError, TooLarge
 from teahouse.spec.app import App
 from teahouse.training import tries
 
-HOW = "Write examples=[('cat.jpg', net(tf(img)))]: a file, and what your own code says of it."
+HOW = "Write examples=[('cat.jpg', net(transform(photo)[None]))]: a file, and what your own code says of it."
 
 
 @dataclass(frozen=True)
 class Example:
     """One of the maker's: `given` by field (bytes of a file, or a value); `said` what their code made of it: float
-    array without batch axis, a label, shares by label, or None. `name` is what people are told of it."""
+    array without batch axis, a label, a plain number, shares by label, or None. `name` is what people are told."""
 
     name: str
     given: dict[str, Any]
@@ -60,6 +60,9 @@ def _value(app: App, key: str, value: Any, name: str) -> Any:
         elif hasattr(value, "item"):
             value = value.item()
         each.check(value)
+    except FileNotFoundError as error:
+        why = f"There is no such file in {Path(value).expanduser().absolute().parent}."
+        raise DeclarationError(f"{name} can not be an example.", why, HOW) from error
     except (OSError, InputError, TooLarge) as error:
         raise DeclarationError(f"{name} can not be an example.", str(error), HOW) from error
     return value
@@ -76,7 +79,7 @@ def _file(value: Any) -> bytes:
     if isinstance(value, numpy.ndarray) and value.dtype == numpy.uint8:
         value = Pillow.fromarray(value)
     if not isinstance(value, Pillow.Image):
-        raise InputError(f"A {type(value).__name__} is no file.", "The page begins with a file, as a visitor does.")
+        raise InputError(f"This is no file: {type(value).__name__}.", "The page begins with a file, as a visitor does.")
     out = io.BytesIO()
     value.convert("RGB").save(out, "PNG")
     return out.getvalue()
@@ -94,7 +97,7 @@ def said_of(given: Any) -> Any:
         if "label" in given and "scores" not in given:
             return str(given["label"])
         return {str(word): float(share) for word, share in dict(given.get("scores", given)).items()}
-    if isinstance(given, int):
+    if isinstance(given, int) or type(given) is float:  # numpy's float64 is a float too, and comes of a model
         return given
     array = _array(given)
     if array.dtype.kind in "US":

@@ -54,7 +54,12 @@ def kind_of(model: Any) -> str:
         do_next = "This holds a net: publish its .model, with normalize= as its preprocessor has it."
     elif callable(model):
         do_next = "Put it into the forward of a torch.nn.Module."
-    raise DeclarationError(f"A {type(model).__name__} can not be published.", "", do_next)
+    raise DeclarationError(f"{with_article(type(model).__name__)} can not be published.", "", do_next)
+
+
+def with_article(name: str) -> str:
+    """A type's name at the beginning of a sentence: "A dict", "An OrderedDict"."""
+    return f"{'An' if name[:1].lower() in 'aeiou' else 'A'} {name}"
 
 
 def make(model: Any, app: App, given: Sequence[Mapping[str, Any]], folder: Path) -> Made:

@@ -98,20 +98,18 @@ def plain(model: torch.nn.Module) -> torch.nn.Module:
 
 
 class Own:
-    """The maker's net itself, asked as a release's graph can not be: of another size, or in the mode that it trains in.
+    """The maker's net itself, asked as a release's graph can not be: of another size.
     `training`: whether that is the mode in which it was given to be published."""
 
     def __init__(self, whole: torch.nn.Module, fields: Mapping[str, Field], training: bool) -> None:
         self._whole, self._fields, self.training = whole, fields, training
 
-    def rows(self, batch: Batch, training: bool = False) -> numpy.ndarray | None:
+    def rows(self, batch: Batch) -> numpy.ndarray | None:
         """What it says, raw; None where it can not take that."""
         given = export.tensors({name: export.plain(batch[name]) for name in self._fields})
         try:
             with torch.no_grad(), torch.random.fork_rng(devices=()):
-                # in training mode batch norm counts what it sees: a copy does
-                net = copy.deepcopy(self._whole).train() if training else self._whole.eval()
-                return net(*given)[0].numpy()
+                return self._whole.eval()(*given)[0].numpy()
         except Exception:  # edge: a maker's forward may raise anything at a size that it was not made for
             return None
 

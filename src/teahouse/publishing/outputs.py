@@ -29,6 +29,12 @@ class Reading:
 def read(output: Field, rows: Sequence[Array]) -> Reading:
     """The reading of what a net said, [N, ...] for each batch it was tried on. ExportFailed says what would fit."""
     said = rows[0]
+    if said.dtype.kind in "iub" and output.kind in ("labels", "image"):
+        raise ExportFailed(
+            "The net returns whole numbers, as argmax gives them.",
+            "A page shows how sure the net is, which they do not tell any more.",
+            "Return the logits: leave .argmax() out of forward (of a picture in whole numbers: add .float()).",
+        )
     if output.kind == "labels":
         return _labels(output, numpy.concatenate([row.reshape(len(row), -1) for row in rows]), said.shape)
     if output.kind == "image":

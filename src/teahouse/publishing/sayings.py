@@ -22,11 +22,20 @@ GRID = 64  # pictures of different sizes are compared this small
 
 @dataclass(frozen=True)
 class Saying:
-    """What was said, in the page's own terms: logits, a picture, a number; or one word alone."""
+    """What was said, in the page's own terms: logits, a picture, a number; or one word alone. `told`: it may be what
+    the maker knows of the file, and not what a net said."""
 
     output: Field
     row: Array | None = None
     word: int | None = None
+    told: bool = False
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers it is that something else would have to meet: of labels one less, for shares sum to 1."""
+        if self.word is not None or self.output.kind == "number":
+            return 1
+        return max(1, self.row.size - (self.output.kind == "labels"))
 
     def differs(self, page: Array) -> bool:
         """Whether a visitor would see the difference, or it would show on other pictures."""
@@ -70,7 +79,7 @@ def of(output: Field, one: Example, reading: Reading) -> Saying | None:
     if said is None:
         return None
     if output.kind == "labels" and isinstance(said, (str, int)):
-        return Saying(output, word=_place(output, one.name, said))
+        return Saying(output, word=_place(output, one.name, said), told=True)
     if output.kind == "labels" and isinstance(said, dict):
         shares = [said.get(word, 0.0) for word in output.words()]
         if not set(said) <= set(output.words()):
@@ -79,7 +88,8 @@ def of(output: Field, one: Example, reading: Reading) -> Saying | None:
     array = numpy.float32([said]) if isinstance(said, (int, float)) else said
     if not isinstance(array, numpy.ndarray):
         _refuse(one.name, f"{said!r:.60} is no answer of {output.kind}")
-    return Saying(output, _row(output, one.name, numpy.asarray(array, numpy.float32), reading))
+    row = _row(output, one.name, numpy.asarray(array, numpy.float32), reading)
+    return Saying(output, row, told=isinstance(said, (int, float)))
 
 
 def _place(output: Field, name: str, said: str | int) -> int:
@@ -134,17 +144,18 @@ def _small(picture: Array) -> Array:
 
 @dataclass(frozen=True)
 class Order:
-    """That labels stand in another order; `sure` where the shares, or the order by name, leave no other reading."""
+    """That labels stand in another order; `exact` where the shares say so, and not words alone."""
 
     cause: str
     fix: str
-    sure: bool
+    exact: bool
 
 
 def other_order(
     output: Field, examples: Sequence[Example], page: Callable[[Example], Array], reading: Reading
 ) -> Order | None:
-    """Whether the maker's words and the page's are the same but for the order of the labels."""
+    """Whether the maker's words and the page's are the same but for the order of the labels. A net that errs on one
+    photo looks the same: of words alone two labels at least have to be wrong, and none right but by name."""
     if output.kind != "labels":
         return None
     named = [one for one in examples if isinstance(one.said, (str, dict))]
@@ -162,13 +173,15 @@ def other_order(
     wrong = [place for place, word in moved.items() if words[place] != word]
     guess = sorted(words, key=str)
     by_name = guess != words and all(guess[place] == word for place, word in moved.items())
+    if not exact and (len(wrong) < 2 or (len(wrong) < len(moved) and not by_name)):
+        return None
     order = guess if by_name else _completed(words, moved)
     cause = "the labels are in another order (wrong label order): your code says " + ", ".join(
         f'"{moved[place]}" where the page says "{words[place]}"' for place in wrong[:3]
     )
     hint = " (the order of ImageFolder: by name)" if by_name else ""
     written = ", ".join(f'"{word}"' for word in order)
-    return Order(cause, f"Write Labels({written}){hint}.", exact or by_name)
+    return Order(cause, f"Write Labels({written}){hint}.", exact)
 
 
 def _pairs(one: Example, row: Array, words: Sequence[str]) -> list[tuple[int, str]]:

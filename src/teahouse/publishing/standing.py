@@ -114,7 +114,7 @@ def said_of(project: Project, found: Sequence[str]) -> tuple[str, ...]:
     return (
         f'The site answers on this computer alone{why}. For a phone on your own network write host = "{WIDE}" under '
         f"[site] in {project.root / 'teahouse.toml'}, `teahouse stop`, and publish again; for everybody, over https: "
-        "`teahouse share`.",
+        "`teahouse stop && teahouse share` in that folder.",
     )
 
 

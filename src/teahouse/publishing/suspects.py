@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,10 @@ from teahouse.spec.fields.image import IMAGENET
 
 MOST = 3  # examples that a suspect is tried on; the page's own answer is looked at for all
 EXPLAINS, NEARLY = 0.3, 0.25  # of the distance that may be left, and how far an explained answer may lie off
+EXACT, SEVERAL = 0.02, 4  # to the letter: how far off, and on how many numbers, so that it is no chance
+WORDS = 4  # that are wrong, before a guess is made from words alone
+MAYBE = "it may be that"
+AGREEING = "Look whether this value was made of this very file. "
 UNKNOWN = (
     "none of the usual mistakes explains it",
     "Compare what your own code gives the net with Image(…): channels, range, mean and deviation. A net in "
@@ -56,15 +60,17 @@ GIVEN = {
 @dataclass(frozen=True)
 class Difference:
     """An example whose file the page answers otherwise than the maker's code. `apart`: how far (shares of a label,
-    pixels or a number's range, 0..1); `cause` in words, and the `fix`."""
+    pixels or a number's range, 0..1); `cause` in words, and the `fix`. `told`: the maker said it in a word, of which
+    nobody knows whether it is their code's; the cause is then a guess, or that the net may be wrong."""
 
     example: str
     apart: float
     cause: str
     fix: str
+    told: bool = False
 
     def __str__(self) -> str:
-        return f"{self.example}: the page answers otherwise ({self.apart:.2f} apart): {self.cause}. {self.fix}"
+        return f"{self.example}: the page answers otherwise ({self.apart:.2f} apart): {self.cause}. {self.fix}".strip()
 
 
 @dataclass(frozen=True)
@@ -131,9 +137,9 @@ class Page:
         """What the page gives the model of an example, by field."""
         return {name: numpy.asarray(each.tensor(given[name])) for name, each in self.app.fields.items()}
 
-    def own_row(self, arrays: Mapping[str, numpy.ndarray], training: bool = False) -> numpy.ndarray | None:
+    def own_row(self, arrays: Mapping[str, numpy.ndarray]) -> numpy.ndarray | None:
         """What the maker's net itself says, taken through the release's own steps; None where it can not take that."""
-        said = self.own.rows({name: array[None] for name, array in arrays.items()}, training)
+        said = self.own.rows({name: array[None] for name, array in arrays.items()})
         if said is None:
             return None
         row = graphs.finished(said, self.reading.steps, self.reading.classes)[0]
@@ -173,51 +179,106 @@ class Page:
         return next((name for name, known in SCALES.items() if numpy.allclose(pair, known, atol=2e-3)), "")
 
 
+@dataclass(frozen=True)
+class Heard:
+    """An example with what was said of it, and what the page says."""
+
+    example: Example
+    saying: sayings.Saying
+    row: numpy.ndarray
+
+    @property
+    def apart(self) -> bool:
+        """Whether the page says something else."""
+        return self.saying.differs(self.row)
+
+
 def differences(page: Page, examples: Sequence[Example]) -> list[Difference]:
-    """What the page answers otherwise than the maker, each with the cause that explains the most of them."""
-    apart: list[tuple[Example, sayings.Saying, float]] = []
-    for one in examples:
-        saying = sayings.of(page.app.output, one, page.reading)
-        if saying is None:
-            continue
-        row = page.row(one.given)
-        if saying.differs(row):
-            apart.append((one, saying, saying.apart(row)))
-    if not apart:
+    """What the page answers otherwise than the maker, each with the cause that explains the most of them.
+
+    Of a word, or a plain number, nobody knows whether the net was asked: where it is another one the net may simply be
+    wrong. So a cause is looked for in what nets gave, and told of words where it mends them too."""
+    heard = heard_of(page, examples)
+    if not any(one.apart for one in heard):
         return []
-    cause, fix = explained(page, [(one, saying) for one, saying, _ in apart], examples)
-    return [Difference(one.name, round(far, 4), cause, fix) for one, _, far in apart]
+    order = sayings.other_order(page.app.output, examples, lambda one: page.row(one.given), page.reading)
+    given = [one for one in heard if not one.saying.told]
+    off, right = [one for one in given if one.apart], [one for one in given if not one.apart]
+    found = search(page, off, right) if off else None
+    cause, fix = explained(page, off, right, found, order) if off else ("", "")
+    named = found is not None and (cause, fix) == worded(page, found)
+    guess = None if off else of_words(page, heard, order)
+    made = []
+    for one in heard:
+        if not one.apart:
+            continue
+        told, words = one.saying.told, (cause, fix)
+        if told and order is not None and order.exact:
+            words = (order.cause, order.fix)
+        elif told and named and found.agrees(one):
+            told = False  # what explains the net's own answers explains this word too
+        elif told:
+            words = guess or simply_wrong(page, one)
+        made.append(Difference(one.example.name, round(one.saying.apart(one.row), 4), *words, told))
+    return made
+
+
+def heard_of(page: Page, examples: Sequence[Example]) -> list[Heard]:
+    """The examples of which something was said."""
+    said = [(one, sayings.of(page.app.output, one, page.reading)) for one in examples]
+    return [Heard(one, saying, page.row(one.given)) for one, saying in said if saying is not None]
+
+
+def simply_wrong(page: Page, one: Heard) -> tuple[str, str]:
+    """All that a word alone tells."""
+    output, row = page.app.output, one.row
+    if output.kind == "labels":
+        words = output.words()
+        here, yours = f'"{words[int(row.argmax())]}"', f'"{words[one.saying.word]}"'
+    else:
+        here, yours = (f"{float(each.ravel()[0]):.4g}" for each in (row, one.saying.row))
+    return f"your net says {here} here; you say {yours}: it may be wrong on this photo", ""
+
+
+def search(page: Page, off: Sequence[Heard], right: Sequence[Heard]) -> Found | None:
+    """The suspect that explains all that a net's own answers differ in, and leaves alone those that agree."""
+    # few numbers are met by chance by one of many suspects: who has said little is asked about simple ones
+    most = min(3, sum(one.saying.numbers for one in off))
+    found = best(page, off[:MOST], right, most) if page.photo else None
+    return found if found is not None and all(found.agrees(one) for one in off) else None
+
+
+def worded(page: Page, found: Found) -> tuple[str, str]:
+    """(cause, fix) of a suspect."""
+    return found.suspect.words(page.scale(), page.app.fields[page.photo])
 
 
 def explained(
-    page: Page, apart: Sequence[tuple[Example, sayings.Saying]], examples: Sequence[Example]
+    page: Page, off: Sequence[Heard], right: Sequence[Heard], found: Found | None, order: sayings.Order | None
 ) -> tuple[str, str]:
-    """(cause, fix): the simplest suspect under which the model says what the maker said."""
-    in_order = sayings.other_order(page.app.output, examples, lambda one: page.row(one.given), page.reading)
-    if in_order and in_order.sure:
-        return in_order.cause, in_order.fix
-    found = best(page, apart[:MOST]) if page.photo else None
-    if found is not None and not all(found.agrees(one, saying) for one, saying in apart):
-        found = None
-    if page.own is not None and page.own.training and in_training(page, apart[:MOST], found):
+    """(cause, fix) of what the net's own answers differ in."""
+    if order is not None and order.exact:
+        return order.cause, order.fix
+    if page.own is not None and page.own.training and not (found is not None and found.is_exact(off)):
         return TRAINING
     if found is not None:
-        cause, fix = found.suspect.words(page.scale(), page.app.fields[page.photo])
-        return (f"{cause} (or {in_order.cause})", fix) if in_order else (cause, fix)
-    return (in_order.cause, in_order.fix) if in_order else UNKNOWN
+        return worded(page, found)
+    return (f"{UNKNOWN[0]}, and {len(right)} more agree as they are", AGREEING + UNKNOWN[1]) if right else UNKNOWN
 
 
-def in_training(page: Page, apart: Sequence[tuple[Example, sayings.Saying]], found: Found | None) -> bool:
-    """Whether it is likelier that the maker's net answered in training mode than that the suspect, if any, explains it.
-
-    What dropout leaves out is another part each time: where nothing else explains the examples the mode is named."""
-    if found is None:
-        return True
-    for one, saying in apart:
-        row = page.own_row(page.arrays(one.given), training=True)
-        if row is None or saying.off(row) > saying.off(page.row(one.given, found.suspect)):
-            return False
-    return True
+def of_words(page: Page, heard: Sequence[Heard], order: sayings.Order | None) -> tuple[str, str] | None:
+    """(cause, fix), as no more than a guess, where words alone differ: another order of the labels, or what mends
+    several words and breaks nothing; None where the net may simply be wrong."""
+    if order is not None:
+        return f"{MAYBE} {order.cause}", order.fix
+    wrong = [one for one in heard if one.apart]
+    if page.photo is None or len(wrong) < WORDS or len({one.saying.word for one in wrong}) < 2:
+        return None
+    found = best(page, wrong, [one for one in heard if not one.apart], 1)
+    if found is None or not all(found.agrees(one) for one in wrong):
+        return None
+    cause, fix = worded(page, found)
+    return f"{MAYBE} {cause}", fix
 
 
 @dataclass(frozen=True)
@@ -227,30 +288,41 @@ class Found:
     page: Page
     suspect: Suspect
 
-    def agrees(self, one: Example, saying: sayings.Saying) -> bool:
+    def off(self, one: Heard) -> float:
+        """How far from what was said the model lies in this suspect's way."""
+        row = self.page.row(one.example.given, self.suspect)
+        return float("inf") if row is None else one.saying.off(row)
+
+    def agrees(self, one: Heard) -> bool:
         """Whether it explains this example too."""
-        row = self.page.row(one.given, self.suspect)
-        return row is not None and saying.off(row) <= max(NEARLY, EXPLAINS * saying.off(self.page.row(one.given)))
+        return self.off(one) <= max(NEARLY, EXPLAINS * one.saying.off(one.row))
+
+    def is_exact(self, heard: Sequence[Heard]) -> bool:
+        """Whether it gives what was said to the letter, and of more numbers than chance could meet."""
+        return sum(one.saying.numbers for one in heard) >= SEVERAL and all(self.off(one) <= EXACT for one in heard)
+
+    def breaks(self, one: Heard) -> bool:
+        """Whether an example that agrees as it is would not any more."""
+        row = self.page.row(one.example.given, self.suspect)
+        return row is None or one.saying.differs(row)
 
 
-def best(page: Page, apart: Sequence[tuple[Example, sayings.Saying]]) -> Found | None:
-    """The suspect with the fewest mistakes that explains the examples; among those the one that lies nearest."""
-
-    def off(ask: Callable[[Example], numpy.ndarray | None]) -> float:
-        rows = [(saying, ask(one)) for one, saying in apart]
-        return float(numpy.mean([numpy.inf if row is None else saying.off(row) for saying, row in rows]))
-
-    before = off(lambda one: page.row(one.given))
+def best(page: Page, off: Sequence[Heard], right: Sequence[Heard], most: int) -> Found | None:
+    """The suspect with the fewest mistakes, `most` at most, that explains the examples that differ and breaks none of
+    those that agree; among those the one that lies nearest."""
+    before = float(numpy.mean([one.saying.off(one.row) for one in off]))
     limit = min(NEARLY, EXPLAINS * before)
-    for level in levels(page):
-        tried = [(off(lambda one, way=suspect: page.row(one.given, way)), suspect) for suspect in level]
-        if tried and (nearest := min(tried, key=lambda pair: pair[0]))[0] <= limit:
-            return Found(page, nearest[1])
+    for level in levels(page, most):
+        tried = [Found(page, suspect) for suspect in level]
+        far = [(float(numpy.mean([one.off(each) for each in off])), number) for number, one in enumerate(tried)]
+        for _, number in sorted(pair for pair in far if pair[0] <= limit):
+            if not any(tried[number].breaks(each) for each in right):
+                return tried[number]
     return None
 
 
-def levels(page: Page) -> Iterator[list[Suspect]]:
-    """All suspects, those with fewer mistakes first."""
+def levels(page: Page, most: int) -> Iterator[list[Suspect]]:
+    """All suspects of at most so many mistakes, those with fewer first."""
     each = page.app.fields[page.photo]
     own = page.scale()
     scales = ["", *(name for name in SCALES if name != own)]
@@ -262,5 +334,5 @@ def levels(page: Page) -> Iterator[list[Suspect]]:
         for scale in scales
     ]
     every += [Suspect(side=side, mistakes=1) for side in page.sides()]
-    for count in range(4):
+    for count in range(most + 1):
         yield [one for one in every if one.mistakes == count]

@@ -59,7 +59,7 @@ def in_words(error: ExportFailed, net: Any) -> ExportFailed:
         return ExportFailed(f"ONNX has no operation for {name}{uses}.", where or root(error), do_next)
     for pattern, what, do_next in KNOWN:
         if re.search(pattern, words):
-            return ExportFailed(f"The net can not be exported: {what}.", where or first_line(words), do_next)
+            return ExportFailed(f"The net can not be exported: {what}.", where or told(words) or root(error), do_next)
     if node is not None:
         what = f"{bare(str(node.target))} can not be written as ONNX{uses}."
         return ExportFailed(what, f"{where} {root(error)}".strip(), INSTEAD)
@@ -98,7 +98,8 @@ def place(error: BaseException | None, net: Any) -> str:
     found = ""
     for one in chain(error):
         for frame, line in traceback.walk_tb(one.__traceback__):
-            here = frame.f_locals.get("self")
+            first = next(iter(frame.f_code.co_varnames), "")  # not everybody calls it self
+            here = frame.f_locals.get(first)
             if id(here) not in names or frame.f_code.co_name != "forward" or "/torch/nn/" in frame.f_code.co_filename:
                 continue
             source = traceback.extract_tb(one.__traceback__)
@@ -107,6 +108,12 @@ def place(error: BaseException | None, net: Any) -> str:
             last = first_line(f"{type(one).__name__}: {one}")
             found = f"{path} ({type(here).__name__}), {in_file(frame.f_code.co_filename, line, text)} {last}"
     return found
+
+
+def told(words: str) -> str:
+    """The maker's line as an exporter's own words name it, where no frame shows it; "" where they do not either."""
+    found = re.search(r'raised this error:\s*File "([^"]+)", line (\d+), in .*\n\s*(.+)', words)
+    return in_file(found[1], int(found[2]), found[3].strip()) if found else ""
 
 
 def in_file(file: str, line: int, text: str) -> str:
@@ -149,10 +156,10 @@ def bare(operation: str) -> str:
 def root(error: BaseException) -> str:
     """What all of it came of, in its first line and without colours."""
     causes = [one for one in chain(error) if not isinstance(one, ExportFailed)]
-    words = f"{type(causes[-1]).__name__}: {causes[-1]}" if causes else getattr(error, "why", "")
-    return first_line(re.sub(r"\x1b\[[\d;]*m", "", words))
+    return first_line(f"{type(causes[-1]).__name__}: {causes[-1]}" if causes else getattr(error, "why", ""))
 
 
 def first_line(words: str) -> str:
-    """The first line of an error that says something, at most 300 characters."""
-    return next((line.strip() for line in words.splitlines() if line.strip()), "")[:300]
+    """The first line of an error that says something, at most 300 characters, without the colours of a terminal."""
+    plain = re.sub(r"\x1b\[[\d;]*[A-Za-z]", "", words)
+    return next((line.strip() for line in plain.splitlines() if line.strip()), "")[:300]
