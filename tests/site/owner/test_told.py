@@ -71,7 +71,9 @@ def test_a_release_without_figures_is_shown_and_compared_with_nothing(quick, own
     quick.ask("warm", 1)
     asyncio.run(seen.fold(quick.deps, patience=0.0))
     told = words(text(owner, "/owner/monitor"))
-    assert "1 photo of the last four weeks." in told and "brings no figures of its training" in told
+    assert "1 photo of the last four weeks." in told and told.count("brings no figures of its training") == 1
+    assert told.index("brings no figures") < told.index("Brightness") and "tells nothing of this" not in told
+    assert "One day so far." in told, "a dot alone is no curve"
 
 
 @pytest.fixture
