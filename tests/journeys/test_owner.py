@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from teahouse import ids, testing
-from teahouse.store import jobs, lineage, reviews
-from teahouse.testing import APP, photo
+from teahouse.store import apps, jobs, lineage, reviews
+from teahouse.testing import APP, photo, tiny_declaration
 from tests.journeys.conftest import printed_link
 from tests.journeys.people import DESK, PATIENCE_MS, PHONE, Guest, guest, look
 from tests.standard.houses import wait_until
@@ -60,6 +60,7 @@ def write_lineage(house) -> None:
         for step in range(20):
             lineage.run_event(c, run, "log", {"loss": 1 / (step + 1), "right": step / 20}, at - 7000 + step * 100)
         jobs.event(c, job, "done", {"words": "a release was made"}, at - 1000)
+        apps.declare(c, APP, "Warm or cold?", tiny_declaration(deadline_s=90.0, hooks=["train"]), "", at)
 
     with testing.open_house(house.data) as opened:
         opened.db.write(write)
