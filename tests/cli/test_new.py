@@ -15,6 +15,7 @@ def test_a_folder_of_photos_becomes_an_app(teahouse, here, photos):
     app = load_app(here / "warmth" / "apps" / "warmth")
     assert app.name == "warmth" and "train" in app.hooks
     assert app.output.words() == ["cold ones", "warm"]
+    assert app.description == "Made from 6 photographs.", "some of them are held out: it does not learn from all"
 
 
 def test_files_that_are_no_pictures_are_named_and_left_out(teahouse, here, photos):

@@ -7,11 +7,12 @@ from teahouse.feedback.order import alike, gain, stacks, uncertainty
 SURE, TORN = {"a": 0.98, "b": 0.02}, {"a": 0.5, "b": 0.5}
 
 
-def row(n, held=False, said="a", scores=SURE, near=None, visitor=None, look=None, other=None, counts=False):
+def row(n, held=False, said="a", scores=SURE, near=None, visitor=None, look=None, other=None, counts=False, late=False):
     key = (n * 0x9E3779B97F4A7C15 % 2**64).to_bytes(8) if near is None else near
     return SimpleNamespace(
         label=bytes([n]) * 16, held=held, word={"label": said} if said else None, near=key, look=look, other=other,
         visitor=visitor or bytes([n]), guess={"label": "a", "scores": scores}, counts=counts,
+        judges=held and not late,
     )  # fmt: skip
 
 
@@ -35,6 +36,11 @@ def test_what_a_challenger_says_otherwise_comes_first_of_all():
 def test_drawn_rows_come_first_and_in_the_order_of_the_lot_whatever_was_said():
     drawn = [row(1, held=True, said=None), row(2, held=True, said="b", scores=TORN), row(3, held=True)]
     assert order(row(4, said="b", scores=TORN), *drawn) == [1, 2, 3, 4]
+
+
+def test_drawn_rows_that_count_in_no_verdict_come_last_and_are_decided_with_none_that_counts():
+    late, judges = row(1, held=True, late=True, near=b"12345678"), row(2, held=True, near=b"12345678")
+    assert order(late, row(3), judges) == [2, 3, 1]
 
 
 def test_what_looks_alike_is_one_stack_and_sides_never_mix():

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from teahouse import ids, testing
-from teahouse.store import jobs, lineage, reviews
-from teahouse.testing import APP, photo
+from teahouse.store import apps, jobs, lineage, reviews
+from teahouse.testing import APP, photo, tiny_declaration
 from tests.journeys.conftest import printed_link
 from tests.journeys.people import DESK, PATIENCE_MS, PHONE, Guest, guest, look
 from tests.standard.houses import wait_until
@@ -31,7 +31,7 @@ def give_photos(house) -> None:
             with httpx.Client(base_url=house.url, headers=own, timeout=60) as visitor:
                 give_photos_of_one(visitor, seed)
             with opened.db.read() as c:
-                drawn = [row.held for row in reviews.queue(c, APP)]
+                drawn = [row.judges for row in reviews.queue(c, APP) if row.judges == row.held]
             if drawn.count(True) >= BY_LOT and drawn.count(False) >= OTHERS:
                 return
     raise AssertionError(f"no luck with the lot: {drawn}")
@@ -60,6 +60,7 @@ def write_lineage(house) -> None:
         for step in range(20):
             lineage.run_event(c, run, "log", {"loss": 1 / (step + 1), "right": step / 20}, at - 7000 + step * 100)
         jobs.event(c, job, "done", {"words": "a release was made"}, at - 1000)
+        apps.declare(c, APP, "Warm or cold?", tiny_declaration(deadline_s=90.0, hooks=["train"]), "", at)
 
     with testing.open_house(house.data) as opened:
         opened.db.write(write)
@@ -128,8 +129,13 @@ def reviews_by_keyboard(owner: Guest) -> None:
     owner.sees(page.get_by_text(re.compile("^It said ")))
     look(page, PHONE)
     second = photo_of.get_attribute("src")
+    owner.sees(page.get_by_text("The visitor said cold."))
+    expect(page.get_by_text("It said warm")).to_be_visible()
+    expect(page.locator(".choice.outlined")).to_have_attribute("data-choice", "cold")
+    owner.sees(page.get_by_text("Enter takes what is outlined"))
     page.keyboard.press("Enter")
     count(left - 2)
+    wait_until(lambda: truth_of(page, second) == {"label": "cold"}, "Enter takes the visitor's word, not the guess")
     page.keyboard.press("z")
     count(left - 1)
     expect(photo_of).to_have_attribute("src", second)
@@ -169,6 +175,12 @@ def decisions(page: Page) -> dict[str, int]:
     """How many visitors' labels the owner accepted and set aside, as the API tells."""
     rows = page.evaluate("fetch('/api/owner/labels?limit=200').then((r) => r.json())")["labels"]
     return {word: sum(row.get("decision") == word for row in rows) for word in ("accept", "set_aside")}
+
+
+def truth_of(page: Page, photo: str) -> Any:
+    """What is written down of the row with this photo, as the API tells."""
+    rows = page.evaluate("fetch('/api/owner/labels?limit=200').then((r) => r.json())")["labels"]
+    return next(row["truth"] for row in rows if row["photo"] == photo and row.get("decision") == "accept")
 
 
 def sees_what_happened(owner: Guest) -> None:

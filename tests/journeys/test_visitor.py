@@ -82,6 +82,8 @@ def test_a_phone_visitor_plays_corrects_lets_a_photo_be_kept_and_takes_it_back(c
         assert len(blobs(house)) == before, "nothing is kept before the yes"
         visitor.tap(visitor.button("Yes, keep it"))
         visitor.sees(page.get_by_role("heading", name="Thank you. It is kept."))
+        expect(page.get_by_text("You said cold. Its maker may teach the next release with it.")).to_be_visible()
+        expect(page.get_by_text("the next release learns from it")).to_be_hidden()
         visitor.sees(page.get_by_text(NEXT))
         assert len(blobs(house)) == before + 1
 

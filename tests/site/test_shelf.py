@@ -9,7 +9,7 @@ from teahouse import ids
 from teahouse.site import pool, reconcile, shelf
 from teahouse.site.stock import Piece
 from teahouse.spec.fields import Picture
-from teahouse.store import lineage, releases, rollouts, tallies
+from teahouse.store import apps, lineage, releases, rollouts, tallies
 from teahouse.testing import APP, NAMES, colour_of, install_tiny, whole_house
 
 HTML = {"Accept": "text/html"}
@@ -106,3 +106,21 @@ def test_the_first_release_of_this_week_learned_all_that_it_knows(site):
     site.house.db.write(lambda c: c.execute(rollouts.rollouts.delete().where(rollouts.rollouts.c.app == APP)))
     trained(site, 1, days=1)
     assert "Learned from 1 word this week" in home(site)
+
+
+def test_nothing_is_promised_to_learn_where_nothing_retrains_it(site):
+    page, play = home(site), site.client.get(f"/{APP}", headers=HTML).text
+    assert "what you say of it goes to its maker." in page and "learns from what you say" not in page
+    assert "makes the next release better" not in page and "data-by-hand" in play
+    for name in NAMES.values():
+        site.house.db.write(lambda c, name=name: _written(c, name))
+    asyncio.run(reconcile.once(site.deps))
+    page, play = home(site), site.client.get(f"/{APP}", headers=HTML).text
+    assert "and learns from what you say." in page and "data-by-hand" not in play
+
+
+def _written(c, name):
+    """The app as it is once its app.py has a training function."""
+    app = apps.get(c, name)
+    if app is not None:
+        apps.declare(c, name, app.title, {**app.declaration, "hooks": ["train"]}, "", ids.now_ms())

@@ -99,7 +99,10 @@ def test_without_enough_pictures_there_is_no_round(tmp_path):
     with whole_house(tmp_path) as site:
         bring(site, 5)
         assert "Teach it" not in site.client.get(f"/{APP}").text
-        assert site.client.get(f"/{APP}/teach").status_code == 404
+        told = site.client.get(f"/{APP}/teach", headers={"Accept": "text/html"})
+        assert told.status_code == 404
+        assert "A round takes 12 pictures whose answer is known, and it has fewer." in told.text
+        assert "takes no labels" not in told.text
         assert site.client.get(ROUND).status_code == 404
         assert guest(site).post(ROUND, json={"answers": [{"item": "x", "label": "warm"}]}).status_code == 404
 

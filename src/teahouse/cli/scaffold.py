@@ -109,7 +109,7 @@ def add_from_folder(project: Project, wish: Wish, found: Any) -> Path:
     labels = sorted(found.labels.values())
     fill = {
         "title": f"{' or '.join(labels) if len(labels) <= 3 else wish.name.replace('-', ' ')}?".capitalize(),
-        "description": f"Learnt from {sum(found.counts.values())} photographs.",
+        "description": f"Made from {sum(found.counts.values())} photographs.",
         "size": str(160 if wish.weights else SIZE),
         "labels": ", ".join(json.dumps(label, ensure_ascii=False) for label in labels),
         "photos": json.dumps(where, ensure_ascii=False),

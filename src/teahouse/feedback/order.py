@@ -24,11 +24,13 @@ class Stack:
 
 
 def stacks(rows: Iterable[Any]) -> list[Stack]:
-    """Rows of `reviews.queue` as the owner sees them: those drawn by lot first, in the order of the lot, whatever was
-    said of them; then those that teach most. Rows that look alike (six bits of 64) stand together, one side at a time:
-    what judges and what trains are never decided with one key."""
+    """Rows of `reviews.queue` as the owner sees them: those drawn by lot that can judge first, in the order of the lot,
+    whatever was said of them; then those that teach most; last those drawn by lot that neither judge nor teach. Rows
+    that look alike (six bits of 64) stand together, one side at a time: what judges and what trains are never decided
+    with one key."""
     rows = list(rows)
-    lot = [Stack(some) for some in alike([row for row in rows if row.held])]
+    lot = [Stack(some) for some in alike([row for row in rows if row.judges])]
+    idle = [Stack(some) for some in alike([row for row in rows if row.held and not row.judges])]
     other = sorted(alike([row for row in rows if not row.held]), key=lambda some: -gain(some[0]))
     seen: Counter[Hashable] = Counter()
     told = []
@@ -36,7 +38,7 @@ def stacks(rows: Iterable[Any]) -> list[Stack]:
         who = some[0].visitor
         told.append(Stack(some, gain(some[0]) - AGAIN * (seen[who] if who else 0)))
         seen[who] += 1
-    return lot + sorted(told, key=lambda stack: -stack.gain)
+    return lot + sorted(told, key=lambda stack: -stack.gain) + idle
 
 
 def alike(rows: Sequence[Any]) -> list[tuple[Any, ...]]:

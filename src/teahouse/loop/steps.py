@@ -43,7 +43,7 @@ def version(house: House, settings: Settings, job: Any, so_far: So) -> So:
         raise NothingToDo(
             "This app has no train function.",
             "What came in is kept, but nothing learns from it.",
-            "Write @app.train def train(data, run): … in app.py.",
+            "Write @app.train def train(data, run): … in app.py, and run `teahouse train`; or publish a better model.",
         )
     until = so_far.get("gather", {}).get("words_until")
     found = house.db.write(lambda c: datasets.build(c, house, job.app, until))

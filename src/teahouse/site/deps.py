@@ -44,6 +44,11 @@ class Live:
     why: str = ""
 
 
+def trains(declaration: Mapping[str, Any]) -> bool:
+    """Whether an app's app.py says how it is trained: else nothing learns by itself from what is kept."""
+    return "train" in declaration.get("hooks", ["train"])
+
+
 @dataclass(frozen=True)
 class Shown:
     """An app as the site shows it; ``champion`` is None until a release is full and loaded."""

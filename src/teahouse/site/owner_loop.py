@@ -216,6 +216,8 @@ def job_words(row: Any) -> str:
     """How a job stands, in a few words."""
     detail = row.detail if isinstance(row.detail, dict) else {}
     told = detail.get("words") or detail.get("what") or detail.get("why")
+    if told and row.state == "refused" and detail.get("do_next"):
+        return f"{told} {detail['do_next']}"
     if told:
         return str(told)
     if row.state == "step":

@@ -225,6 +225,7 @@ class Runs:
     curves: tuple[Curve, ...] = ()
     after: int = 0
     warnings: tuple[str, ...] = ()
+    trains: bool = True  # whether its app.py says how
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from teahouse.site import (
     security,
 )
 from teahouse.site import owner_page_shapes as shapes
-from teahouse.site.deps import Deps, deps_of
+from teahouse.site.deps import Deps, deps_of, trains
 from teahouse.site.owner_reviews import app_of, choices_of, next_page
 from teahouse.site.route import Route
 from teahouse.store import labels, lineage, predictions, releases, reviews, tallies
@@ -213,6 +213,7 @@ def runs_page(request: Request, opened: bytes | None) -> Response:
             curves=owner_views.curves(events),
             warnings=owner_views.warnings(events),
             after=events[-1].seq if events else 0,
+            trains=trains(shown.declaration),
         )
     return show(request, page)
 

@@ -35,8 +35,9 @@ PAGE = 50
 def queue(
     request: Request, app: str | None = None, after: str | None = None, limit: int = 20, aside: bool = False
 ) -> QueueOut:
-    """What to review next, photos that look alike in one: those drawn by lot first, in an order that says nothing, then
-    what teaches most. With ?aside=true what the house set aside by itself."""
+    """What to review next, photos that look alike in one: those drawn by lot that can judge first, in an order that
+    says nothing, then what teaches most, last those drawn by lot that count in no verdict. With ?aside=true what the
+    house set aside by itself."""
     deps = deps_of(request)
     with deps.house.db.read() as c:
         shown = app_of(c, app)
@@ -60,7 +61,7 @@ def known_among(c: Any, app: str, whose: Collection[bytes], at: int) -> set[byte
 
 
 def item(stack: order.Stack, choices: list[str], known: Collection[bytes] = ()) -> QueueItem:
-    """A stack of the queue. One drawn by lot is shown bare: its label must be the owner's alone, for it will judge."""
+    """A stack of the queue. One drawn by lot is shown bare: its label must be the owner's alone."""
     row = stack.rows[0]
     like = [Alike(label=ids.text(one.label), photo=photo_address(one.label, one.inputs), guess=guessed(one),
                   word=said(one), why=why(one)) for one in stack.rows[1:]]  # fmt: skip
@@ -68,6 +69,7 @@ def item(stack: order.Stack, choices: list[str], known: Collection[bytes] = ()) 
         label=ids.text(row.label),
         photo=photo_address(row.label, row.inputs),
         held=row.held,
+        judges=row.judges,
         guess=guessed(row),
         word=said(row),
         choices=choices,
@@ -134,7 +136,7 @@ def checked(given: DecisionGiven, row: Any, declaration: Mapping[str, Any]) -> A
         if row.held:
             raise InputError(
                 "Say what this photo shows.",
-                "It was drawn by lot to judge: only your own word counts.",
+                "It was drawn by lot: only your own word counts.",
                 "Pick a label.",
             )
         return None

@@ -65,11 +65,13 @@ class QueueItem(BaseModel):
     """A photo that waits for the owner's word. Of one drawn by lot neither the guess nor the visitor's word is told.
     Where the answer was a picture there is no guess: the word is what its visitor said of it, love or meh. `given` is
     what was given beside the photo, by field; `like` are near-duplicates of it; `why` says why it comes before others,
-    or why the house set it aside."""
+    or why the house set it aside. `held`: drawn by lot; `judges`: and kept before its answer, so that it counts in a
+    verdict."""
 
     label: str
     photo: str
     held: bool
+    judges: bool = False
     guess: dict[str, Any] | None
     word: str | None
     choices: list[str]

@@ -25,7 +25,6 @@ MOST = 40  # links of a kind
 VERSIONS = 30  # that are looked through for a row
 COMMIT = re.compile(r"[0-9a-f]{7,64}\Z")
 NOTHING = "There is nothing of this kind here."
-SPLITS = {"train": "trains", "test": "judges", "gold": "judges", "set_aside": "set aside"}
 
 
 def page(request: Request) -> Response:
@@ -86,6 +85,34 @@ def _is_secret(row: Any) -> bool:
     return row.held and row.decision is None
 
 
+def side(row: Any) -> str:
+    """What a row of the data does, or would do once the owner has said so."""
+    if row.split == "set_aside" or row.decision == "set_aside":
+        return "set aside"
+    if row.source == "visitor" and not row.consent_live:
+        return "kept, but not to train"
+    if row.split == "train":
+        return "trains" if row.is_accepted else "would train, once accepted"
+    if row.split == "gold" or row.is_live_gold:
+        return "judges"
+    if row.held and row.consent_before:
+        return "would judge, once you label it"
+    return "counts in no verdict"
+
+
+def why_so(row: Any) -> str:
+    """Why a row does what it does, where that can not be seen; "" elsewhere."""
+    if row.split == "set_aside":
+        if row.held:
+            return "It was drawn by lot to judge, and looks like a photo that trains: it may do neither."
+        return "It looks like a photo that trains, and like one that judges: it may do neither."
+    if row.split == "test" and row.source == "visitor" and not row.held:
+        return "It looks like a photo that judges: it may not train."
+    if row.split == "test" and row.source == "visitor" and not row.consent_before:
+        return "It was drawn by lot to judge, but kept only after its answer: it may do neither."
+    return ""
+
+
 def commit_link(commit: str) -> Link:
     """A commit of the maker's repository; with changes beside it where it was not clean."""
     digits, _, changed = commit.partition("+")
@@ -116,14 +143,15 @@ def prediction(c: Any, deps: Deps, given: str) -> Told:
     scores = row.output.get("scores") if isinstance(row.output, Mapping) else None
     facts += [("sure of it", render.percent(max(scores.values())))] if scores else []
     facts += [("answered by", {"full": "the champion", "canary": "a canary"}.get(row.arm, row.arm))]
-    facts += [("took", f"{row.ms:.1f} ms"), ("drawn by lot to judge", "yes" if row.held else "no")]
+    facts += [("took", f"{row.ms:.1f} ms"), ("drawn by lot", "yes" if row.held else "no")]
     facts += [(name, owner_monitor.shown(key, look[key])) for key, name in LOOKS.items() if key in look]
     for word in feedback.of_prediction(c, row.id):
         facts.append(("visitor's word", owner_views.said({"kind": word.kind, "value": word.value}) or "erased"))
-    led = [label_link(label, SPLITS.get(label.split, label.split))] if label is not None else []
+    led = [label_link(label, side(label))] if label is not None else []
     first = predictions.get(c, row.shadow_of) if row.shadow_of else None
     came = [release_link(release, "answered")] if release is not None else []
     came += [prediction_link(first, "it stood beside this one")] if first is not None else []
+    facts += [("its row", why)] if label is not None and (why := why_so(label)) else []
     photo = photo_address(label.id, label.inputs) if label is not None and label.consent_live else ""
     kept = bool(inputs.of_prediction(c, row.id))
     facts.append(("photo", "kept, its visitor allowed it" if kept else "not kept"))
@@ -176,7 +204,7 @@ def version(c: Any, deps: Deps, given: str) -> Told:
     facts.append(("digest", row.digest))
     came = [version_link(parent, "the one before")] if parent is not None else []
     own, others = _rows(c, deps, row)
-    came += [label_link(one, SPLITS.get(one.split, one.split)) for one in own]
+    came += [label_link(one, side(one)) for one in own]
     facts += [("from visitors", f"{len(own) + others:,}" + (f", the newest {len(own)} stand here" if others else ""))]
     led = [run_link(one, "learned from it") for one in timeline.runs_of_version(c, row.id)]
     more = Link("All versions", "/owner/versions")
@@ -199,12 +227,13 @@ def label(c: Any, deps: Deps, given: str) -> Told:
     row = _there(labels.get(c, _id(given)))
     decided = reviews.latest(c, row.id)
     said = "" if _is_secret(row) else row.truth.get("label") if isinstance(row.truth, Mapping) else row.truth
-    facts = [("came from", row.source), ("side", SPLITS.get(row.split, row.split))]
+    facts = [("came from", row.source), ("side", side(row))]
+    facts += [("because", why)] if (why := why_so(row)) else []
     facts += [("said to be", str(said))] if said else []
     if decided is not None:
         by = "you" if decided.by == labels.OWNER else decided.by
-        why = f": {decided.reason}" if decided.reason else ""
-        facts.append((f"decided by {by}", decided.decision.replace("_", " ") + why))
+        reason = f": {decided.reason}" if decided.reason else ""
+        facts.append((f"decided by {by}", decided.decision.replace("_", " ") + reason))
     answer = predictions.get(c, row.prediction) if row.prediction else None
     came = [prediction_link(answer, "it was given to")] if answer is not None else []
     led = [version_link(one, "holds it") for one in holding(c, deps, row)]

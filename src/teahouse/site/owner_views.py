@@ -24,7 +24,7 @@ from teahouse.site import (
     render,
 )
 from teahouse.site import owner_page_shapes as shapes
-from teahouse.site.deps import Deps
+from teahouse.site.deps import Deps, trains
 from teahouse.site.owner_reviews import needed_of, photo_address
 from teahouse.site.owner_shapes import PredictionOut, ReleaseOut, RunEvent, RunOut, VerdictOut
 from teahouse.store import apps, drifts, jobs, labels, lineage, releases, reports, reviews, rollouts
@@ -116,7 +116,7 @@ def circle(c: Any, deps: Deps, shown: Any) -> shapes.Circle:
         candidate_since=since,
         learning=words,
         learning_href=href,
-        trains="train" in shown.declaration.get("hooks", ["train"]),
+        trains=trains(shown.declaration),
     )
 
 

@@ -192,6 +192,7 @@ class AppCard:
     release: int | None = None
     played: int = 0
     learned: int = 0
+    by_hand: bool = False  # nothing retrains it by itself
 
 
 # ---- the visitor's pages -------------------------------------------------------------------------------------------
@@ -226,6 +227,7 @@ class Play:
     prediction: str = ""
     pool: tuple[int, int] = (0, 0)  # of a release without a number, `release` is 0
     social: Social | None = None
+    by_hand: bool = False  # whether nothing retrains it by itself: then the page promises nothing
     teach: bool = False  # whether the app has a round in which visitors teach it
 
 

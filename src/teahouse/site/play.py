@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from teahouse.errors import NotFound
 from teahouse.site import accuracy, keep, media, origin, owner_access, pool, render, shelf, teach, visitors
-from teahouse.site.deps import Deps, Live, Shown, deps_of
+from teahouse.site.deps import Deps, Live, Shown, deps_of, trains
 from teahouse.site.pages import Chip, Closed, Input, Opening, Play, Sample, Shell, Social
 from teahouse.spec.fields import Field
 
@@ -78,6 +78,7 @@ def play(request: Request, deps: Deps, shown: Shown) -> Response:
         fit=next((one.fit for one in live.fields.values() if one.kind == "image"), "keep"),
         size=(made.get("width", 1), made.get("height", 1)),
         social=social(request, deps, shown, live),
+        by_hand=not trains(shown.declaration),
         teach=not framed and teach.is_open(deps, shown),
         **pool.shown_on(request, deps, live),
     )

@@ -10,7 +10,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from teahouse.site import accuracy, media, owner_access, pages, pictures, render
-from teahouse.site.deps import Deps, Live, Shown
+from teahouse.site.deps import Deps, Live, Shown, trains
 from teahouse.store import lineage, rollouts, tallies
 
 FRESH_S = 30.0
@@ -87,6 +87,7 @@ def card(deps: Deps, board: Board, shown: Shown) -> pages.AppCard:
         accuracy=facts.accuracy,
         played=facts.played,
         learned=facts.learned,
+        by_hand=not trains(shown.declaration),
     )
 
 

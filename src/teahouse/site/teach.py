@@ -77,20 +77,30 @@ class TaughtOut(BaseModel):
 
 def is_open(deps: Deps, shown: Shown | None) -> bool:
     """Whether the app has a round: labels of one photo, and enough pictures whose answer is known."""
-    if shown is None or shown.champion is None or shown.champion.output.kind != "labels":
-        return False
-    if [field.kind for field in shown.champion.fields.values()] != ["image"]:
-        return False
+    return not why_shut(deps, shown)
+
+
+def why_shut(deps: Deps, shown: Shown | None) -> str:
+    """Why the app has no round, in a sentence; "" where it has one."""
+    if shown is None:
+        return "There is no such app here."
+    if shown.champion is None:
+        return "Its first release is still being made."
+    kinds = [field.kind for field in shown.champion.fields.values()]
+    if shown.champion.output.kind != "labels" or kinds != ["image"]:
+        return "It names nothing on a photo, so there is no name to teach it."
     with deps.house.db.read() as c:
-        return probes.count(c, shown.name, teach.LEAST) >= teach.LEAST
+        enough = probes.count(c, shown.name, teach.LEAST) >= teach.LEAST
+    return "" if enough else f"A round takes {teach.LEAST} pictures whose answer is known, and it has fewer."
 
 
 def page(request: Request) -> Response:
     """GET /{app}/teach."""
     deps = deps_of(request)
     shown = deps.serving.apps.get(request.path_params["app"])
-    if shown is None or not is_open(deps, shown):
-        raise NotFound(NOTHING, "It takes no labels, or has too few pictures.", "The home page shows what there is.")
+    why = why_shut(deps, shown)
+    if shown is None or why:
+        raise NotFound(NOTHING, why, "The home page shows what there is.")
     shell = Shell(title=deps.settings.site.title or "Teahouse", many=len(deps.serving.apps) > 1)
     told = Teach(shell, shown.name, shown.title, tuple(words_of(shown)), teach.ROUND)
     return render.render(told, request.state.nonce)

@@ -27,7 +27,8 @@ class QueueRow:
 
     `look` is how its photo looks (`predictions.look`), `other` what a challenger said of it in a replay, where one
     did; `reason` why the house set it aside, "" where nobody did. `counts`: it waits for nothing; it counts on its
-    visitor's word, and the lot drew it for the owner to look at."""
+    visitor's word, and the lot drew it for the owner to look at. `judges`: held, and its yes came before its answer;
+    a held row without that counts in no verdict, whatever the owner says of it."""
 
     label: bytes
     at: int
@@ -42,6 +43,7 @@ class QueueRow:
     other: Any = None
     reason: str = ""
     counts: bool = False
+    judges: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,16 +59,18 @@ class Decision:
 
 
 def queue(c: sa.Connection, app: str, aside: bool = False) -> list[QueueRow]:
-    """What waits: first the held rows, in an order that says nothing, then the others, newest first. At most 500 of
-    each, of the others everybody's newest before anybody's second: who floods hides nobody. At the end one in five of
-    those that trust let count unseen. `aside`: instead what trust set aside and the owner has not seen."""
-    columns = sa.select(labels, predictions.c.held, predictions.c.output, predictions.c.look)
+    """What waits: first the held rows (those that can judge before those that can not), in an order that says nothing,
+    then the others, newest first. At most 500 of each, of the others everybody's newest before anybody's second: who
+    floods hides nobody. At the end one in five of those that trust let count unseen. `aside`: instead what trust set
+    aside and the owner has not seen."""
+    before = sa.func.coalesce(consents.c.before, sa.false()).label("before")
+    columns = sa.select(labels, predictions.c.held, predictions.c.output, predictions.c.look, before)
     if aside:
         query = _aside(app, columns.add_columns(reviews.c.reason)).order_by(labels.c.seq.desc()).limit(_MOST)
         return [_queued(row, None, row.reason) for row in c.execute(query)]
     query = _waiting(app, columns)
     # The last 8 bytes of a UUIDv7 are random.
-    held = query.where(predictions.c.held).order_by(sa.func.substr(labels.c.id, 9, 8)).limit(_MOST)
+    held = query.where(predictions.c.held).order_by(before.desc(), sa.func.substr(labels.c.id, 9, 8)).limit(_MOST)
     other = query.where(labels.c.id.in_(_in_turn(app))).order_by(labels.c.seq.desc())
     found = [*c.execute(held), *c.execute(other)]
     replayed = _replayed(c, [row.prediction for row in found if not row.held])
@@ -255,6 +259,7 @@ def _by_rule(app: str, query: sa.Select[Any], decision: str) -> sa.Select[Any]:
     no = noun._ends
     source = labels.join(reviews, reviews.c.seq == noun.standing_review())
     source = source.join(predictions, predictions.c.id == labels.c.prediction)
+    source = source.outerjoin(consents, consents.c.id == labels.c.consent)
     source = source.outerjoin(no, no.c.withdraws == labels.c.consent)
     return query.select_from(source).where(
         labels.c.app == app,
@@ -275,5 +280,6 @@ def _replayed(c: sa.Connection, of: Sequence[bytes]) -> dict[bytes, Any]:
 
 def _queued(row: Any, other: Any = None, reason: str = "", counts: bool = False) -> QueueRow:
     word = None if row.held else row.truth
-    more = (row.near, row.visitor, row.look, other, reason, counts)
+    judges = bool(row.held and row.before and row.split == "test")
+    more = (row.near, row.visitor, row.look, other, reason, counts, judges)
     return QueueRow(row.id, row.at, row.prediction, row.held, row.inputs, row.output, word, *more)

@@ -5,7 +5,7 @@ import pytest
 
 from teahouse import ids
 from teahouse.site import owner_door
-from teahouse.store import apps
+from teahouse.store import apps, tables
 from teahouse.testing import APP, photo
 
 PASSWORD = "four plain words do"
@@ -43,9 +43,10 @@ def train_written(quick):
 
 @pytest.fixture
 def guest(quick):
-    """Lets a new visitor give a photo, say a word of it and let it be kept; returns the prediction's id."""
+    """Lets a new visitor give a photo, say a word of it and let it be kept, after its answer or as if with a yes that
+    stood before; returns the prediction's id."""
 
-    def give(kind="warm", seed=0, word=None):
+    def give(kind="warm", seed=0, word=None, before=False):
         visitor = quick.visitor()
         visitor.headers.update(OWN)
         body = photo(kind, seed)
@@ -59,6 +60,9 @@ def guest(quick):
             f"{path}/input", content=body, headers={**receipt, "X-Consent": "keep, train", "Content-Type": "image/jpeg"}
         )
         assert kept.status_code == 201, kept.text
+        if before:
+            of_it = tables.consents.c.prediction == ids.parse(told["id"])
+            quick.house.db.write(lambda c: c.execute(tables.consents.update().where(of_it).values(before=True)))
         return told["id"]
 
     return give

@@ -2,8 +2,13 @@
 
 import html
 import re
+import types
+
+import pytest
 
 from teahouse import ids
+from teahouse.errors import NothingToDo
+from teahouse.loop import steps
 from teahouse.site import owner_pages
 from teahouse.store import jobs, lineage, predictions
 from teahouse.testing import APP, install_tiny
@@ -38,6 +43,21 @@ def test_an_app_without_a_training_function_is_not_said_to_learn(quick, owner, g
     train_written()
     page = owner.get("/owner/", headers=PAGE).text
     assert "it learns again" in page and "nothing retrains" not in page and "Train now" in page
+
+
+def test_train_now_is_offered_where_it_can_work_and_a_refusal_names_the_way(quick, owner, train_written):
+    assert "Train now" not in owner.get("/owner/runs", headers=PAGE).text
+    job = owner.post("/api/owner/jobs", json={"kind": "retrain", "app": APP}).json()["job"]
+    with quick.house.db.read() as c:
+        asked = jobs.get(c, ids.parse(job))
+    settings = types.SimpleNamespace()
+    with pytest.raises(NothingToDo) as refused:
+        steps.version(quick.house, settings, asked, {})
+    quick.house.db.write(lambda c: jobs.event(c, asked.id, "refused", refused.value.as_dict(), ids.now_ms()))
+    page = html.unescape(owner.get("/owner/runs", headers=PAGE).text)
+    assert "This app has no train function. Write @app.train" in page and "run `teahouse train`" in page
+    train_written()
+    assert "Train now" in owner.get("/owner/runs", headers=PAGE).text
 
 
 def test_a_hold_says_once_what_it_waits_for_and_the_bar_says_the_same(quick, owner):

@@ -61,14 +61,24 @@ def test_a_photo_drawn_by_lot_is_shown_bare_and_takes_the_owners_own_word_alone(
 def test_drawn_photos_come_first_and_their_order_says_nothing_of_their_answers(quick, owner, guest):
     hold(quick, 1)
     for seed in range(8):
-        guest("warm" if seed < 4 else "cold", seed, "cold")
+        guest("warm" if seed < 4 else "cold", seed, "cold", before=True)
+    guest("warm", 30, "cold")
     hold(quick, 0)
     guest("neither", 20, "cold")
     items = queue(owner)["items"]
-    assert [item["held"] for item in items] == [True] * 8 + [False]
+    assert [item["held"] for item in items] == [True] * 8 + [False, True]
+    assert [item["judges"] for item in items] == [True] * 8 + [False] * 2, "the last was kept after its answer"
+    assert "word" not in items[-1] and "guess" not in items[-1]
     with quick.house.db.read() as c:
-        by_random = sorted((row.id[8:], ids.text(row.id)) for row in labels.of_app(c, APP) if row.held)
-    assert [item["label"] for item in items[:8]] == [text for _, text in by_random]
+        judge = [row for row in labels.of_app(c, APP) if row.held and row.consent_before]
+    assert [item["label"] for item in items[:8]] == [ids.text(row.id) for row in sorted(judge, key=lambda r: r.id[8:])]
+
+
+def test_the_page_says_of_a_drawn_photo_whether_it_will_judge(owner):
+    page = owner.get("/owner/review").text
+    assert "data-held hidden>Drawn by lot: this one will judge releases." in page
+    assert "data-late hidden>Drawn by lot, but kept after its answer: it does not count in a verdict." in page
+    assert "Enter takes what is outlined" in page and "takes the guess" not in page
 
 
 def test_accepting_takes_the_visitors_word_and_mending_the_owners(quick, owner, guest):
@@ -240,8 +250,8 @@ def test_a_photo_that_went_while_its_stack_was_looked_at_takes_nothing_with_it(q
 
 def test_drawn_photos_and_others_that_look_alike_are_never_one_item(quick, owner, guest):
     hold(quick, 1)
-    guest("warm", 1, "cold")
-    guest("warm", 1, "cold")
+    guest("warm", 1, "cold", before=True)
+    guest("warm", 1, "cold", before=True)
     hold(quick, 0)
     guest("warm", 1, "cold")
     first, second = queue(owner)["items"]
@@ -300,7 +310,7 @@ def test_what_teaches_most_comes_first_and_says_why(quick, owner, guest):
 def test_one_key_decides_nothing_of_another_side_or_another_app(quick, owner, guest):
     """`like` comes from the page as it was loaded; what it names is looked at again."""
     hold(quick, 1)
-    guest("warm", 1, "cold")
+    guest("warm", 1, "cold", before=True)
     hold(quick, 0)
     guest("warm", 1, "cold")
     guest("warm", 30, "cold")

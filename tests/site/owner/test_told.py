@@ -71,7 +71,9 @@ def test_a_release_without_figures_is_shown_and_compared_with_nothing(quick, own
     quick.ask("warm", 1)
     asyncio.run(seen.fold(quick.deps, patience=0.0))
     told = words(text(owner, "/owner/monitor"))
-    assert "1 photo of the last four weeks." in told and "brings no figures of its training" in told
+    assert "1 photo of the last four weeks." in told and told.count("brings no figures of its training") == 1
+    assert told.index("brings no figures") < told.index("Brightness") and "tells nothing of this" not in told
+    assert "One day so far." in told, "a dot alone is no curve"
 
 
 @pytest.fixture
@@ -118,6 +120,51 @@ def story(quick, owner, guest):
         "given": prediction,
         "commit": COMMIT,
     }
+
+
+def draw(quick, share):
+    """Lets the lot draw everybody (1) or nobody (0) from now on."""
+    row = (APP, "Warm or cold?", tiny_declaration(held=share), "", ids.now_ms())
+    quick.house.db.write(lambda c: apps.declare(c, *row))
+    asyncio.run(reconcile.once(quick.deps))
+
+
+def rows_trace(quick, owner, prediction):
+    """What the page of an answer's row says, and what its own page says of the row."""
+    with quick.house.db.read() as c:
+        row = labels.of_prediction(c, ids.parse(prediction))
+    own = text(owner, f"/owner/trace/prediction/{prediction}")
+    return words(text(owner, f"/owner/trace/label/{ids.text(row.id)}")), words(own)
+
+
+def test_a_row_that_nobody_decided_is_told_as_one_that_would(quick, owner, guest):
+    draw(quick, 0.0)
+    trains = guest("warm", 1, "cold")
+    row, answer = rows_trace(quick, owner, trains)
+    assert "Side would train, once accepted" in row and "Row: Cold would train, once accepted" in answer
+    with quick.house.db.read() as c:
+        given = labels.of_prediction(c, ids.parse(trains)).id
+    quick.house.db.write(lambda c: reviews.decide(c, reviews.Decision(given, "accept")))
+    assert "Side trains" in rows_trace(quick, owner, trains)[0]
+
+
+def test_a_drawn_photo_is_told_to_judge_only_where_it_does(quick, owner, guest):
+    draw(quick, 1.0)
+    late, judges = guest("warm", 1, "cold"), guest("cold", 40, "cold", before=True)
+    row, answer = rows_trace(quick, owner, late)
+    assert "Side counts in no verdict" in row and "kept only after its answer: it may do neither" in row
+    assert "Row: Not decided yet counts in no verdict" in answer and "Drawn by lot yes" in answer
+    row, _ = rows_trace(quick, owner, judges)
+    assert "Side would judge, once you label it" in row and "Because" not in row
+
+
+def test_a_photo_that_is_like_one_of_the_other_side_says_why_it_is_set_aside(quick, owner, guest):
+    draw(quick, 0.0)
+    guest("warm", 1, "cold")
+    draw(quick, 1.0)
+    row, answer = rows_trace(quick, owner, guest("warm", 1, "cold"))
+    for page in (row, answer):
+        assert "It was drawn by lot to judge, and looks like a photo that trains: it may do neither." in page
 
 
 def test_every_number_can_be_followed_back_and_forth(owner, story):

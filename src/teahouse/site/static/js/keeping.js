@@ -36,7 +36,7 @@ export function keeping(play, root, { show, tell, thank, failed }) {
       if (!framed && !alone) stand(true);
       else if (framed && kept.push(answer)) dispatchEvent(new Event("kept"));
       if (play.answer !== answer) return;
-      thanks ? tell(thanks) : thank("kept");
+      thank(thanks ?? "kept");
       if (framed && link) part("thanks-words").append(" ", Object.assign(document.createElement("a"), { href: link, textContent: "See it, or take it back" }));
     } catch (error) {
       if (play.answer === answer) failed(error, () => keep({ answer, given }));

@@ -3,6 +3,7 @@
 import { tell } from "./act.js";
 import { percent } from "./answers/labels.js";
 import { call } from "./api.js";
+import { outlined } from "./outlined.js";
 
 const root = document.getElementById("review");
 const { app } = root.dataset;
@@ -53,17 +54,20 @@ function show() {
   find("why").hidden = !item.why;
   find("why").textContent = item.why ?? "";
   for (const next of queue.slice(1, 4)) new Image().src = next.photo;
-  // Who judges a row that will judge releases sees neither the visitor's word nor the release's guess.
+  // Who labels a row that was drawn by lot sees neither the visitor's word nor the release's guess.
   const guess = item.held || !item.guess?.label ? null : item.guess;
-  find("held").hidden = !item.held;
-  find("guess").hidden = find("word").hidden = find("enter").hidden = item.held;
+  find("held").hidden = !item.held || !item.judges;
+  find("late").hidden = !item.held || item.judges;
+  find("guess").hidden = find("word").hidden = item.held;
   const share = guess?.scores?.[guess.label];
   find("guess").textContent = guess ? `It said ${guess.label.replaceAll("_", " ")}${share ? `, ${percent(share)}` : ""}` : "";
   find("word").textContent = item.held ? "" : saidOf(item);
   const given = Object.entries(item.given ?? {}).map(([name, value]) => `${name} ${String(value).replaceAll("_", " ")}`);
   find("given").hidden = !given.length;
   find("given").textContent = `Made with ${given.join(", ")}.`;
-  for (const button of root.querySelectorAll("[data-choice]")) button.classList.toggle("guessed", !item.held && button.dataset.choice === (guess?.label ?? item.word));
+  const one = outlined(item, choices);
+  find("enter").hidden = one === null;
+  for (const button of root.querySelectorAll(".choice")) button.classList.toggle("outlined", one !== null && one === (button.dataset.choice ?? ""));
 }
 
 /** Those that look like it, under it: one key decides them all. */
@@ -190,12 +194,10 @@ function retry(error) {
   });
 }
 
-/** Enter: the guess, else what the visitor said. */
-function guessed() {
-  const item = queue[0];
-  if (!item || item.held) return;
-  if (item.guess?.label) decide("accept", item.guess.label);
-  else if (item.word) decide("accept", choices.includes(item.word) ? item.word : null);
+/** Enter: what is outlined. */
+function enter() {
+  const one = queue[0] ? outlined(queue[0], choices) : null;
+  if (one !== null) decide("accept", one);
 }
 
 find("photo").addEventListener("error", () => {
@@ -212,7 +214,7 @@ find("apart").addEventListener("click", apart);
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || !find("trouble").hidden) return;
   const key = event.key.toLowerCase();
-  if (key === "enter" && !event.target.closest("a, button, summary")) guessed();
+  if (key === "enter" && !event.target.closest("a, button, summary")) enter();
   else if (key === "s") decide("set_aside");
   else if (key === "z") undo();
   else if (key === "x") apart();

@@ -4,12 +4,13 @@ import { call, freshKey } from "./api.js";
 import { late } from "./late.js";
 
 export const PURPOSES = { "X-Consent": "keep, train" };
-const LEARNS = "It goes to the owner first. Once accepted, the next release learns from it.";
+// Where nothing retrains it by itself no release is promised to learn: what is said instead where a list ends with 1.
+const BY_HAND = "Its maker may teach the next release with it.";
 const THANKS = {
-  kept: ["Thank you. It is kept.", LEARNS],
+  kept: ["Thank you. It is kept.", "It goes to the owner first. Once accepted, the next release learns from it.", 1],
   noted: ["Thank you.", "Your word counts in how well this release does."],
-  love: ["Noted: you love it.", "That teaches the next release."],
-  meh: ["Noted: not this one.", "That teaches the next release."],
+  love: ["Noted: you love it.", "That teaches the next release.", 1],
+  meh: ["Noted: not this one.", "That teaches the next release.", 1],
   neither: ["Good to know.", "It knows only what it was taught."],
   chosen: ["Thank you.", "Choices like this one decide which release stays."],
   sample: ["Thank you.", "That was one of our own photos. Now one of yours?"],
@@ -22,7 +23,7 @@ export const button = (words, more) => Object.assign(document.createElement("but
 export function panel(play, root) {
   const part = (name) => root.querySelector(`[data-${name}]`);
   const parts = ["ask", "own", "consent", "thanks"];
-  let yes;
+  let yes, said = ""; // the word as it is told back: who hit the wrong button sees it
 
   function show(name) {
     for (const p of parts) part(p).hidden = p !== name || (p === "own" && !document.querySelector("[data-give]"));
@@ -39,25 +40,23 @@ export function panel(play, root) {
     if (Math.min(needed, most) > 0) scrollBy(0, Math.min(needed, most));
   }
 
-  const thank = (kind) => tell(THANKS[kind]);
+  const thanks = ([head, words, learns]) => [head, said + (learns && "byHand" in root.dataset ? BY_HAND : words)];
+  const thank = (kind) => tell(thanks(THANKS[kind] ?? kind));
+  const tell = (told) => put(told).focus({ preventScroll: true });
 
-  function tell([head, words]) {
+  function put([head, words], ...more) {
     part("thanks-head").textContent = head;
-    part("thanks-words").textContent = words;
+    part("thanks-words").replaceChildren(`${words} `, ...more);
     show("thanks");
-    part("thanks-head").focus({ preventScroll: true });
+    return part("thanks-head");
   }
 
   /** Says how it was rated, and lets that be changed: of several words the last one counts. */
-  function rated(value) {
-    const [head, words] = THANKS[value];
-    part("thanks-head").textContent = head;
-    part("thanks-words").replaceChildren(`${words} `, button("Change it", { className: "link", onclick: () => (open([]), part("ask").querySelector("button").focus()) }));
-    show("thanks");
-  }
+  const rated = (value) => put(thanks(THANKS[value]), button("Change it", { className: "link", onclick: () => (open([]), part("ask").querySelector("button").focus()) }));
 
   /** What it asks: whether it was right, or what it is where it is not sure itself. */
   function open(chips) {
+    said = "";
     if (part("question")) part("question").textContent = chips?.question ?? "Was that right?";
     const places = (chips ?? []).map((chip) => (chip.said ? button(chip.words, { className: `button ${chip.quiet ? "faint" : ""}`, onclick: () => say(chip.said) }) : chip(say)));
     part("chips")?.replaceChildren(...places);
@@ -66,21 +65,19 @@ export function panel(play, root) {
   }
 
   function failed(error, again) {
-    part("thanks-head").textContent = error.what;
-    part("thanks-words").textContent = `${error.do_next ?? ""} `;
     const retry = button("Try again");
     retry.addEventListener("click", again, { once: true });
-    if (!error.final) part("thanks-words").append(retry);
-    show("thanks");
-    part("thanks-head").focus({ preventScroll: true });
+    put([error.what, error.do_next ?? ""], ...(error.final ? [] : [retry])).focus({ preventScroll: true });
   }
 
   async function say({ kind, value }, { answer, given, sample } = play, key = freshKey()) {
     if (!answer || play.answer !== answer) return;
     for (const each of part("ask").querySelectorAll("button, select, input")) each.disabled = true;
     const coming = given && keeping();
+    const label = answer.output?.label && (value === true ? answer.output.label : kind === "correct" && value);
+    said = label ? `You said ${label.replaceAll("_", " ")}. ` : "";
     try {
-      const said = await call(`/api/predictions/${answer.id}/feedback`, {
+      const told = await call(`/api/predictions/${answer.id}/feedback`, {
         method: "POST", body: { kind, value }, headers: { ...opens(answer), "Idempotency-Key": key },
       });
       if (kind === "rate" && !given) import("./visit.js").then(({ visit }) => visit(`said ${answer.id}`, value));
@@ -88,16 +85,13 @@ export function panel(play, root) {
       if (kind === "agree" && !value) thank("neither");
       else if (sample) thank("sample");
       else if (answer.kept) thank("kept");
-      else if (said?.ask_consent !== false && given) {
+      else if (told?.ask_consent !== false && given) {
         const asking = await coming;
         if (play.answer === answer) asking ? asking.ask() : thank("noted");
       }
-      else if (said?.thanks) tell(said.thanks);
+      else if (told?.thanks) thank(told.thanks);
       else if (kind !== "rate") thank("noted");
-      else {
-        rated(value);
-        part("thanks-head").focus({ preventScroll: true });
-      }
+      else rated(value).focus({ preventScroll: true });
     } catch (error) {
       if (play.answer === answer) failed(error, () => say({ kind, value }, { answer, given, sample }, key));
     }
@@ -116,7 +110,7 @@ export function panel(play, root) {
      * larger, given `say`; an empty list where the page has its buttons; null where nothing can be said. */
     open,
     rated,
-    close: () => show(null),
+    close: () => ((said = ""), show(null)),
     thank,
   };
 }
