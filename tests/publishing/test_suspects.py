@@ -49,6 +49,17 @@ def test_another_size_is_named_where_that_is_what_explains_it(files, away):
     assert found and "pictures of size 64" in found[0].cause and found[0].fix == "Write Image(64, …)."
 
 
+def test_the_middle_of_a_larger_picture_is_named_and_with_resize_it_is_the_same(files, away):
+    def look(file):
+        return torch.from_numpy(makers.cropped(makers.Pillow.open(file), 37)[:, 2:34, 2:34])[None]
+
+    net = Fine()
+    examples = [(file, net(look(file))) for file in files]
+    found = published(net, examples)
+    assert found and "the middle of a larger picture" in found[0].cause and "resize=256" in found[0].fix
+    assert published(net, examples, resize=37) == ()
+
+
 def test_files_that_were_not_made_smaller_are_named(files, away):
     net = Fine()
     found = published(net, [(file, net(eight.opened(file))) for file in files])
@@ -98,9 +109,9 @@ def test_another_mistake_is_named_though_the_net_was_in_training_mode(files, awa
     assert "0..255" in published(net.train(), examples)[0].cause
 
 
-def published(net, examples):
+def published(net, examples, **more):
     return teahouse.publish(
-        net, input=Image(32), output=Labels(*makers.WORDS), title="Planted", examples=examples
+        net, input=Image(32, **more), output=Labels(*makers.WORDS), title="Planted", examples=examples
     ).differences
 
 

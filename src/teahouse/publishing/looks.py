@@ -29,7 +29,7 @@ SQUEEZED = (
 )
 MIDDLE = (
     "your code takes the middle of a larger picture (Resize(256), CenterCrop(224)); the page takes all of the square",
-    "Resize to the size itself: Resize(224), CenterCrop(224).",
+    "Write Image(224, resize=256), or what your Resize and your CenterCrop say.",
 )
 PADDED = ("your code puts the whole picture on a ground; the page cuts out the middle", 'Write Image(…, fit="pad").')
 CROPPED = ("your code cuts out the middle; the page shows all of the picture", 'Write Image(…, fit="crop").')
@@ -71,13 +71,13 @@ def cuts_of(field: Any) -> list[str]:
     """The cuts that can be told apart for this field."""
     if field.fit == "keep":
         return ["page"]
-    left_out = ("padded", "padded black") if field.fit == "pad" else ("cropped",)
+    left_out = ("padded", "padded black") if field.fit == "pad" else ("cropped", "middle" if field.resize else "")
     return [name for name in CUTS if name not in left_out]
 
 
 def look(data: bytes, field: Any, cut: str, channels: str = "rgb") -> numpy.ndarray:
     """float32 [3, height, width] RGB 0..1 (or as `channels` says) of a file, cut in this way."""
-    array = field.tensor(data) if cut == "page" else _array(_cut(data, field.size, cut, field.fit))
+    array = field.tensor(data) if cut == "page" else _array(_cut(data, field, cut))
     if channels == "bgr":
         return numpy.ascontiguousarray(array[::-1])
     if channels == "planes":
@@ -90,7 +90,8 @@ def _array(picture: Pillow.Image) -> numpy.ndarray:
     return numpy.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
-def _cut(data: bytes, size: tuple[int, int], cut: str, fit: str) -> Pillow.Image:
+def _cut(data: bytes, field: Any, cut: str) -> Pillow.Image:
+    size, larger = field.size, (field.resize or field.size[0]) / field.size[0]
     if cut == "unturned":
         picture = Pillow.open(io.BytesIO(data), formats=media.FORMATS).convert("RGB")
         return ImageOps.fit(picture, size, FINE)
@@ -100,15 +101,15 @@ def _cut(data: bytes, size: tuple[int, int], cut: str, fit: str) -> Pillow.Image
             return _rough(picture, size)
         return picture.resize(size, FINE if cut.endswith("fine") else SMOOTH)
     if cut == "rough":
-        side = min(picture.width / size[0], picture.height / size[1])
+        side = min(picture.width / size[0], picture.height / size[1]) / larger
         whole = _rough(picture, (round(picture.width / side), round(picture.height / side)))
         return _middle(whole, size)
     if cut == "middle":
         return _middle(_to_side(picture, size, LARGER), size)
-    if cut.startswith("padded") or (cut == "bilinear" and fit == "pad"):
+    if cut.startswith("padded") or (cut == "bilinear" and field.fit == "pad"):
         colour = (0, 0, 0) if cut.endswith("black") else media.GREY
         return ImageOps.pad(picture, size, SMOOTH, color=colour)
-    return _middle(_to_side(picture, size, 1.0), size)
+    return _middle(_to_side(picture, size, larger), size)
 
 
 def _to_side(picture: Pillow.Image, size: tuple[int, int], larger: float) -> Pillow.Image:

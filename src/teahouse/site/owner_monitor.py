@@ -100,7 +100,9 @@ def _measured(what: str, seen: Sequence[Day], known: Mapping[str, Any], drifted:
     found = [value for value in values if value is not None] + ([usual.low, usual.high] if usual else [])
     room = {"brightness": (0.0, 1.0), "confidence": (0.0, 1.0)}.get(what)
     bounds = room or _around(found)
-    note = f"in its training {shown(what, usual.mean)}" if usual else "its training tells nothing of this" if known else ""
+    note = "its training tells nothing of this" if known else ""
+    if usual:
+        note = f"in its training {shown(what, usual.mean)}"
     return shapes.DayChart(
         name=what,
         title=TITLES[what],
