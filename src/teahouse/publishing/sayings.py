@@ -16,6 +16,7 @@ from teahouse.spec.fields import Field
 
 Array = numpy.ndarray
 SHARE, PIXELS, PART = 0.05, 0.03, 0.02  # what a visitor would see: of a share, of pixels, of a number's range
+SURELY = 0.1  # of a share: a word that is beaten by less says nothing of the labels' order
 RELATIVE, LITTLE = 0.15, 0.01  # or of the logits' own spread, where the shares differ by this at least
 GRID = 64  # pictures of different sizes are compared this small
 
@@ -155,16 +156,18 @@ def other_order(
     output: Field, examples: Sequence[Example], page: Callable[[Example], Array], reading: Reading
 ) -> Order | None:
     """Whether the maker's words and the page's are the same but for the order of the labels. A net that errs on one
-    photo looks the same: of words alone two labels at least have to be wrong, and none right but by name."""
+    photo looks the same: of words alone two labels at least have to be wrong, all of them surely, and none right but by
+    name."""
     if output.kind != "labels":
         return None
     named = [one for one in examples if isinstance(one.said, (str, dict))]
     if not named:
         return None
-    words, moved = output.words(), {}
+    words, moved, unsure = output.words(), {}, False
     exact = any(isinstance(one.said, dict) for one in named)
     for one in named:
         row = page(one)
+        unsure = unsure or (isinstance(one.said, str) and 0 < _lead(row, words, one.said) < SURELY)
         for place, word in _pairs(one, row, words):
             if moved.setdefault(place, word) != word:
                 return None
@@ -173,15 +176,23 @@ def other_order(
     wrong = [place for place, word in moved.items() if words[place] != word]
     guess = sorted(words, key=str)
     by_name = guess != words and all(guess[place] == word for place, word in moved.items())
-    if not exact and (len(wrong) < 2 or (len(wrong) < len(moved) and not by_name)):
+    if not exact and (unsure or len(wrong) < 2 or (len(wrong) < len(moved) and not by_name)):
         return None
     order = guess if by_name else _completed(words, moved)
-    cause = "the labels are in another order (wrong label order): your code says " + ", ".join(
+    who = "your code says" if exact else "you say"
+    cause = f"the labels are in another order (wrong label order): {who} " + ", ".join(
         f'"{moved[place]}" where the page says "{words[place]}"' for place in wrong[:3]
     )
     hint = " (the order of ImageFolder: by name)" if by_name else ""
     written = ", ".join(f'"{word}"' for word in order)
     return Order(cause, f"Write Labels({written}){hint}.", exact)
+
+
+def _lead(row: Array, words: Sequence[str], said: str) -> float:
+    """By how much of a share the page prefers its own word to the one that was said; 0 where it is the same one, or
+    one that the page does not know."""
+    shares = softmax(row)
+    return float(shares.max() - shares[words.index(said)]) if said in words else 0.0
 
 
 def _pairs(one: Example, row: Array, words: Sequence[str]) -> list[tuple[int, str]]:

@@ -20,7 +20,7 @@ MOST = 3  # examples that a suspect is tried on; the page's own answer is looked
 EXPLAINS, NEARLY = 0.3, 0.25  # of the distance that may be left, and how far an explained answer may lie off
 EXACT, SEVERAL = 0.02, 4  # to the letter: how far off, and on how many numbers, so that it is no chance
 WORDS = 4  # that are wrong, before a guess is made from words alone
-MAYBE = "it may be that"
+MAYBE, IF_SO = "your net may be wrong on these photos, or", "If it is that:"
 AGREEING = "Look whether this value was made of this very file. "
 UNKNOWN = (
     "none of the usual mistakes explains it",
@@ -270,7 +270,7 @@ def of_words(page: Page, heard: Sequence[Heard], order: sayings.Order | None) ->
     """(cause, fix), as no more than a guess, where words alone differ: another order of the labels, or what mends
     several words and breaks nothing; None where the net may simply be wrong."""
     if order is not None:
-        return f"{MAYBE} {order.cause}", order.fix
+        return f"{MAYBE} {order.cause}", f"{IF_SO} {order.fix}"
     wrong = [one for one in heard if one.apart]
     if page.photo is None or len(wrong) < WORDS or len({one.saying.word for one in wrong}) < 2:
         return None
@@ -278,7 +278,7 @@ def of_words(page: Page, heard: Sequence[Heard], order: sayings.Order | None) ->
     if found is None or not all(found.agrees(one) for one in wrong):
         return None
     cause, fix = worded(page, found)
-    return f"{MAYBE} {cause}", fix
+    return f"{MAYBE} {cause}", f"{IF_SO} {fix}"
 
 
 @dataclass(frozen=True)
