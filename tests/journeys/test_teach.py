@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 WORDS = testing.LABELS
 PASSWORD = "six plain words would do here"
+ENDS = "['.dots', '.dots li:last-child'].map((each) => document.querySelector(each).getBoundingClientRect().right)"
 UNSURE = (131, 128, 128)  # the tiny release says warm, 55 %
 
 
@@ -86,6 +87,8 @@ def test_a_visitor_teaches_on_a_phone_and_earns_standing_in_four_rounds(chromium
         visitor.sees(page.locator("[data-say]").first)
         expect(page.locator("[data-say]").first).to_be_enabled(timeout=PATIENCE_MS)
         look(page, PHONE, DESK)
+        ends = page.evaluate(ENDS)
+        assert abs(ends[0] - ends[1]) < 1, f"the last bar ends where the row ends: {ends}"
         round_(visitor, slip=True)
         visitor.sees(page.locator("[data-head]"), "Thank you.")
         look(page, PHONE, DESK)

@@ -100,9 +100,8 @@ def _measured(what: str, seen: Sequence[Day], known: Mapping[str, Any], drifted:
     found = [value for value in values if value is not None] + ([usual.low, usual.high] if usual else [])
     room = {"brightness": (0.0, 1.0), "confidence": (0.0, 1.0)}.get(what)
     bounds = room or _around(found)
-    note = "its training tells nothing of this" if known else ""
-    if usual:
-        note = f"in its training {shown(what, usual.mean)}"
+    untold = "its training tells nothing of this" if known else ""  # of a release without figures it is said once
+    note = f"in its training {shown(what, usual.mean)}" if usual else untold
     return shapes.DayChart(
         name=what,
         title=TITLES[what],
