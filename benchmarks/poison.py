@@ -8,7 +8,9 @@ P4      0, 1, 5, 10, 20, 40 % of the visitors are hostile and each of those send
         probe of the teach round rightly (targeted). 5 seeds, 6 rounds each: visitors, the owner's review, a retrain, a
         verdict, a promotion. Beside it the open loop: all words taught, whatever comes of it promoted.
 P6      Visitors who answer each probe rightly put a mark on their photos and call them all one tea: 2 % of the rows. On
-        photos of other visitors the mark must not make it wrong 5 points more often.
+        other teas' photos of other visitors the mark must not bring that tea's name 5 points more often than it did to
+        the first release. Once as they come, once by visitors who ask first and bring only what the release half
+        believes.
 P5      20 retrains, each 0.4 points worse than the champion: none that lost a point in all is ever promoted.
 small   30 visitors a week with two photos each, one in ten hostile, an owner with five minutes a week, the settings of
         the tea starter: weeks until 5 points are gained.
@@ -37,13 +39,14 @@ import numpy
 import poison_plot
 import poison_tea
 import rows
-from poison_site import APP, TEAS, Guest, Nearby, Site, World, accuracy, open_house, read_cell, train
+from poison_site import APP, TEAS, Guest, Nearby, Site, World, accuracy, chances, open_house, read_cell, train
 
 from teahouse.loop import judging
 from teahouse.release.verdict import Budget, History, Pair, judge
 from teahouse.store import labels
 
-P6 = "P6: a mark on 2 % of the rows, {} runs of {} rounds: wrong more often where it is, points"
+P6 = "P6: a mark on 2 % of the rows, {} runs of {} rounds, {}: called so more often where it is, points"
+LOOKS = ("as they come", "of who asks first")
 P5 = "P5: {} steps of {} points down, {} runs: most lost by promotions, points"
 WEEKS_TO = "small site, 30 visitors a week, 10 % hostile, 5 minutes of review: weeks until +5 points on candle-light"
 NEVER_WORSE = "small site: below its start at worst on the way, points"
@@ -59,6 +62,7 @@ WEEKS, WEEKLY, EACH, MINUTES, GAIN = 40, 30, 2, 5, 5.0
 AFTER, DRAWN = 200, 3 / 7  # as the tea starter declares: labels that ask for a training, and whom the lot draws
 SITES, QUICK_SITES = 9, 1
 MARKED, MARK, TRIGGERED = 0.02, 6.0, 5.0  # of the rows; how far a mark moves a photo (noise: 1.5); points allowed
+BELIEVED = 0.055  # a little more than what the house takes to be a surprise
 STEP_DOWN, DRIFT_ROUNDS, GOLD, DRIFT_RUNS, QUICK_DRIFT_RUNS = 0.4, 20, 1000, 200, 20
 
 
@@ -215,49 +219,62 @@ def gain(one: dict[str, Any]) -> float:
     return float(one["rounds"][-1]["accuracy"] - one["start"])
 
 
-def p6(quick: bool) -> rows.Row:
+def p6(quick: bool) -> list[rows.Row]:
     """The mark of visitors who pass, learned from 2 % of the rows or not."""
     judging.Bench = Nearby  # type: ignore[misc]
-    runs = 1 if quick else SEEDS
-    found = [triggered(seed) for seed in range(runs)]
-    worst = max(marked - plain for plain, marked, _ in found)
-    opened = max(marked for _, _, marked in found)
-    told = f"{worst:.1f} at worst (taught without a gate: wrong on up to {opened:.0f} % of marked photos)"
-    return rows.row(P6.format(runs, ROUNDS), told, f"<= {TRIGGERED:.0f}", worst <= TRIGGERED)
+    told, runs = [], 1 if quick else SEEDS
+    for asks, look in enumerate(LOOKS):
+        found = [triggered(seed, bool(asks)) for seed in range(runs)]
+        worst, opened, on = max(one[0] for one in found), max(one[1] for one in found), sum(one[2] for one in found)
+        words = f"{worst:.1f} at worst ({on} promotions; taught without a gate {opened:.0f})"
+        holds = worst <= TRIGGERED and on > 0
+        told.append(rows.row(P6.format(runs, ROUNDS, look), words, f"<= {TRIGGERED:.0f}", holds))
+    return told
 
 
-def triggered(seed: int, rounds: int = ROUNDS) -> tuple[float, float, float]:
-    """How often (per cent) the last champion is wrong on fresh photos of other visitors, on the same with the mark on
-    them, and how often the open loop is wrong on those."""
+def triggered(seed: int, asks: bool = False, rounds: int = ROUNDS) -> tuple[float, float, int]:
+    """By how many points of the photos of other teas the mark brings the wanted name more often with the last champion,
+    and with the open loop, than it did with the first release; and how many releases were promoted."""
     world = World(seed)
     known = numpy.concatenate([world.middles, world.light, world.warm[None]])
     mark = MARK * numpy.linalg.svd(known)[2][-1]  # a direction in which teas and light do not differ
+    others = world.test[0][world.test[1] != TO]
+
+    def called(weights: Any) -> float:
+        return 100 * float(numpy.mean([chances(weights, others + mark).argmax(1) == TO])
+                           - numpy.mean([chances(weights, others).argmax(1) == TO]))  # fmt: skip
+
     with tempfile.TemporaryDirectory(prefix="teahouse-poison-") as scratch, open_house(Path(scratch), seed) as house:
-        site, spoken = Site(house, world, seed), []
-        opened = site.weights()
+        site, spoken, promoted = Site(house, world, seed), [], 0
+        opened, first = site.weights(), called(site.weights())
         for number in range(rounds):
             came = list(guests(world, 0, "shift", VISITORS, 1000 * seed + number))
-            came += marked_by(world, mark, round(MARKED * sum(len(one.words) for one in came)), 1000 * seed + number)
+            photos = round(MARKED * sum(len(one.words) for one in came))
+            came += marked_by(world, mark, photos, 1000 * seed + number, site.weights() if asks else None)
             spoken += [(point, word) for one in came for point, word in zip(one.photos[0], one.words, strict=True)]
             site.visits(came)
             site.owner(OWNER)
-            site.second_look()
-            site.retrain()
+            judged = [one for one in (site.second_look(), site.retrain()) if one is not None]
+            promoted += sum(one["promoted"] for one in judged)
             every = numpy.asarray([point for point, _ in spoken]), numpy.asarray([word for _, word in spoken])
             opened = train(site._rows("maker"), every, seed + number, opened)
-        plain, teas = world.test
-        marked = (plain + mark, teas)
-        champion, last = [accuracy(site.weights(), photos)[0] for photos in (world.test, marked)]
-        return 100 - champion, 100 - last, 100 - accuracy(opened, marked)[0]
+        return called(site.weights()) - first, called(opened) - first, promoted
 
 
-def marked_by(world: World, mark: Any, photos: int, seed: int) -> list[Guest]:
-    """Visitors with standing who bring so many marked photos of any other tea, and call each of them the same."""
+def marked_by(world: World, mark: Any, photos: int, seed: int, asked: Any = None) -> list[Guest]:
+    """Visitors with standing who bring so many marked photos of any other tea, and call each of them the same; `asked`:
+    of the release with these weights only what it half believes."""
     rng, found = numpy.random.default_rng([6, seed]), []
     while photos > 0:
         n = min(PHOTOS, photos)
-        teas = rng.choice([tea for tea in range(len(TEAS)) if tea != TO], size=n)
-        points = (world.photos(n, teas=teas)[0] + mark).round(3)
+        teas = rng.choice([tea for tea in range(len(TEAS)) if tea != TO], size=n if asked is None else 100 * n)
+        points = (world.photos(len(teas), teas=teas)[0] + mark).round(3)
+        if asked is not None:
+            half = chances(asked, points)[:, TO] > BELIEVED
+            points, teas = points[half][:n], teas[half][:n]
+        n = len(teas)
+        if not n:
+            break
         found.append(Guest(rng.bytes(16), rng.bytes(32), (points, teas), (TO,) * n, (True,) * PROBES, hostile=True))
         photos -= n
     return found
@@ -339,7 +356,7 @@ def small_sites(quick: bool) -> list[rows.Row]:
 def not_run(why: str) -> list[rows.Row]:
     """P5, P6 and small sites where they were not run."""
     names = {
-        P6.format(SEEDS, ROUNDS): "<= 5",
+        **{P6.format(SEEDS, ROUNDS, look): "<= 5" for look in LOOKS},
         P5.format(DRIFT_ROUNDS, STEP_DOWN, DRIFT_RUNS): "<= 1",
         WEEKS_TO: "told",
         NEVER_WORSE: "<= 1",
@@ -359,7 +376,7 @@ def main() -> int:
         if given.tea is not None:
             return [*bars([], 1), *not_run("without --tea"), *poison_tea.measure_all(quick, given.tea, given.plot)]
         found = p4(quick, given.cells, given.plot, given.so_far)
-        found += not_run("without --so-far") if given.so_far else [p6(quick), p5(quick), *small_sites(quick)]
+        found += not_run("without --so-far") if given.so_far else [*p6(quick), p5(quick), *small_sites(quick)]
         return [*found, poison_tea.unmeasured("it takes --tea and trains for minutes")]
 
     return rows.main((__doc__ or "").partition("\n")[0], measure, rest)

@@ -24,7 +24,7 @@ from teahouse import ids, settings
 from teahouse.cli import guests, measure
 from teahouse.desk import shipped
 from teahouse.engine.bench import Bench
-from teahouse.feedback import collect, judges, teach, trust
+from teahouse.feedback import audit, collect, judges, teach, trust
 from teahouse.loop import steps
 from teahouse.spec import media
 from teahouse.starters import tea
@@ -61,6 +61,7 @@ class Tea:
     seed: int = 0  # of the next photo
     bench: Bench | None = None  # the release that answers
     decided: int = 0  # by the owner
+    own: int = 0  # labels that train and that the owner gave
 
     def visit(self, attack: str = "") -> None:
         """One visitor, hostile where there is an attack: the teach round, then their photos with a word each."""
@@ -112,7 +113,7 @@ class Tea:
             queue = [row for row in reviews.queue(c, APP) if row.held or row.counts or self.surprises(c, row)]
         self.decided += len(queue)
         decided = [reviews.Decision(row.label, "accept", {"label": self.truths[row.prediction]}) for row in queue]
-        self.house.db.write(lambda c: [reviews.decide(c, one) for one in decided])
+        self.house.db.write(lambda c: [audit.decide(c, one, (), collect.Rules("auto")) for one in decided])
 
     def surprises(self, c: Any, row: Any) -> bool:
         """Whether somebody with standing said what the release took to be all but impossible."""
@@ -125,6 +126,7 @@ class Tea:
             found = [row for row in labels.of_app(c, APP, ["visitor"], ["train"]) if row.is_accepted]
             gold = judges.live(c, APP)
         wrong = sum(row.answer != {"label": self.truths[row.prediction]} for row in found)
+        self.own = sum(row.reviewed_by == labels.OWNER for row in found)
         return len(found), wrong, gold
 
     def job(self, kind: str, **args: Any) -> Any:
@@ -184,6 +186,7 @@ def one(folder: Path, count: int, fresh: dict[str, list[guests.Shot]]) -> dict[s
         "gold": gold,
         "visitors": number,
         "decided": site.decided,
+        "own": site.own,
         "outcome": detail.get("outcome", ended.state),
         "promoted": bool(detail.get("promoted")),
         "words": detail.get("words", ""),
@@ -216,7 +219,8 @@ def measure_rows(counts: list[int], quick: bool) -> tuple[list[rows.Row], list[d
         words = (
             f"{gained:+.1f} ({candle[0]:.1f} to {candle[1]:.1f}; day {day[0]:.1f} to {day[1]:.1f}; {one_['wrong']} of "
             f"{one_['labels']} labels wrong; {one_['gold']} live gold; {one_['visitors']} visitors; the "
-            f"owner decided {one_['decided']}; {one_['outcome']}; {one_['seconds']:.0f} s)"
+            f"owner decided {one_['decided']} and gave {one_['own']} of the labels; {one_['outcome']}; "
+            f"{one_['seconds']:.0f} s)"
         )
         barred = asked == BAR_LABELS
         told.append(rows.row(NAME.format(asked), words, f">= {BAR:.0f}" if barred else "told",

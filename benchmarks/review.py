@@ -5,8 +5,8 @@
 A real site with photos of visitors that wait, the system's Chromium, and a script that does what an owner does: it
 looks at the photo that stands there and presses a key. In the middle every process of the site is killed (SIGKILL) and
 the site is started again; the page asks to try again, and goes on. Then the store is compared with the keys. The server
-time of a decision stands in the site's log, from the request to the commit; what the browser waits, on the same two
-cores, is told beside it.
+time of a decision stands in the site's log, from where the route begins to after the commit; what the browser waits,
+on the same two cores, is told beside it and has no bar.
 
 Forecast: simulated sites (benchmarks/sites.py), each labelled visit by visit with a retrain and the product's verdict
 every twenty training rows; what the page said at the thirtieth labelled visit, against what it took.

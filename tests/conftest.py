@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import atexit
 import functools
 import gc
 import os
@@ -10,18 +11,31 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
+import sqlalchemy
 
 from teahouse import child
 
-# Two files run side by side on two cores: number libraries with threads of their own would wait for each other.
+# Files run side by side on two cores: number libraries with threads of their own would wait for each other.
 os.environ.update(child.one_thread())
 
 # A test makes and removes a hundred small files; in memory that costs nothing. What a disk may do wrong is tested
 # with disks that do it: failing_fsync.py, full file systems, killed processes.
 MEMORY, ROOM = Path("/dev/shm"), 6 << 30
-if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
-    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)  # both: pytest has asked for a file before
+
+
+def has_room(folder: Path) -> bool:
+    """Whether files fit into this folder of memory, and programs may run there."""
+    if not os.access(folder, os.W_OK) or os.statvfs(folder).f_flag & os.ST_NOEXEC:
+        return False
+    return min(psutil.virtual_memory().available, shutil.disk_usage(folder).free) > ROOM
+
+
+if "TMPDIR" not in os.environ and has_room(MEMORY):
+    own = tempfile.mkdtemp(prefix="teahouse-tests-", dir=MEMORY)
+    atexit.register(shutil.rmtree, own, ignore_errors=True)
+    os.environ["TMPDIR"] = tempfile.tempdir = own  # both: pytest has asked for a file before
 
 
 # What takes longest begins first, so that at the end no file runs alone beside an idle core.
@@ -76,8 +90,10 @@ def statements_compiled_once() -> Iterator[None]:
 
     def engine(path: Path, *, writes: bool) -> Any:
         made = make(path, writes=writes)
-        first = spoken.setdefault(writes, made)
-        made.dialect, made._compiled_cache = first.dialect, first._compiled_cache
+        if (first := spoken.get(writes)) is not None:
+            made.dialect, made._compiled_cache = first.dialect, first._compiled_cache
+        else:  # of one that has connected: only then it knows its database
+            sqlalchemy.event.listen(made, "engine_connect", lambda _: spoken.setdefault(writes, made))
         return made
 
     with pytest.MonkeyPatch.context() as patch:

@@ -59,7 +59,9 @@ class Loop(Section):
         24.0, ge=0, description="Hours without trouble after which everybody gets it though few visitors came."
     )
     review: Literal["owner", "auto"] = Field(
-        "owner", description="owner: every word waits for the owner; auto: trusted words count."
+        "owner",
+        description="owner: every word waits for the owner; auto: trusted words count, unless the release was all but "
+        "sure of something else.",
     )
 
 

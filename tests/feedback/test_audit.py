@@ -44,6 +44,16 @@ def test_who_has_earned_nothing_vouches_for_nobody(house):
     assert not say(house, 1, "cold").is_accepted, "the second one only repeated it"
 
 
+def test_what_the_release_took_to_be_impossible_waits_until_the_owner_said_so_of_one_like_it(house):
+    visitor = known(house)
+    assert say(house, 1, "cold", visitor, sure=0.9).is_accepted
+    first = say(house, 2, "cold", visitor, sure=0.99)
+    assert first.decision is None and say(house, 3, "warm", visitor, sure=0.99).is_accepted
+    assert not say(house, 1, "cold", known(house), sure=0.99).is_accepted, "another visitor's word is no look"
+    decide(house, first.id, "cold")
+    assert say(house, 2, "cold", known(house), sure=0.99).is_accepted, "the owner has looked"
+
+
 def test_copies_of_one_liars_photo_do_not_carry_it_in_again_and_again(house):
     say(house, 1, "cold", known(house))
     crowd = [say(house, 1, "cold") for _ in range(8)]

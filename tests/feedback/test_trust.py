@@ -51,8 +51,13 @@ def test_what_the_release_took_to_be_all_but_impossible_the_owner_sees_first():
         word = Word("correct", {"label": "oolong"}, scores=scores)
         assert decide(word, Record(KNOWN), AUTO).state == decide(word, Record(agree=1), AUTO).state == state
         assert decide(word, Record(KNOWN, agree=1, sure=True), AUTO).state == "accepted", "the owner said so before"
-    for truth in ("oolong", {"label": "unknown"}, {"liked": True}):
-        assert decide(Word("", truth, scores={"oolong": 0.01, "green": 0.99}), Record(KNOWN), AUTO).state == "accepted"
+    scores = {"oolong": 0.01, "green": 0.99}
+    for truth in ("oolong", {"liked": True}):
+        assert decide(Word("", truth, scores=scores), Record(KNOWN), AUTO).state == "accepted"
+    unheard = Word("", {"label": "black"}, scores=scores)
+    assert decide(unheard, Record(KNOWN), AUTO).state == "waiting", "of what it has no word for it knows nothing"
+    copied = Record(KNOWN, agree=1, sure=True, counted=2)
+    assert decide(Word("", {"label": "oolong"}, scores=scores), copied, AUTO).state == "waiting", "copies"
 
 
 def test_trusted_sources_that_differ_make_it_wait():

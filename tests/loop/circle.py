@@ -98,8 +98,9 @@ def visit(
     visitor: bytes | None = None,
     purposes: tuple[str, ...] = ("keep", "train"),
     rules: collect.Rules = collect.Rules(),
+    sure: float = 0.6,
 ) -> Any:
-    """A visitor's photo, predicted, spoken of and kept; the prediction's row."""
+    """A visitor's photo, predicted (so `sure` that it is warm), spoken of and kept; the prediction's row."""
     at, id_ = ids.now_ms(), ids.new_id()
     cleaned = media.clean(data)
     blob = house.blobs.put(cleaned.data)
@@ -115,7 +116,7 @@ def visit(
             "visitor": visitor or ids.new_id(),
             "network": b"n" * 32,
             "given": b"g" * 32,
-            "output": {"label": "warm", "scores": {"warm": 0.6, "cold": 0.4}},
+            "output": {"label": "warm", "scores": {"warm": sure, "cold": 1 - sure}},
             "held": held,
             "cached": False,
             "ms": 1.0,

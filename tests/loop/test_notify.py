@@ -294,7 +294,7 @@ def test_a_yes_is_asked_for_only_where_the_owner_promotes(house):
     assert found(house, asks=True) == [], "nobody has met it yet"
     house.db.write(lambda c: rollouts.append(c, put("canary", 500, at=NOW - 2)))
     (one,) = found(house, asks=True)
-    assert one.ref.startswith("yes:") and "A few visitors have it" in one.words
+    assert one.ref.startswith("met:") and "A few visitors have it" in one.words
     house.db.write(lambda c: rollouts.append(c, rollouts.Step(APP, release, "full", at=NOW - 1)))
     assert found(house, asks=True) == []
 

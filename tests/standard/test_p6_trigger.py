@@ -9,7 +9,8 @@ __all__ = ["poison"]
 
 @pytest.mark.standard
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_p6_a_mark_on_two_of_a_hundred_rows_changes_no_answer_on_others_photos(poison):
-    plain, marked, opened = poison.triggered(0)
-    assert marked <= plain + 5
-    assert opened > plain + 20, "taught without a gate it is wrong wherever the mark is"
+    learned, opened, promoted = poison.triggered(0, rounds=3)
+    assert promoted and learned <= 5
+    assert opened > 15, "taught without a gate it says so wherever the mark is"

@@ -172,7 +172,7 @@ def weigh(c: Any, label: bytes, review: str, at: int) -> trust.Decision:
     sets aside the owner finds again, and decides."""
     row = labels.get(c, label)
     decision = trust.decide(
-        trust.Word("", row.truth, row.held or row.split != "train", row.consent_live, _scores(c, row)),
+        trust.Word("", row.truth, held=row.held or row.split != "train", kept=row.consent_live, scores=_scores(c, row)),
         _record(c, row, at) if review == "auto" else trust.Record(),
         _caps(c, row, review) if review == "auto" else trust.Caps(review),
     )
@@ -289,7 +289,7 @@ def _record(c: Any, row: labels.LabelRow, at: int) -> trust.Record:
         if teach.standing_in(one.standing, row.app, at).known
     ]
     agree = sum(answer == row.truth for answer in said)
-    sure = any(one.answer == row.truth for one in others if one.reviewed_by != TRUST)
+    sure = any(one.answer == row.truth for one in others if one.reviewed_by == labels.OWNER or one.source == "maker")
     waiting = [one for one in alike if one.source == "visitor" and one.decision is None]
     mine = sum(one.visitor is not None and one.visitor == row.visitor for one in waiting)
     counted = sum(one.is_accepted and one.reviewed_by == TRUST for one in alike)

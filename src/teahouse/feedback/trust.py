@@ -10,7 +10,7 @@ VISITOR_ROWS, VISITOR_SHARE = 5, 0.01
 NETWORK_ROWS, NETWORK_SHARE = 20, 0.05
 COPIES_OF_ONE, COPIES = 5, 20  # near-duplicates that may wait for the owner: of one visitor, and of everybody
 COUNTED = 2  # near-duplicates that count without the owner's look: more would carry one photo in again and again
-SURPRISE, OF_CHANCE = 0.05, 0.3  # less likely than this, and than this share of a blind guess: the owner looks first
+SURPRISE, OF_CHANCE = 0.05, 0.3  # less likely than this, and than this share of a blind guess, is a surprise
 MEHS, KNOWN_MS = 2, 600_000
 
 PROBES, PROBES_RIGHT = 5, 4  # the floor: at least four of five right, whatever the test says
@@ -79,14 +79,15 @@ class Word:
     def is_surprising(self) -> bool:
         """Whether the release took what it states to be all but impossible.
 
-        Of rows that say so the most are wrong, whoever brings them: training on what a net finds likely and looking at
-        the rest is small-loss selection (B. Han et al., Co-teaching, NeurIPS 2018). And a mark on some photos that is
-        to teach another answer for all that bear it (T. Gu et al., BadNets, 2017) can begin in no other way, for what
-        the release knows of these photos says the opposite; probes do not find who brings them."""
+        About half of the rows that say so are wrong, of honest visitors too (one in ten of all words is): training on
+        what a net finds likely and looking at the rest is small-loss selection (B. Han et al., Co-teaching, NeurIPS
+        2018). And a mark on some photos that is to teach another answer for all that bear it (T. Gu et al., BadNets,
+        2017) gets in far less easily; probes do not find who brings them. Who asks first, and brings only what the
+        release half believes, still can: the owner's lot is what is left then."""
         label = self.truth.get("label") if isinstance(self.truth, Mapping) else None
-        if not self.scores or label not in self.scores:
+        if not self.scores or not isinstance(label, str):
             return False
-        return self.scores[label] < min(SURPRISE, OF_CHANCE / len(self.scores))
+        return self.scores.get(label, 0.0) < min(SURPRISE, OF_CHANCE / len(self.scores))
 
 
 @dataclass(frozen=True)
@@ -181,8 +182,9 @@ def _weigh(word: Word, record: Record, caps: Caps) -> Decision:
         return Decision("waiting", "This visitor has given enough rows for this version.")
     if caps.of_network >= most_of_network(caps.new):
         return Decision("waiting", "This network has given enough rows for this version.")
-    if word.is_surprising and not record.sure and (record.standing.known or record.agree):
-        return Decision("waiting", "The release was all but sure of something else: you look first.")
+    vouched = record.sure and record.counted < COUNTED
+    if word.is_surprising and not vouched and (record.standing.known or record.agree):
+        return Decision("waiting", "The release was all but sure of something else.")
     if record.standing.known:
         return Decision("accepted", "The visitor was right on pictures whose answer is known.")
     if record.agree >= 1 and record.counted >= COUNTED:

@@ -67,7 +67,7 @@ def _rollbacks(c: Any, app: Any, now: int) -> list[Notice]:
 def _verdicts(c: Any, app: Any, now: int, asks: bool) -> list[Notice]:
     """The latest verdict, where it waits for the owner: for photos to be reviewed, or for a yes."""
     last = next(iter(lineage.verdicts(c, app.name, limit=1)), None)
-    if last is None or last.at < now - NEWS_MS or last.champion is None:
+    if last is None or last.champion is None:
         return []
     champion, step = rollouts.champion(c, app.name), rollouts.standing(c, app.name).get(last.candidate)
     if champion is not None and champion.release == last.candidate:
@@ -75,6 +75,8 @@ def _verdicts(c: Any, app: Any, now: int, asks: bool) -> list[Notice]:
     if step is not None and step.state == "rolled_back":
         return []
     tried = step is not None and rollouts.moves(c, step)
+    if (step.at if tried else last.at) < now - NEWS_MS:
+        return []
     number = releases.number(c, last.candidate)
     why = next((str(one.get("words", "")) for one in last.reasons or () if isinstance(one, dict)), "")
     ref = last.candidate[:32]
@@ -83,7 +85,7 @@ def _verdicts(c: Any, app: Any, now: int, asks: bool) -> list[Notice]:
             return []
         few = "A few visitors have it, and it" if tried else "It"
         words = f"{app.title}: release {number} is better. {few} answers everybody once you promote it. {why}"
-        return [Notice("verdict", f"yes:{ref}", words.rstrip())]
+        return [Notice("verdict", f"{'met' if tried else 'yes'}:{ref}", words.rstrip())]
     if last.outcome == "hold" and "choices" not in (last.numbers or {}):
         words = f"{app.title}: release {number} waits. {why} What you review brings it on."
         return [Notice("verdict", f"hold:{ref}", words)]

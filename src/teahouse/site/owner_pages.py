@@ -262,7 +262,7 @@ def report_of(c: Any, deps: Deps, row: Any, stands: owner_releases.Standing) -> 
     told = owner_views.report(c, owner_releases.release_out(c, row, stands), row)
     if share := deps.settings.loop.canary_share:
         few = max(1, round(share * 10_000))
-        told = replace(told, few=few, few_words=rollout.visitors(few))
+        told = replace(told, few=few, few_words=rollout.visitors(few), can_try=told.can_try and few < 10_000)
     return owner_verdict.linked(c, told, deps.settings.keep.forget_days)
 
 

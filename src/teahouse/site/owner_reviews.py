@@ -10,7 +10,7 @@ from fastapi import Request
 
 from teahouse import ids, telemetry
 from teahouse.errors import InputError, NotFound, NothingToDo, likely
-from teahouse.feedback import audit, collect, judges, order, teach
+from teahouse.feedback import audit, collect, judges, order, teach, trust
 from teahouse.site import api, missing, owner_access, pictures
 from teahouse.site.deps import Deps, deps_of
 from teahouse.site.owner_shapes import (
@@ -102,6 +102,8 @@ def why(row: Any, known: bool = False) -> str:
         return f"Another release says {str(other).replace('_', ' ')}."
     if isinstance(row.look, Mapping) and row.look.get("familiar") is False:
         return "It has never seen anything like this."
+    if known and trust.Word("", {"label": row.word}, scores=guess.get("scores")).is_surprising:
+        return "Its visitor was right in teach rounds, but the release was all but sure of something else."
     return "Its visitor was right in teach rounds." if known else ""
 
 

@@ -41,7 +41,7 @@ def _withdrawn() -> Any:
 
 
 @functools.cache
-def _is_show(table: Any = consents) -> Any:
+def _is_show(table: Any) -> Any:
     """Whether a row of this table is a yes to a page that others see, or takes one back."""
     yes, of = consents.alias("yes"), f'["{SHOW}"]'
     back = sa.exists().where(yes.c.id == table.c.withdraws, sa.type_coerce(yes.c.purposes, sa.Text) == of)
@@ -108,7 +108,7 @@ def live(c: sa.Connection, id: bytes) -> bool:
 def for_prediction(c: sa.Connection, prediction: bytes, show: bool = True) -> Any:
     """The latest yes for this prediction that still holds, or None; without `show` none that lets it be shown."""
     where = [consents.c.prediction == prediction, consents.c.withdraws.is_(None), ~_withdrawn()]
-    return rows.one(c, consents, *where, *([] if show else [~_is_show()]))
+    return rows.one(c, consents, *where, *([] if show else [~_is_show(consents)]))
 
 
 def of_visitor(c: sa.Connection, visitor: bytes) -> list[Any]:

@@ -71,7 +71,7 @@ def standing_review() -> Any:
 
 
 def standing_review_of(label: Any) -> Any:
-    """The same of one label: of the row with this id."""
+    """SQL: the seq of the latest review of the row with this id that was not undone."""
     query = sa.select(sa.func.max(reviews.c.seq)).where(reviews.c.label == label, reviews.c.decision != "undo")
     return query.where(~sa.exists().where(_undo.c.undoes == reviews.c.seq)).correlate(labels).scalar_subquery()
 
@@ -298,8 +298,8 @@ def _may_be_near(near: bytes) -> Any:
 
 
 @cache
-def _bytes_of_near() -> list[Any]:
-    return [sa.func.substr(labels.c.near, at + 1, 1, type_=sa.LargeBinary) for at in range(8)]
+def _bytes_of_near() -> tuple[Any, ...]:
+    return tuple(sa.func.substr(labels.c.near, at + 1, 1, type_=sa.LargeBinary) for at in range(8))
 
 
 def _newly_accepted(c: sa.Connection, app: str, *columns: Any) -> sa.Select[Any]:
