@@ -57,12 +57,14 @@ class World:
 
 
 def train(own: tuple[Array, Array], new: tuple[Array, Array], seed: int, start: Array | None = None) -> Array:
-    """Softmax weights [97, 6]; each batch is half of the maker's rows and half of the visitors', as `data.train` is."""
+    """Softmax weights [97, 6]; each batch is half of the maker's rows and half of the visitors', in the maker's mix of
+    labels, as `data.train` is."""
     rng = numpy.random.default_rng(seed)
     weights = numpy.zeros((FEATURES + 1, len(TEAS))) if start is None else start.copy()
     sides = [side for side in (own, new) if len(side[1])]
+    mixes = [mix(side[1], own[1]) for side in sides]
     for step in range(STEPS):
-        picked = [rng.integers(len(side[1]), size=BATCH // len(sides)) for side in sides]
+        picked = [mixed.searchsorted(rng.random(BATCH // len(sides))) for mixed in mixes]
         points = numpy.concatenate([side[0][some] for side, some in zip(sides, picked, strict=True)])
         teas = numpy.concatenate([side[1][some] for side, some in zip(sides, picked, strict=True)])
         wrong = chances(weights, points)
@@ -70,6 +72,16 @@ def train(own: tuple[Array, Array], new: tuple[Array, Array], seed: int, start: 
         gradient = features(points).T @ wrong / len(teas) + DECAY * weights
         weights -= RATE * (1 - step / STEPS) * gradient
     return weights
+
+
+def mix(teas: Array, own: Array) -> Array:
+    """float [n], rising to 1: where a number 0..1 falls among rows of these teas, so that each comes as often as among
+    the maker's own."""
+    chance = (numpy.bincount(own, minlength=len(TEAS)) / numpy.bincount(teas, minlength=len(TEAS)).clip(1))[teas]
+    chance = numpy.ones(len(teas)) if not chance.sum() else chance
+    found = chance.cumsum() / chance.sum()
+    found[-1] = 1.0  # whatever the sum lost in rounding
+    return found
 
 
 def features(points: Array) -> Array:
