@@ -102,7 +102,7 @@ def why(row: Any, known: bool = False) -> str:
         return f"Another release says {str(other).replace('_', ' ')}."
     if isinstance(row.look, Mapping) and row.look.get("familiar") is False:
         return "It has never seen anything like this."
-    if known and trust.Word("", {"label": row.word}, scores=guess.get("scores")).is_surprising:
+    if known and trust.Word("", row.word, scores=guess.get("scores")).is_surprising:
         return "Its visitor was right in teach rounds, but the release was all but sure of something else."
     return "Its visitor was right in teach rounds." if known else ""
 

@@ -2,6 +2,7 @@
 
 from teahouse import ids
 from teahouse.feedback import teach
+from teahouse.site import owner_reviews
 from teahouse.store import apps, jobs, labels, predictions, reviews, tables, visitors
 from teahouse.testing import APP, tiny_declaration
 
@@ -347,7 +348,7 @@ def test_what_counts_on_a_word_stands_in_the_queue_and_a_wrong_one_takes_its_vis
 
 def test_the_owner_is_told_whose_word_weighs_but_not_of_what_judges(quick, owner, guest):
     hold(quick, 0)
-    one, other = guest("warm", 1, "cold"), guest("warm", 2, "cold")
+    one, other = guest("neither", 1, "cold"), guest("warm", 2, "cold")
     hold(quick, 1)
     judges = guest("warm", 3, "cold")
     with quick.house.db.read() as c:
@@ -361,3 +362,13 @@ def test_the_owner_is_told_whose_word_weighs_but_not_of_what_judges(quick, owner
         ids.text(rows[other].id): "",
         ids.text(rows[judges].id): "",
     }
+
+
+def test_a_word_that_the_release_took_to_be_impossible_says_so_though_its_visitor_is_known():
+    def told(sure):
+        guess = {"label": "warm", "scores": {"warm": sure, "cold": 1 - sure}}
+        row = reviews.QueueRow(b"l", 1, b"p", False, {}, guess, {"label": "cold"})
+        return owner_reviews.why(row, known=True)
+
+    assert told(0.9) == "Its visitor was right in teach rounds."
+    assert told(0.99) == "Its visitor was right in teach rounds, but the release was all but sure of something else."
