@@ -180,7 +180,7 @@ def decisions(page: Page) -> dict[str, int]:
 def truth_of(page: Page, photo: str) -> Any:
     """What is written down of the row with this photo, as the API tells."""
     rows = page.evaluate("fetch('/api/owner/labels?limit=200').then((r) => r.json())")["labels"]
-    return next(row["truth"] for row in rows if row["photo"] == photo and row.get("decision") == "accept")
+    return next((row["truth"] for row in rows if row["photo"] == photo and row.get("decision") == "accept"), None)
 
 
 def sees_what_happened(owner: Guest) -> None:
