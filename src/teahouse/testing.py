@@ -246,12 +246,14 @@ class InProcessEngine:
         told = []
         for one in wanted:
             why = "it is broken" if one.release in self.broken else ""
-            if not why and one.release not in self.live:
+            live = self.live.get(one.release)
+            if not why and (live is None or live.form["name"] != (one.form.name or live.manifest.forms[0]["name"])):
                 try:
-                    self.live[one.release] = await asyncio.to_thread(Answerer, self.releases / one.release)
+                    live = await asyncio.to_thread(Answerer, self.releases / one.release, form=one.form.name)
+                    self.live[one.release] = live
                 except TeahouseError as error:
                     why = str(error)
-            told.append(Ready(one.release, "fp32", 1, why))
+            told.append(Ready(one.release, live.form["name"] if live and not why else "", 1, why))
         now = {one.release for one in wanted}
         self.live = {release: answerer for release, answerer in self.live.items() if release in now | self.lately}
         self.lately = now
@@ -295,7 +297,8 @@ class InProcessEngine:
         from teahouse.engine.port import EngineState, Ready
 
         return EngineState(
-            ready=tuple(Ready(release, "fp32", 1) for release in self.live), counts={"answered": self.answered}
+            ready=tuple(Ready(release, one.form["name"], 1) for release, one in self.live.items()),
+            counts={"answered": self.answered},
         )
 
     async def close(self) -> None:
