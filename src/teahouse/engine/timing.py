@@ -14,10 +14,10 @@ from pathlib import Path
 from teahouse.engine.answering import Answerer, Decoded
 from teahouse.engine.port import Form, Timed
 from teahouse.errors import TeahouseError
+from teahouse.model.shape import WORTH
 
 SLICES, SLICE_S = 3, 0.1  # the best of so many: whatever else the machine does only makes one slower
 TOGETHER = 8
-WORTH = 1.1  # times as fast, or the simpler way stays: one at a time, a thread each
 
 Told = Callable[[float], None]
 

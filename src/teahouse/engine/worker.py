@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from teahouse import child
+from teahouse.child import cores
 from teahouse.engine import wire
 from teahouse.engine.port import Answer, Form, Timed
 from teahouse.errors import DeadlinePassed, InputBroke, ReleaseBroken, TeahouseError
@@ -264,12 +265,6 @@ class Worker:
                 wire.send(self._sock, header, parts)
         except OSError:
             os._exit(0)  # nobody is left to answer
-
-
-def cores() -> int:
-    """Cores that this process may use, at most 4: a worker is one of several tenants."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(4, count))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy
 
 from teahouse.errors import ReleaseBroken
+from teahouse.model.shape import WORTH
 from teahouse.spec.fields import Field
 
 Json = Any
@@ -30,7 +31,6 @@ FP32, INT8 = "model.onnx", "model.int8.onnx"
 MOST_FLIPS = 0.003  # of the rows
 ROWS = 1000  # at least so many are judged
 SMALL, FAST_MS = 200_000, 0.5  # bytes and milliseconds an answer below which there is nothing to gain
-WORTH = 1.1  # times as fast, or it is not worth the bytes
 LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")  # where the time goes
 TIMED_S, TIMED = 0.3, 30  # seconds and answers by which a form is timed
 

@@ -13,6 +13,7 @@ from fastapi import Request
 from itsdangerous import Signer, TimestampSigner
 
 from teahouse import ids
+from teahouse.engine.port import Form
 from teahouse.errors import NotFound
 from teahouse.site.mirror import Mirror
 from teahouse.site.seen import Looks
@@ -42,6 +43,7 @@ class Live:
     form: str
     ready: bool
     why: str = ""
+    wants: Form = Form()  # how it shall run here; `form` is the name of the one that it runs in
 
 
 def trains(declaration: Mapping[str, Any]) -> bool:
