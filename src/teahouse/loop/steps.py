@@ -64,7 +64,7 @@ def train(house: House, settings: Settings, job: Any, so_far: So) -> So:
     if ended is None or not ended.ok:
         run.clear(folder)
         _prepare(house, settings, job, frozen, run_id)
-        ended = run.follow(folder, _keep_events(house, run_id))
+        ended = run.follow(folder, _keep_events(house, job, run_id))
     value = ended.or_raise()
     return {name: value[name] for name in ("release", "metrics", "parity", "checks")} | {"run": ids.text(run_id)}
 
@@ -298,8 +298,10 @@ def _as_read(told: Any) -> Any:
     return [field_from_json(one).json() for one in (told if isinstance(told, list) else [told])]
 
 
-def _keep_events(house: House, run_id: bytes) -> run.Event:
+def _keep_events(house: House, job: Any, run_id: bytes) -> run.Event:
     def keep(event: dict[str, Any]) -> None:
+        if event["name"] == "building-form":
+            _tell(house, job, "step", {"step": "train", "words": "building a faster form"})
         house.db.write(
             lambda c: lineage.run_event(
                 c, run_id, event["name"][:200], finite(event.get("numbers") or {}), int(event["t"] * 1000)

@@ -32,6 +32,7 @@ MOST_FLIPS = 0.003  # of the rows
 ROWS = 1000  # at least so many are judged
 SMALL, FAST_MS = 200_000, 0.5  # bytes and milliseconds an answer below which there is nothing to gain
 LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")  # where the time goes
+SLOW = 1.25  # times as slow: then no other way to build it is fast
 TIMED_S, TIMED = 0.3, 30  # seconds and answers by which a form is timed
 
 
@@ -109,6 +110,8 @@ def try_int8(folder: Path, output: Field, given: Given, outputs: Callable[[str],
             quick = milliseconds(other, one)
             if quick * WORTH > usual:
                 whys.append(f"It is not faster: an answer takes {quick:.1f} ms, and {usual:.1f} ms as it is.")
+                if quick > SLOW * usual:
+                    break
                 continue
             judged = judge(output, exact, other, given, until)
         except ReleaseBroken as error:
