@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy
 
+from teahouse.errors import TeahouseError
 from teahouse.model import forms
 from teahouse.spec.app import App
 from teahouse.spec.fields import absent
@@ -117,7 +118,10 @@ def int8(app: App, folder: Path, own: Own, outputs: Callable[[str], forms.Output
     """The faster form of the model.onnx in `folder`, or why there is none; within about so many seconds."""
     if own.lack:
         return forms.Tried(None, own.lack)
-    return forms.try_int8(folder, app.output, own.given(), outputs, seconds)
+    try:
+        return forms.try_int8(folder, app.output, own.given(), outputs, seconds)
+    except Exception as error:  # edge: a maker's own function runs in here too, and no training is lost for a form
+        return left_out(folder, f"It could not be built and judged: {type(error).__name__}: {str(error)[:300]}")
 
 
 def held(
@@ -127,16 +131,24 @@ def held(
     if tried.form is None:
         return tried
     exact, quick = outputs(forms.FP32), outputs(forms.INT8)
-    worst = 0.0
+    worst, otherwise = 0.0, "It answers one of the release's own examples otherwise."
     for number, part in enumerate(shown):
         whole = tries.with_values(app, part, number)
         batch = {name: plain(app.fields[name].tensor(value))[None] for name, value in whole.items()}
-        row, other = exact(batch)[0], quick(batch)[0]
+        try:
+            row, other = exact(batch)[0], quick(batch)[0]
+        except TeahouseError:
+            return left_out(folder, otherwise)
         if not forms.same(app.output, row, other):
-            (folder / forms.INT8).unlink()
-            return forms.Tried(None, "It answers one of the release's own examples otherwise.")
+            return left_out(folder, otherwise)
         worst = max(worst, forms.apart(said(app, row), said(app, other)))
     return forms.Tried({**tried.form, "tolerance": round(worst + TOLERANCE, 3)})
+
+
+def left_out(folder: Path, why: str) -> forms.Tried:
+    """No such form, and nothing of it stays."""
+    (folder / forms.INT8).unlink(missing_ok=True)
+    return forms.Tried(None, why)
 
 
 def said(app: App, row: numpy.ndarray) -> Any:
