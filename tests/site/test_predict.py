@@ -268,10 +268,10 @@ def test_what_fails_while_it_waits_is_an_event(site, monkeypatch):
 
 
 def test_an_answer_that_can_not_be_kept_is_not_given(site, monkeypatch):
-    async def write_async(_fn):
+    async def append(*_):
         raise DiskFull("This could not be kept.")
 
-    monkeypatch.setattr(type(site.house.db), "write_async", lambda self, fn: write_async(fn))
+    monkeypatch.setattr(type(site.house.db), "append", append)
     assert site.ask().status_code == 507
 
 

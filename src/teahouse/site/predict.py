@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -112,11 +113,11 @@ async def read(request: Request, deps: Deps) -> Asked:
     body = await given.read_body(request)
     opened = None
     if visitor.fresh and key is not None:
-        opened = await run_in_threadpool(given.opened, request, body, shown.champion.fields, deps.key("given"))
+        opened = await given.opened_soon(request, body, shown.champion.fields, deps.key("given"))
         visitor = visitors.named_by(visitor, deps, key, opened[1])
     live, arm = visitors.choose(shown, visitor, deps.key("arm"))
     if opened is None or live is not shown.champion:
-        opened = await run_in_threadpool(given.opened, request, body, live.fields, deps.key("given"))
+        opened = await given.opened_soon(request, body, live.fields, deps.key("given"))
     standing = None
     if "keep" in purposes and visitor.page and not visitor.fresh:
         standing = await run_in_threadpool(keep.standing, deps, visitor.id)
@@ -207,26 +208,40 @@ async def written(
     deps: Deps, asked: Asked, told: Answer, ms: float, cleaned: list[keep.Clean] | None
 ) -> tuple[Any, bool]:
     """The answer's row on the disk, and if its photo is kept. Without room for the photo the answer still comes."""
-    writing = functools.partial(write, deps=deps, asked=asked, told=told, ms=ms)
+    row = row_of(deps, asked, told, ms)
     if cleaned:
         with suppress(DiskFull):
-            return await run_in_threadpool(keep.store, deps, cleaned, functools.partial(writing, cleaned=cleaned))
-    return await deps.house.db.write_async(functools.partial(writing, cleaned=None))
+            writing = functools.partial(write, deps=deps, asked=asked, told=told, row=row, cleaned=cleaned)
+            return await run_in_threadpool(keep.store, deps, cleaned, writing)
+    try:
+        seq = await deps.house.db.append(tables.predictions, row, counts(asked, told, ms, row["at"]))
+    except Conflict:
+        first = await run_in_threadpool(first_of, deps, asked)
+        if first is None:
+            raise
+        return first
+    return SimpleNamespace(seq=seq, **row), False
 
 
-def write(
-    c: Any, deps: Deps, asked: Asked, told: Answer, ms: float, cleaned: list[keep.Clean] | None
-) -> tuple[Any, bool]:
-    """Writes the answer, its tallies and what is kept, and tells if it kept; or finds the answer of this key."""
-    at = deps.clock()
-    if asked.key is not None:
-        before = predictions.by_key(c, asked.shown.name, asked.key)
-        if before is not None:
-            if before.given != asked.given:
-                raise Conflict("This Idempotency-Key was used for something else.", do_next="Take a new key.")
-            return before, bool(inputs.of_prediction(c, before.id))
-    row = {
-        "at": at,
+def first_of(deps: Deps, asked: Asked) -> tuple[Any, bool] | None:
+    """The answer that this key got before, and if its photo is kept; None where it got none. Runs in a thread."""
+    with deps.house.db.read() as c:
+        return _first_of(c, asked)
+
+
+def _first_of(c: Any, asked: Asked) -> tuple[Any, bool] | None:
+    before = predictions.by_key(c, asked.shown.name, asked.key) if asked.key is not None else None
+    if before is None:
+        return None
+    if before.given != asked.given:
+        raise Conflict("This Idempotency-Key was used for something else.", do_next="Take a new key.")
+    return before, bool(inputs.of_prediction(c, before.id))
+
+
+def row_of(deps: Deps, asked: Asked, told: Answer, ms: float) -> dict[str, Any]:
+    """The answer's row."""
+    return {
+        "at": deps.clock(),
         "id": asked.id,
         "app": asked.shown.name,
         "release": asked.live.release,
@@ -244,23 +259,35 @@ def write(
         "ms": ms,
         "look": {**told.look, "device": asked.device, "familiar": told.familiar} if told.look else None,
     }
-    rows.add(c, tables.predictions, row)
-    tally(c, asked, "answers", ms, at)
-    if told.familiar is False:
-        tally(c, asked, "unfamiliar", 0.0, at)
-    found = predictions.get(c, asked.id)
+
+
+def write(
+    c: Any, deps: Deps, asked: Asked, told: Answer, row: dict[str, Any], cleaned: list[keep.Clean]
+) -> tuple[Any, bool]:
+    """Writes the answer, its tallies and what is kept, and tells if it kept; or finds the answer of this key."""
+    first = _first_of(c, asked)
+    if first is not None:
+        return first
+    at = row["at"]
+    found = SimpleNamespace(seq=rows.add(c, tables.predictions, row), **row)
+    tallies.add_all(c, counts(asked, told, row["ms"], at))
     # the yes may have ended while the model was at work
-    yes = keep.stands(c, asked.visitor.id) if cleaned else None
-    if cleaned and yes is not None:
+    yes = keep.stands(c, asked.visitor.id)
+    if yes is not None:
         purposes = sorted(given.CONSENT & set(yes.purposes))  # a yes to others' eyes is for the one photo
         keep.write(c, deps, collect.Kept(found, cleaned, purposes, True, yes.text_version, at))
     return found, yes is not None
 
 
-def tally(c: Any, asked: Asked, what: str, total: float, at: int) -> None:
-    """Counts one thing of this hour."""
-    tally_of = tallies.Tally(asked.shown.name, asked.live.release, asked.arm, at // HOUR_MS, what, 1, total)
-    tallies.add(c, tally_of)
+def counts(asked: Asked, told: Answer, ms: float, at: int) -> list[tallies.Tally]:
+    """What an answer adds to this hour."""
+    found = [tally(asked, "answers", ms, at)]
+    return [*found, tally(asked, "unfamiliar", 0.0, at)] if told.familiar is False else found
+
+
+def tally(asked: Asked, what: str, total: float, at: int) -> tallies.Tally:
+    """One thing of this hour."""
+    return tallies.Tally(asked.shown.name, asked.live.release, asked.arm, at // HOUR_MS, what, 1, total)
 
 
 async def failed(deps: Deps, asked: Asked, error: TeahouseError) -> None:
@@ -268,8 +295,8 @@ async def failed(deps: Deps, asked: Asked, error: TeahouseError) -> None:
     An input that breaks a canary counts too: the champion may well take it."""
     broke = mirror.is_its_own(error) if asked.arm == "canary" else error.status >= 500
     if broke and not isinstance(error, QueueFull):
-        at = deps.clock()
-        await deps.house.db.write_async(lambda c: tally(c, asked, "errors", 0.0, at))
+        error_of = tally(asked, "errors", 0.0, deps.clock())
+        await deps.house.db.write_async(lambda c: tallies.add(c, error_of))
     log.warning("not-answered", app=asked.shown.name, release=asked.live.release[:12], code=error.code, what=error.what)
 
 
