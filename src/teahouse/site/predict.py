@@ -6,7 +6,7 @@ import asyncio
 import functools
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
 from teahouse import failpoints, ids, telemetry
@@ -74,11 +75,37 @@ async def respond(request: Request, deps: Deps, asked: Asked) -> Response:
             work.result()  # what fails at once is a plain refusal, with its status
         response: Response = StreamingResponse(events(deps, asked, work), media_type="text/event-stream")
     else:
-        row, told, kept = await answer(deps, asked)
+        row, told, kept = await unless_they_leave(request, answer(deps, asked))
         response = answered(request, body(deps, asked, row, told, kept), pictures.of(told))
     if asked.visitor.page:  # also the one that is there: its half year begins anew
         visitors.set_cookie(request, response, asked.visitor.id)
     return response
+
+
+async def unless_they_leave(request: Request, work: Awaitable[Outcome]) -> Outcome:
+    """The outcome; ClientDisconnect where nobody is there any more to see it, and then nothing is worked out for them:
+    what waits leaves the queue. Looked for where it takes a while: a task for each answer would cost more than it
+    saves."""
+    mine, watching = asyncio.current_task(), list[asyncio.Task[None]]()
+    assert mine is not None
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        mine.cancel()
+
+    soon = asyncio.get_running_loop().call_later(SOON_S, lambda: watching.append(asyncio.create_task(watch())))
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if watching and watching[0].done():
+            mine.uncancel()
+            raise ClientDisconnect from None
+        raise
+    finally:
+        soon.cancel()
+        for one in watching:
+            one.cancel()
 
 
 def answered(request: Request, body: dict[str, Any], picture: Picture | None) -> Response:
