@@ -35,7 +35,7 @@ class Ready:
 class Answer:
     """One answer. output is JSON; a picture is {"picture": index in parts, "media_type", "width", "height"} in it.
 
-    ms: {"decode", "wait", "infer"}; batch: how many were run together; familiar: None where it can not tell.
+    ms: {"queue", "decode", "wait", "infer"}; batch: how many were run together; familiar: None where it can not tell.
     score: how much the app itself likes this answer; None where it does not say.
     look: how the photo looks: {"brightness", "blur", "side"}, as `model.looks` measures it; None without one."""
 

@@ -152,6 +152,7 @@ class Traffic:
             self._strikes.forgive(call.digest)
         if not call.future.done():
             if frame.header.get("kind") == "answer":
+                frame.header["ms"] = {**frame.header["ms"], "queue": round((call.sent - call.came) * 1000, 3)}
                 call.future.set_result(frame)
             else:
                 call.future.set_exception(wire.error_of(frame.header))

@@ -15,6 +15,7 @@ from itsdangerous import Signer, TimestampSigner
 from teahouse import ids
 from teahouse.errors import NotFound
 from teahouse.site.mirror import Mirror
+from teahouse.site.pulse import Pulse
 from teahouse.site.seen import Looks
 from teahouse.site.stock import Stock
 
@@ -128,6 +129,7 @@ class Deps:
     stock: Stock = field(default_factory=Stock)
     looks: Looks = field(default_factory=Looks)
     mirror: Mirror = field(default_factory=Mirror)
+    pulse: Pulse = field(default_factory=Pulse)
     _keys: dict[str, bytes] = field(default_factory=dict)
 
     def key(self, purpose: str) -> bytes:

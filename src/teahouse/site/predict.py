@@ -24,6 +24,7 @@ from teahouse.errors import Conflict, DiskFull, InputError, NotReady, QueueFull,
 from teahouse.feedback import collect
 from teahouse.site import given, keep, mirror, pictures, refusals, security, seen, visitors
 from teahouse.site.deps import Deps, Live, Shown, deps_of
+from teahouse.site.pulse import Pulse
 from teahouse.site.visitors import Visitor
 from teahouse.spec.fields import Picture
 from teahouse.store import inputs, predictions, rows, tables, tallies
@@ -53,6 +54,7 @@ class Asked:
     shadow_of: bytes | None = None
     device: str = "other"
     beside: bytes | None = None  # the prediction that this one is to be compared with
+    received_ms: float = 0.0
     began: float = field(default_factory=time.monotonic)
 
 
@@ -77,9 +79,20 @@ async def respond(request: Request, deps: Deps, asked: Asked) -> Response:
     else:
         row, told, kept = await unless_they_leave(request, answer(deps, asked))
         response = answered(request, body(deps, asked, row, told, kept), pictures.of(told))
+        response.background = Sent(deps.pulse, told)  # type: ignore[assignment]
     if asked.visitor.page:  # also the one that is there: its half year begins anew
         visitors.set_cookie(request, response, asked.visitor.id)
     return response
+
+
+class Sent:
+    """Notes where the time of an answer went, once its last byte was handed over."""
+
+    def __init__(self, pulse: Pulse, told: Answer) -> None:
+        self.pulse, self.told, self.began = pulse, told, time.monotonic()
+
+    async def __call__(self) -> None:
+        self.pulse.took({**self.told.ms, "send": (time.monotonic() - self.began) * 1000}, self.told.batch)
 
 
 async def unless_they_leave(request: Request, work: Awaitable[Outcome]) -> Outcome:
@@ -129,6 +142,16 @@ def json_response(body: Any, status: int) -> Response:
 
 async def read(request: Request, deps: Deps) -> Asked:
     """Reads and checks a request; draws arm and lot before anything is known of the answer."""
+    came = time.monotonic()
+    try:
+        asked = await _read(request, deps)
+    except TeahouseError as error:
+        deps.pulse.over(error)
+        raise
+    return replace(asked, received_ms=(time.monotonic() - came) * 1000)
+
+
+async def _read(request: Request, deps: Deps) -> Asked:
     shown = deps.serving.app(request.path_params["app"])
     if shown.champion is None or not shown.champion.ready:
         why = "Its release is not loaded."
@@ -171,6 +194,16 @@ def stored_key(visitor: bytes, key: str) -> str:
 
 async def answer(deps: Deps, asked: Asked) -> Outcome:
     """The answer, after it is on disk. A photo under a standing yes is cleaned meanwhile."""
+    try:
+        found = await _answer(deps, asked)
+    except BaseException as error:
+        deps.pulse.over(error)
+        raise
+    deps.pulse.over()
+    return found
+
+
+async def _answer(deps: Deps, asked: Asked) -> Outcome:
     cleaning = asyncio.create_task(keep.clean_or_none(deps, asked.live.fields, asked.parts)) if asked.standing else None
     try:
         asked, told = await worked_out(deps, asked)
@@ -178,8 +211,10 @@ async def answer(deps: Deps, asked: Asked) -> Outcome:
     finally:
         if cleaning:
             cleaning.cancel()
-    ms = (time.monotonic() - asked.began) * 1000
+    worked = time.monotonic()
+    ms = (worked - asked.began) * 1000
     row, kept = await written(deps, asked, told, ms, cleaned)
+    commit = (time.monotonic() - worked) * 1000
     failpoints.here("committed")
     if row.id == asked.id:
         deps.looks.add(asked.live, asked.arm, told, (asked.visitor.id, asked.network), row.look, row.at)
@@ -187,7 +222,7 @@ async def answer(deps: Deps, asked: Asked) -> Outcome:
         deps.mirror.offer(deps, asked, told)
     log.info("answered", app=asked.shown.name, release=row.release[:12], id=ids.text(row.id), arm=row.arm,
              ms=round(ms, 1), batch=told.batch, kept=kept)  # fmt: skip
-    return row, told, kept
+    return row, replace(told, ms={"receive": asked.received_ms, **told.ms, "commit": commit}), kept
 
 
 async def worked_out(deps: Deps, asked: Asked) -> tuple[Asked, Answer]:
@@ -385,7 +420,9 @@ async def events(deps: Deps, asked: Asked, work: asyncio.Task[Outcome]) -> Async
                 yield event("queued", {"place": place, "wait_s": round(wait, 1)})
             await asyncio.wait({work}, timeout=BEAT_S)
         row, told, kept = work.result()
+        sent = Sent(deps.pulse, told)
         yield event("answer", with_picture(body(deps, asked, row, told, kept), pictures.of(told)))
+        await sent()
     except TeahouseError as error:
         yield event("error", {"error": error.as_dict()})
     except Exception as error:  # edge: the stream has begun, so the error goes into it
