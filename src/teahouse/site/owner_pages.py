@@ -16,6 +16,7 @@ from teahouse.release import rollout
 from teahouse.site import (
     missing,
     owner_access,
+    owner_load,
     owner_loop,
     owner_media,
     owner_monitor,
@@ -282,6 +283,7 @@ ROUTES: list[Route] = [
     Route("GET", "/owner/releases/{id}", "owner", release_page, "owner-page-release"),
     Route("GET", "/owner/verdicts/{id}", "owner", owner_verdict.page, "owner-page-verdict"),
     Route("GET", "/owner/monitor", "owner", owner_monitor.page, "owner-page-monitor"),
+    Route("GET", "/owner/load", "owner", owner_load.page, "owner-page-load"),
     Route("GET", "/owner/timeline", "owner", owner_timeline.page, "owner-page-timeline"),
     Route("GET", "/owner/trace/{kind}/{id}", "owner", owner_trace.page, "owner-page-trace"),
     Route("GET", "/owner/media/{label}", "owner", owner_media.photo, "owner-media"),
