@@ -14,6 +14,7 @@ from itsdangerous import Signer, TimestampSigner
 
 from teahouse import ids
 from teahouse.errors import NotFound
+from teahouse.site.known import Known
 from teahouse.site.mirror import Mirror
 from teahouse.site.pulse import Pulse
 from teahouse.site.seen import Looks
@@ -130,6 +131,7 @@ class Deps:
     looks: Looks = field(default_factory=Looks)
     mirror: Mirror = field(default_factory=Mirror)
     pulse: Pulse = field(default_factory=Pulse)
+    known: Known = field(default_factory=Known)
     _keys: dict[str, bytes] = field(default_factory=dict)
 
     def key(self, purpose: str) -> bytes:
