@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from teahouse.engine import wire
-from teahouse.engine.port import Ready
+from teahouse.engine.port import Form, Ready
 from teahouse.engine.process import WorkerProcess
 from teahouse.engine.traffic import Traffic
 from teahouse.errors import NotReady, ReleaseBroken, WorkerDied
@@ -32,10 +32,13 @@ class DeskRules:
 
 
 class Desk:
-    """A release that answers. A worker that dies is replaced; a release that never was ready is not tried again."""
+    """A release that answers. A worker that dies is replaced; a release that never was ready is not tried again. `form`
+    is how `spawn` runs it."""
 
-    def __init__(self, name: str, spawn: Callable[[], WorkerProcess], rules: DeskRules, log: Any) -> None:
-        self.name, self._spawn, self._rules, self._log = name, spawn, rules, log
+    def __init__(
+        self, name: str, spawn: Callable[[], WorkerProcess], rules: DeskRules, log: Any, form: Form = Form()
+    ) -> None:
+        self.name, self._spawn, self._rules, self._log, self.form = name, spawn, rules, log, form
         self.ready = Ready(name, why="It is still loading.")
         self.traffic = Traffic(rules.bound, rules.refused_s, self._hangs)
         self._worker: WorkerProcess | None = None

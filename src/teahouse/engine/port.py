@@ -11,19 +11,44 @@ LANES = ("owner", "paid", "free", "idle")
 
 
 @dataclass(frozen=True)
+class Form:
+    """One way to run a release on a host. name: of one of its forms, "" the first. slots: how many run side by side, 0
+    as many as there are cores. threads: of one inference, 0 as the engine is set. batch: the most that are run
+    together, 0 as the release says."""
+
+    name: str = ""
+    slots: int = 0
+    threads: int = 0
+    batch: int = 0
+
+
+@dataclass(frozen=True)
+class Timed:
+    """How a release's form did on this host: run so, an answer took `ms` of the host's time (1000 / answers a second).
+    why: it does not hold here, and has no time."""
+
+    form: Form
+    ms: float = 0.0
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Wanted:
-    """A release that the rollouts want live. state: shadow, canary or full; share in 1/10,000."""
+    """A release that the rollouts want live. state: shadow, canary or full; share in 1/10,000. form: how it shall run;
+    where it can not be started so, it runs in its first form."""
 
     app: str
     release: str
     state: str = "full"
     share: int = 10_000
     warm: bool = True
+    form: Form = Form()
 
 
 @dataclass(frozen=True)
 class Ready:
-    """What became of a wanted release: ready where `why` is empty. window: how many inputs its worker takes at once."""
+    """What became of a wanted release: ready where `why` is empty, in the form of this name. window: how many inputs
+    its worker takes at once."""
 
     release: str
     form: str = ""

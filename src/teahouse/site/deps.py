@@ -13,6 +13,7 @@ from fastapi import Request
 from itsdangerous import Signer, TimestampSigner
 
 from teahouse import ids
+from teahouse.engine.port import Form
 from teahouse.errors import NotFound
 from teahouse.site.known import Known
 from teahouse.site.mirror import Mirror
@@ -44,6 +45,7 @@ class Live:
     form: str
     ready: bool
     why: str = ""
+    wants: Form = Form()  # how it shall run here; `form` is the name of the one that it runs in
 
 
 def trains(declaration: Mapping[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from teahouse.site.owner_forms import Forms
 from teahouse.site.owner_shapes import LoadOut
 from teahouse.site.pages import Accuracy, Shell
 
@@ -300,6 +301,7 @@ class Report:
     can_pin: bool = False
     measures: str = "How often it is right"  # what the bars tell
     judged: str = ""  # the address of its verdict
+    forms: Forms | None = None
     replace_by: int | None = None  # it learned from a row that was taken back: until when (ms) another is to answer
 
 
