@@ -24,11 +24,13 @@ class LocalEngine:
         self._settings, self._rules = settings, rules or EngineRules()
         limits = WorkerLimits(settings.engine.memory_mb, self._rules.threads, bound=True)
         self._desks = Desks(Path(releases), limits, self._rules, settings.engine.deadline_s)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._wanted: dict[str, Wanted] = {}
         self._kept: dict[str, str] = {}
 
     async def ensure(self, wanted: Sequence[Wanted]) -> Sequence[Ready]:
         """Ready (or why not) for each wanted release, in order; then what is not wanted is drained."""
+        self._loop = asyncio.get_running_loop()
         self._remember_champions(wanted)
         self._wanted = {each.release: each for each in wanted}
         for release in self._wanted:
@@ -59,6 +61,12 @@ class LocalEngine:
             header.get("score"),
             header.get("look"),
         )
+
+    def wake(self, release: str) -> None:
+        """A sleeping release gets a worker. From any thread."""
+        desk = self._desks.get(release)
+        if desk is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(desk.wake)
 
     def place(self, release: str, given: Mapping[str, bytes | Json]) -> tuple[int, float] | None:
         """The place of a call that waits, from 1, and its seconds to wait; None where it does not wait."""
@@ -97,6 +105,7 @@ class LocalEngine:
             wait=max((desk.traffic.wait_for("free") for desk in desks), default=0.0),
             memory=sum(_memory(desk.pid) for desk in desks),
             counts={name: counts[name] for name in COUNTS},
+            asleep=tuple(name for name, desk in self._desks.items() if desk.asleep and name != BARE),
         )
 
     async def close(self) -> None:

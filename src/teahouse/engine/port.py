@@ -34,7 +34,8 @@ class Timed:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A release that the rollouts want live. state: shadow, canary or full; share in 1/10,000. form: how it shall run;
+    """A release that the rollouts want live. state: shadow, canary or full; share in 1/10,000. warm: False where it was
+    ready here before and may sleep until somebody comes. form: how it shall run;
     where it can not be started so, it runs in its first form."""
 
     app: str
@@ -89,13 +90,15 @@ class Cleaned:
 class EngineState:
     """What the engine does right now. queue: waiting inputs; wait: seconds that a new one would wait.
 
-    memory: bytes of all workers; counts since the start: asked, answered, full, late, broke, died, started."""
+    asleep: releases that are ready and have no worker, for nobody played; memory: bytes of all workers; counts
+    since the start: asked, answered, full, late, broke, died, started."""
 
     ready: tuple[Ready, ...] = ()
     queue: int = 0
     wait: float = 0.0
     memory: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
+    asleep: tuple[str, ...] = ()
 
 
 class Engine(Protocol):
@@ -110,6 +113,9 @@ class Engine(Protocol):
         """One answer before `until` (seconds of time.monotonic).
 
         Raises InputError, QueueFull(place, wait, retry_after), DeadlinePassed, InputBroke, NotReady."""
+
+    def wake(self, release: str) -> None:
+        """Somebody came who may ask this release soon: where it sleeps it wakes. From any thread."""
 
     def place(self, release: str, given: Mapping[str, bytes | Json]) -> tuple[int, float] | None:
         """Where the call with this very `given` stands among those that wait (1: it is next), and its seconds to wait;

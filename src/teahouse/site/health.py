@@ -45,13 +45,16 @@ class Readiness:
         self._told: tuple[list[str], float, dict[str, str] | NotReady] | None = None
 
     async def of(self, deps: Deps, champions: list[Live]) -> dict[str, str]:
-        """By app 'answered' or 'loaded', or NotReady; for new releases anew."""
+        """By app 'answered', 'loaded' or 'asleep', or NotReady; for new releases anew."""
         releases = [live.release for live in champions]
         async with self._turn:
             if self._told is None or self._told[0] != releases or self._told[1] < time.monotonic():
                 found: dict[str, str] | NotReady
+                asleep = deps.engine.state().asleep  # ready too: whoever looks after the house wakes nobody
                 try:
-                    found = {live.app: await _try(deps, live) for live in champions}
+                    found = {
+                        live.app: "asleep" if live.release in asleep else await _try(deps, live) for live in champions
+                    }
                 except NotReady as error:
                     found = error
                 self._told = releases, time.monotonic() + KEPT_S, found

@@ -98,7 +98,9 @@ def troubles(beat: pulse.Pulse) -> str:
 
 def loaded(deps: Deps, state: EngineState) -> str:
     """How many releases hold memory."""
-    return f"{render.count(len(state.ready), 'release')} loaded, of {render.count(len(deps.serving.apps), 'app')}"
+    awake = len(state.ready) - len(state.asleep)
+    rest = f", {len(state.asleep):,} asleep" if state.asleep else ""
+    return f"{render.count(awake, 'release')} awake{rest}, of {render.count(len(deps.serving.apps), 'app')}"
 
 
 def batches(sizes: list[int]) -> str:
