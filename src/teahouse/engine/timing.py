@@ -16,7 +16,7 @@ from teahouse.engine.port import Form, Timed
 from teahouse.errors import TeahouseError
 from teahouse.model.shape import WORTH
 
-SLICES, SLICE_S = 3, 0.1  # the best of so many: whatever else the machine does only makes one slower
+SLICES, SLICE_S = 4, 0.1  # the best of so many: what else the machine does only makes one slower
 TOGETHER = 8
 
 Told = Callable[[float], None]
@@ -39,11 +39,12 @@ def fastest(folder: Path, name: str, cores: int, told: Told = lambda share: None
             if items is None:
                 answerer.try_examples()
                 items = [answerer.decode(given) for given, _ in answerer.examples()]
-            slots = cores if one_thread and not answerer.hook else 1
+            slots, threads = cores if one_thread and not answerer.hook else 1, 1 if one_thread else cores
             for together in batches(answerer) if items else ():
-                ms = pace(answerer, [one for one in items if one.shapes == items[0].shapes], slots, together)
+                alike = [one for one in items if one.shapes == items[0].shapes]
+                ms = pace(answerer, alike, slots, threads, together)
                 if best is None or ms * WORTH < best.ms:
-                    best = Timed(Form(name, slots, 1 if one_thread else cores, together), round(ms, 3))
+                    best = Timed(Form(name, slots, threads, together), round(ms, 3))
         except (TeahouseError, MemoryError) as error:
             why = str(error) or "It needs more memory than a worker has."
         told((number + 1) / 2)
@@ -56,8 +57,10 @@ def batches(answerer: Answerer) -> tuple[int, ...]:
     return (1, TOGETHER) if free else (1,)
 
 
-def pace(answerer: Answerer, items: Sequence[Decoded], slots: int, together: int) -> float:
-    """Milliseconds of this machine's time that an answer takes while every slot is busy."""
+def pace(answerer: Answerer, items: Sequence[Decoded], slots: int, threads: int, together: int) -> float:
+    """Milliseconds of this machine's time that an answer takes while every slot is busy.
+
+    By the processor's clock, not by the wall's: what else the machine does meanwhile is no property of the form."""
 
     def work(turn: int, until: float) -> int:
         done = 0
@@ -69,8 +72,8 @@ def pace(answerer: Answerer, items: Sequence[Decoded], slots: int, together: int
     with ThreadPoolExecutor(slots, "timing") as pool:
         found = []
         for length in (0.0, *[SLICE_S] * SLICES):  # the first one warms up
-            start = time.perf_counter()
+            start, used = time.perf_counter(), time.process_time()
             turns = [pool.submit(work, turn, start + length) for turn in range(slots)]
             answers = sum(turn.result() for turn in turns)
-            found.append((time.perf_counter() - start) * 1000 / answers)
+            found.append((time.process_time() - used) * 1000 / answers / (slots * threads))
     return min(found)
