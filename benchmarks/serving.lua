@@ -53,8 +53,11 @@ end
 function response(status)
     local since = seconds() - first
     answered = answered + 1
-    if status < 200 or status > 299 then refused = refused + 1 end
-    if since >= plan.from and since < plan.till then counted = counted + 1 end
+    if status < 200 or status > 299 then
+        refused = refused + 1
+    elseif since >= plan.from and since < plan.till then
+        counted = counted + 1
+    end
 end
 
 function done(summary, latency)

@@ -104,6 +104,10 @@ class Found:
         """The median over the rounds of rate, p50 or p99."""
         return median(getattr(point, what) for point in self.points[engine, size, connections])
 
+    def beside(self, engine: str, other: str, size: str) -> float:
+        """How many times as many answers a second as another; nobody gives none for long."""
+        return self.of("rate", engine, size) / max(self.of("rate", other, size), 0.01)
+
     def best(self, what: str, size: str, connections: int = AT_ONCE) -> tuple[float, str]:
         """The best of the peers that were measured, and its name."""
         told = [(self.of(what, peer, size, connections), peer) for peer in PEERS if self.has(peer)]
@@ -215,7 +219,7 @@ def against_limit(found: Found) -> list[rows.Row]:
         if why := next((f"{one}: {found.why[one]}" for one in ("teahouse", "limit") if one in found.why), ""):
             told.append(rows.unmeasured(name, words, why))
             continue
-        share = found.of("rate", "teahouse", size) / found.of("rate", "limit", size)
+        share = found.beside("teahouse", "limit", size)
         value = f"{share:.2f} x: {spread(found, 'teahouse', size)}, {spread(found, 'limit', size)}"
         told.append(rows.row(name, value, words, share >= bar))
     return told
@@ -230,8 +234,8 @@ def against_peers(found: Found, engine: str, bars: dict[str, float]) -> list[row
         if why := unfit(found, engine):
             told.append(rows.unmeasured(name, words, why))
             continue
-        rate, peer = found.best("rate", size)
-        share = found.of("rate", engine, size) / rate
+        peer = found.best("rate", size)[1]
+        share = found.beside(engine, peer, size)
         value = f"{share:.2f} x: {spread(found, engine, size)}, {spread(found, peer, size)}"
         told.append(rows.row(name, value, words, share >= (bar if bar > 1 else NOT_BEHIND)))
     return told
@@ -291,8 +295,8 @@ def peaks(found: Found, plan: Plan) -> list[rows.Row]:
     for engine, (most, roles) in found.peaks.items():
         held = engine in ("teahouse", "int8")
         value = f"{most:.0f} ({roles})" if held else f"{most:.0f}"
-        told.append(rows.row(name if held else f"{name}: {engine}", value, f"<= {bar}" if held else "told",
-                             not held or most <= bar))  # fmt: skip
+        whose = name if engine == "teahouse" else f"{name}: {engine}"
+        told.append(rows.row(whose, value, f"<= {bar}" if held else "told", not held or most <= bar))
     return told
 
 
@@ -371,17 +375,19 @@ def stage_row(one: serving_site.Stage) -> rows.Row:
     return rows.row(f"stages of {one.size} photos, {one.at_once} at once, ms", value, "told", True)
 
 
+def finite(point: Point) -> dict[str, Any]:
+    """A point as JSON has it: no number where nobody was answered."""
+    return {name: None if value == float("inf") else value for name, value in asdict(point).items()}
+
+
 def measure(plan: Plan, scratch: Path, beside: dict[str, Any]) -> list[rows.Row]:
     """The rows of the report."""
     bench = prepared(scratch)
     found = rounds(plan, bench)
     beside["points"] = [
-        {"engine": engine, "size": size, "connections": connections,
-         "rates": [point.rate for point in points], "p50": [point.p50 for point in points],
-         "p99": [point.p99 for point in points], "failed": [point.failed for point in points],
-         "cpu": [point.cpu for point in points]}
+        {"engine": engine, "size": size, "connections": connections, "rounds": [finite(point) for point in points]}
         for (engine, size, connections), points in found.points.items()
-    ]  # fmt: skip
+    ]
     beside["not measured"] = found.why
     told = [
         *against_limit(found),

@@ -24,6 +24,7 @@ SCRIPT = Path(__file__).with_name("serving.lua")
 MISSING = "apt-get install wrk"
 PATIENCE_S = 60  # for one answer
 LOOK_S, IDLE = 0.25, 0.3  # how long a server is looked at, and the share of a core below which it is idle
+SETTLED_S = 20
 EDGE_S = 1.0  # at the beginning of a run whose answers do not count for the rate
 BOUNDARY = "teahouse-serving-benchmark"
 
@@ -226,12 +227,11 @@ class Served:
 
     def settle(self) -> None:
         """Until what an earlier run left behind is worked off: photos whose sender is gone are still answered."""
-        until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until:
+        until, still = time.monotonic() + SETTLED_S, 0
+        while still < 2 and time.monotonic() < until:
             before = spent(self.family())
             time.sleep(LOOK_S)
-            if (spent(self.family()) - before).total() < IDLE * LOOK_S:
-                return
+            still = still + 1 if (spent(self.family()) - before).total() < IDLE * LOOK_S else 0
 
 
 def load_of(served: Served, folder: Path, photos: dict[str, list[Path]]) -> Load:
