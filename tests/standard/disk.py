@@ -30,8 +30,8 @@ def compiled(folder: Path) -> Path:
 
 
 class Record(NamedTuple):
-    """A change (c create, w write, t truncate, l link, r rename, u unlink, m mkdir), an fsync (s file, d directory) or a
-    mark (!) of the program's own; paths relative to the root."""
+    """A change (c create, w write, t truncate, l link, r rename, u unlink or rmdir, m mkdir), an fsync (s of a file, d
+    of a folder) or a mark (!) of the program's own; paths are relative to the root."""
 
     kind: str
     inode: int
@@ -58,8 +58,8 @@ def read(journal: Path, root: Path) -> Iterator[Record]:
 
 @dataclass
 class File:
-    """A file's bytes: `live` as a process reads them, `synced` as the disk surely has them, `pending` what lies between:
-    (offset, bytes) of a write, (size, None) of a truncation."""
+    """A file's bytes: `live` as a process reads them, `synced` as the disk surely has them, `pending` what lies
+    between, (offset, bytes) of a write and (size, None) of a truncation."""
 
     live: bytearray = field(default_factory=bytearray)
     synced: bytearray = field(default_factory=bytearray)

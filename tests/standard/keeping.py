@@ -1,7 +1,8 @@
 """Keeps things in a house, several at once, and marks in the disk's journal what was acknowledged:
 `python -m tests.standard.keeping DATA NAME ACTS [SPOILT]`, under disk.c, with an app of its own by that NAME.
 
-SPOILT leaves out what a power cut is told by: "normal" (synchronous=NORMAL) or "folders" (no fsync of folders of blobs).
+SPOILT leaves out what keeps a promise through a power cut: "normal" (synchronous=NORMAL) or "folders" (of blobs: no
+fsync of them).
 A mark is a line of JSON: {what: prediction | word | photo | erased, id, blob?}."""
 
 import asyncio

@@ -106,8 +106,8 @@ def cuts(place: Path, records: list[disk.Record], count: int) -> list[Lost]:
 def test_d2_a_power_cut_takes_nothing_that_was_acknowledged(tmp_path, library, capsys):
     found = cuts(tmp_path, journal_of(tmp_path, library), CUTS)
     with capsys.disabled():
-        print(f"\nD2: {CUTS} power cuts, {sum(one.acked for one in found)} times something acknowledged to look for, "
-              f"{sum(len(one.rows) for one in found)} rows and {sum(len(one.blobs) for one in found)} blobs lost")  # fmt: skip
+        rows, blobs = sum(len(one.rows) for one in found), sum(len(one.blobs) for one in found)
+        print(f"\nD2: {CUTS} power cuts, {rows} rows and {blobs} blobs of {sum(one.acked for one in found)} lost")
     assert max(one.acked for one in found) > 3 * ACTS
     assert [one for one in found if one.rows or one.blobs] == []
 
