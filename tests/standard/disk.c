@@ -4,8 +4,8 @@
    and every fsync is written there with its bytes, in the order in which it happened, under one lock for all processes.
    `disk_mark` writes a line of the program's own among them. disk.py reads it; `record` below is its format.
 
-   $DISK_FAULT names a file: "CALL NAME N" (CALL: write, fsync or truncate). While it is there, N such calls on files of
-   this name pass in a process, the next is answered EIO without being done, and the file is gone: once.
+   $DISK_FAULT names a file: "CALL NAME N PID" (CALL: write, fsync or truncate). While it is there, N such calls of this
+   process on files of this name pass, the next is answered EIO without being done, and the file is gone: once.
 
    What a process starts gets the disk too, whatever environment its parent chose for it. Memory that is mapped
    (SQLite's -shm) is not seen; a power cut takes it anyway. */
@@ -142,14 +142,15 @@ static int is_ours_at(int folder, const char *name, char *path) {
 /* Whether this call is the one that fails. Under the lock. */
 static int fails(const char *call, const char *path) {
     char text[256] = "", which[16], name[128];
-    int passes;
+    int passes, process;
     if (fault == NULL) return 0;
     int file = syscall(SYS_openat, AT_FDCWD, fault, O_RDONLY | O_CLOEXEC);
     if (file < 0) return seen = 0;
     ssize_t length = read(file, text, sizeof text - 1);
     syscall(SYS_close, file);
-    if (length <= 0 || sscanf(text, "%15s %127s %d", which, name, &passes) != 3) return 0;
-    if (strcmp(which, call) != 0 || strcmp(strrchr(path, '/') + 1, name) != 0 || seen++ < passes) return 0;
+    if (length <= 0 || sscanf(text, "%15s %127s %d %d", which, name, &passes, &process) != 4) return 0;
+    if (process != getpid() || strcmp(which, call) != 0 || strcmp(strrchr(path, '/') + 1, name) != 0) return 0;
+    if (seen++ < passes) return 0;
     if (syscall(SYS_unlinkat, AT_FDCWD, fault, 0) != 0) return 0;
     errno = EIO;
     return 1;
@@ -226,7 +227,8 @@ static int sync_one(long call, int fd) {
     if (!is_ours(fd, path, &inode)) return syscall(call, fd);
     lock();
     int failed = fails("fsync", path) ? -1 : syscall(call, fd);
-    if (!failed) tell(fstat(fd, &found) == 0 && S_ISDIR(found.st_mode) ? 'd' : 's', inode, 0, path, NULL, NULL, 0);
+    char kind = fstat(fd, &found) == 0 && S_ISDIR(found.st_mode) ? 'd' : 's';
+    tell(failed ? 'e' : kind, inode, 0, path, NULL, NULL, 0);
     unlock();
     return failed;
 }

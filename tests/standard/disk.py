@@ -29,9 +29,23 @@ def compiled(folder: Path) -> Path:
     return library
 
 
+def environment(library: Path, root: Path, journal: Path | None = None, fault: Path | None = None) -> dict[str, str]:
+    """What a process is to see so that all below `root` is such a disk, for it and for all that it starts."""
+    told = {"LD_PRELOAD": library, "DISK_ROOT": root, "DISK_JOURNAL": journal, "DISK_FAULT": fault}
+    return {name: str(value) for name, value in told.items() if value is not None}
+
+
+def arm(fault: Path, call: str, name: str, passes: int, process: int) -> None:
+    """The disk answers EIO to this process, once: to the `call` (write, fsync, truncate) on a file of this name that
+    comes after so many that pass. Then the file `fault` is gone."""
+    fresh = fault.with_suffix(".new")
+    fresh.write_text(f"{call} {name} {passes} {process}")
+    fresh.replace(fault)
+
+
 class Record(NamedTuple):
     """A change (c create, w write, t truncate, l link, r rename, u unlink or rmdir, m mkdir), an fsync (s of a file, d
-    of a folder) or a mark (!) of the program's own; paths are relative to the root."""
+    of a folder, e one that failed) or a mark (!) of the program's own; paths are relative to the root."""
 
     kind: str
     inode: int
@@ -74,6 +88,11 @@ class File:
         """What fsync does."""
         for offset, data in self.pending:
             _apply(self.synced, offset, data)
+        self.pending.clear()
+
+    def forget(self) -> None:
+        """What a failed fsync may do: the kernel takes what was to be written for written, though the disk has it not.
+        Processes go on reading it, and no later fsync tells of it."""
         self.pending.clear()
 
     def torn(self, dice: random.Random, sector: int, odds: float) -> bytes:
@@ -136,6 +155,8 @@ class Disk:
             self._files[one.inode].change(one.offset, one.data if one.kind == "w" else None)
         elif one.kind == "s":
             self._files[one.inode].sync()
+        elif one.kind == "e":
+            self._files[one.inode].forget()
         elif one.kind == "d":
             self._sync(self._at(one.path))
         elif one.kind == "m":

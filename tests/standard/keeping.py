@@ -9,7 +9,10 @@ import asyncio
 import ctypes
 import json
 import sys
+import threading
 from pathlib import Path
+
+import sqlalchemy as sa
 
 from teahouse import ids
 from teahouse.store import apps, blobs, consents, feedback, inputs, releases, rows, sqlite, tables
@@ -91,6 +94,14 @@ async def client(house: House, name: str, release: str, acts: range) -> None:
                 mark("erased", row["id"])
 
 
+def watch(house: House, end: threading.Event) -> None:
+    """One who reads for a while, again and again: meanwhile the log can be folded in part only."""
+    while not end.wait(0.002):
+        with house.db.read() as c:
+            c.execute(sa.select(sa.func.count()).select_from(tables.predictions)).scalar()
+            end.wait(0.02)
+
+
 async def everyone(house: House, name: str, acts: int) -> None:
     """All clients at once."""
     release = ids.sha256(name.encode())
@@ -103,5 +114,12 @@ async def everyone(house: House, name: str, acts: int) -> None:
 
 if __name__ == "__main__":
     spoil("".join(sys.argv[4:]))
+    ended = threading.Event()
     with House.open(Path(sys.argv[1])) as own:
-        asyncio.run(everyone(own, sys.argv[2], int(sys.argv[3])))
+        watching = threading.Thread(target=watch, args=(own, ended))
+        watching.start()
+        try:
+            asyncio.run(everyone(own, sys.argv[2], int(sys.argv[3])))
+        finally:
+            ended.set()
+            watching.join()
