@@ -108,13 +108,13 @@ def look(house: RealHouse, journals: list[Journal], acked: list[int]) -> None:
     with engine.connect() as c:
         assert c.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
         assert c.exec_driver_sql("PRAGMA foreign_key_check").fetchall() == []
-        there = {row.id: row for row in c.execute(sa.select(tables.predictions))}
+        there = {row.id: row for row in c.execute(sa.select(tables.predictions).where(tables.asked_for))}
         words = {}
         for row in c.execute(sa.select(tables.feedback)):
             words.setdefault(row.prediction, []).append(row.value)
         inputs = {row.prediction: row for row in c.execute(sa.select(tables.inputs))}
         seqs = set(c.execute(sa.select(tables.rollouts.c.seq)).scalars())
-        blobs = [row.blob for row in inputs.values()]
+        blobs = [row.blob for row in inputs.values() if row.blob]  # the others are erased
     engine.dispose()
     assert set(acked) <= seqs, "a promotion was lost"
     for journal in journals:

@@ -143,10 +143,10 @@ def has_room(path: Path) -> bool:
 
 
 def fold(raw: Any) -> None:
-    """Fold the log into the file if FOLD pages of it are new; the driver's error where the disk does not take it."""
+    """Fold the log into the file once it has FOLD pages; the driver's error where the disk does not take it."""
     # Before 3.51 SQLite takes NOOP, which only counts, for PASSIVE, which folds: right as well, and slower.
     _busy, pages, folded = raw.execute("PRAGMA wal_checkpoint(NOOP)").fetchone()
-    if pages - folded >= FOLD:
+    if pages >= FOLD and folded < pages:
         raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
