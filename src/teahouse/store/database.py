@@ -114,13 +114,19 @@ class Database:
         return done
 
     def close(self) -> None:
-        """Commit what waits, then close; a second call does nothing."""
+        """Commit what waits, then close; a second call does nothing.
+
+        After a failure of the disk all stays open until the process ends: SQLite would fold the log as it closes, and
+        pass over what the kernel has forgotten. The process that opens it next reads all of the log again."""
         with self._gate:
             if self._closed:
                 return
             self._closed = True
             self._queue.put(None)
         self._thread.join()
+        if self.broken:  # a daemon's frame is never taken down, so nothing that it holds is closed by the way
+            threading.Thread(target=lambda _: threading.Event().wait(), args=(self,), daemon=True).start()
+            return
         self._connection.close()
         self._watch.close()
         self._reading.dispose()
@@ -147,6 +153,7 @@ class Database:
             except Exception as error:  # edge: whatever broke, each caller must hear of it
                 group.refuse(self._meaning(error))
             group.answer()
+            self._fold()
 
     def _fill(self, group: "_Group", item: Any) -> None:
         """Take what waits, up to 500 writes or 50 ms."""
@@ -173,15 +180,26 @@ class Database:
         if not item.future.set_running_or_notify_cancel():
             return
         try:
+            if self.broken:
+                raise self.broken
             item.future.set_result(item.fn(self._connection))
         except Exception as error:  # edge: the caller hears of it
             item.future.set_exception(self._meaning(error))
 
+    def _fold(self) -> None:
+        """Fold a long log, once all who waited have their answers: nobody is owed one for this."""
+        if self.broken:
+            return
+        try:
+            sqlite.fold(self._connection.connection.driver_connection)
+        except self._writing.dialect.dbapi.Error as error:
+            log.warning("log-not-folded", error=str(self._meaning(error)))
+
     def _meaning(self, error: Exception) -> Exception:
-        if not isinstance(error, sa.exc.DBAPIError):
+        if not isinstance(error, (sa.exc.DBAPIError, self._writing.dialect.dbapi.Error)):
             return error
         meaning = sqlite.trouble(error)
-        if sqlite.is_lost(error):
+        if sqlite.is_lost(error, self.path):
             self.broken = meaning
         return meaning or error
 

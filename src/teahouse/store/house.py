@@ -151,7 +151,10 @@ def refuse_network(path: Path, mounts: str | None = None) -> None:
 
 def close_to_others(folder: Path) -> None:
     """Make the folder if need be, with mode 0700 under any umask; Refused if it is somebody else's."""
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in new:  # a folder that a power cut takes, takes along all that was synced in it
+        sync_folder(each.parent)
     try:
         if folder.stat().st_mode & 0o777 != 0o700:
             folder.chmod(0o700)
