@@ -84,7 +84,7 @@ class Desk:
 
     def wake(self) -> None:
         """Somebody came who may ask soon."""
-        self.traffic.stir()
+        self.traffic.visits.asked()
 
     def _hangs(self) -> None:
         if self._worker is not None:
@@ -96,7 +96,7 @@ class Desk:
         failures = 0
         while not self._closing:
             if self.asleep:
-                await self.traffic.stirred.wait()
+                await self.traffic.visits.since.wait()
                 self.asleep = False
             try:
                 reader = await self._begin()
@@ -183,14 +183,15 @@ class Desk:
         """Ends the worker once no visitor has asked for a while. Who asks from then on waits for the next one."""
         began = time.monotonic()
         while True:
-            idle_s = time.monotonic() - max(began, self.traffic.played)
+            idle_s = time.monotonic() - max(began, self.traffic.visits.last)
             if idle_s >= self._rules.sleep_s and not self.traffic.busy:
                 break
             await asyncio.sleep(max(self._rules.sleep_s / 20, self._rules.sleep_s - idle_s))
         self.asleep = True
-        writer = self.traffic.rest()
+        self.traffic.open(None, 0)
+        self.traffic.visits.since.clear()
         for buffer in wire.pack({"kind": "stop"}):
-            writer.write(buffer)
+            self._writer.write(buffer)
         await asyncio.sleep(ENDS_S)
         self._worker.kill()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from teahouse.engine import wire
-from teahouse.engine.waiting import Call, Lanes, Pace, Strikes, queue_full
+from teahouse.engine.waiting import Call, Lanes, Pace, Strikes, Visits, queue_full
 from teahouse.errors import DeadlinePassed, InputBroke, NotReady, TeahouseError
 
 PLAYED = ("paid", "free")  # lanes of visitors: what the house does by itself keeps nothing awake
@@ -18,13 +18,12 @@ GRACE_S = 0.5  # past the deadline; then the worker is taken to hang
 class Traffic:
     """At most `window` calls are in flight; the rest waits in lanes. Lives in one event loop.
 
-    `hangs` is called when a call in flight is over its deadline. `stirred`: somebody asked since it rested; `played`:
-    when a visitor did last (time.monotonic). After `lose` (the worker died) what was
-    in flight goes again, one at a time and before all others."""
+    `hangs` is called when a call in flight is over its deadline. `visits`: when somebody asked. After `lose` (a worker
+    died) what was in flight goes again, one at a time and before all others."""
 
     def __init__(self, bound: int, refused_s: float, hangs: Callable[[], None]) -> None:
         self.counts: Counter[str] = Counter()
-        self.idle, self.stirred, self.played = asyncio.Event(), asyncio.Event(), float("-inf")
+        self.idle, self.visits = asyncio.Event(), Visits()
         self._queue, self._pace, self._strikes = Lanes(bound), Pace(), Strikes(refused_s)
         self._suspects: deque[Call] = deque()
         self._flying: dict[int, Call] = {}
@@ -52,21 +51,10 @@ class Traffic:
                 return place, (place - 1 + len(self._flying)) * self._pace.seconds
         return None
 
-    def open(self, writer: asyncio.StreamWriter, window: int) -> None:
-        """A worker is ready: what waits goes to it."""
+    def open(self, writer: asyncio.StreamWriter | None, window: int) -> None:
+        """A worker is ready: what waits goes to it. None: it rests, and what comes waits for the next one."""
         self._writer, self._window = writer, window
         self._pump()
-
-    def stir(self) -> None:
-        """A visitor is there: who sleeps wakes."""
-        self.played = time.monotonic()
-        self.stirred.set()
-
-    def rest(self) -> asyncio.StreamWriter:
-        """Nothing goes to the worker any more; what comes waits for the next one. The way to the worker."""
-        writer, self._writer = self._writer, None
-        self.stirred.clear()
-        return writer
 
     async def ask(self, kind: str, given: Mapping[str, Any], until: float, lane: str) -> wire.Frame:
         """The worker's answer.
@@ -76,9 +64,7 @@ class Traffic:
         call = Call(kind, given, until, lane, loop.create_future())
         self.counts["asked"] += 1
         self._admit(call)
-        self.stirred.set()
-        if lane in PLAYED or kind != "predict":
-            self.played = call.came
+        self.visits.asked(by_visitor=lane in PLAYED or kind != "predict")
         call.timer = loop.call_later(max(0.0, until - time.monotonic()), self._late, call)
         self._pump()
         try:

@@ -138,6 +138,19 @@ class Pace:
         self.known = True
 
 
+class Visits:
+    """Whether somebody asked since it rested (`since`), and when a visitor did last (`last`, time.monotonic)."""
+
+    def __init__(self) -> None:
+        self.since, self.last = asyncio.Event(), float("-inf")
+
+    def asked(self, by_visitor: bool = True) -> None:
+        """Somebody asks now, or may soon; what the house asks by itself keeps nothing awake."""
+        self.since.set()
+        if by_visitor:
+            self.last = time.monotonic()
+
+
 def queue_full(place: int, wait: float) -> QueueFull:
     """The refusal of a call that would stand at `place`; retry_after is jittered, so that they come back one by one."""
     retry = min(60, max(1, math.ceil(wait * random.uniform(0.75, 1.25))))
