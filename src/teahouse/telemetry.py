@@ -12,7 +12,8 @@ class _Stderr:
 
     def msg(self, line: str) -> None:
         with contextlib.suppress(OSError):  # a disk that is full under the log must not break what the log tells of
-            print(line, file=sys.stderr, flush=True)
+            sys.stderr.write(f"{line}\n")  # one write: two processes may have one log
+            sys.stderr.flush()
 
     debug = info = warning = warn = error = critical = exception = fatal = msg
 
