@@ -13,7 +13,7 @@ from fastapi import Request
 from itsdangerous import Signer, TimestampSigner
 
 from teahouse import ids
-from teahouse.errors import NotFound
+from teahouse.errors import NotFound, NotReady
 from teahouse.site.mirror import Mirror
 from teahouse.site.seen import Looks
 from teahouse.site.stock import Stock
@@ -81,8 +81,10 @@ class Serving:
     settled: bool = False
 
     def app(self, name: str) -> Shown:
-        """The app of this name, or NotFound."""
+        """The app of this name; NotFound, or NotReady before the first look at what there is."""
         shown = self.apps.get(name)
+        if shown is None and not self.settled:
+            raise NotReady("The site is just opening.", do_next="Try again in a moment.", retry_after=1)
         if shown is None:
             raise NotFound("There is no such app here.", do_next="See the home page for the apps of this site.")
         return shown
