@@ -317,6 +317,12 @@ def test_an_app_without_a_loaded_release_says_when_to_come_again(site):
     assert response.status_code == 503 and int(response.headers["retry-after"]) >= 1
 
 
+def test_a_web_that_has_not_looked_at_its_releases_yet_does_not_say_that_there_is_no_such_app(site):
+    site.deps.serving = type(site.deps.serving)()
+    response = site.ask()
+    assert response.status_code == 503 and response.headers["retry-after"] == "1"
+
+
 def test_many_at_once_are_all_kept(site):
     answers = []
     threads = [threading.Thread(target=lambda n=n: answers.append(site.ask(seed=n).json()["id"])) for n in range(12)]

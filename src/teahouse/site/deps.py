@@ -14,7 +14,7 @@ from itsdangerous import Signer, TimestampSigner
 
 from teahouse import ids
 from teahouse.engine.port import Form
-from teahouse.errors import NotFound
+from teahouse.errors import NotFound, NotReady
 from teahouse.site.known import Known
 from teahouse.site.mirror import Mirror
 from teahouse.site.pulse import Pulse
@@ -85,8 +85,10 @@ class Serving:
     settled: bool = False
 
     def app(self, name: str) -> Shown:
-        """The app of this name, or NotFound."""
+        """The app of this name; NotFound, or NotReady before the first look at what there is."""
         shown = self.apps.get(name)
+        if shown is None and not self.settled:
+            raise NotReady("The site is just opening.", do_next="Try again in a moment.", retry_after=1)
         if shown is None:
             raise NotFound("There is no such app here.", do_next="See the home page for the apps of this site.")
         return shown
