@@ -100,8 +100,10 @@ def coming(url: str, **plan: object) -> Iterator[Crowd]:
         crowd, file = Crowd(Plan(url, **plan)), Path(scratch) / "plan.json"
         file.write_text(json.dumps(asdict(crowd.plan)))
         command = [sys.executable, "-m", "tests.standard.load", str(file)]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=Path(__file__).parents[2]) as process:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen(command, **pipes, cwd=Path(__file__).parents[2]) as process:
             try:
+                assert process.stdout.readline() == b"here\n", "nobody comes"
                 yield crowd
             finally:
                 process.stdin.close()
@@ -115,7 +117,8 @@ def come(url: str, **plan: object) -> Crowd:
         crowd, file = Crowd(Plan(url, **plan)), Path(scratch) / "plan.json"
         file.write_text(json.dumps(asdict(crowd.plan)))
         command = [sys.executable, "-m", "tests.standard.load", str(file), "--alone"]
-        subprocess.run(command, check=True, cwd=Path(__file__).parents[2], stdin=subprocess.DEVNULL)
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+        subprocess.run(command, check=True, cwd=Path(__file__).parents[2], **pipes)
         crowd.told = [Told(*one) for one in json.loads(file.with_suffix(".told").read_text())]
     return crowd
 
@@ -254,6 +257,7 @@ class Visitors:
     async def come(self, alone: bool) -> None:
         """Until the time is over, or whoever started this says so."""
         loop = asyncio.get_running_loop()
+        print("here", flush=True)
         if not alone:
             loop.run_in_executor(None, sys.stdin.read).add_done_callback(lambda _: self.over.set())
         if self.plan.seconds:
