@@ -35,8 +35,8 @@ class EngineSection(Section):
         10.0,
         gt=0,
         le=120,
-        description="Cleaning a photo or drawing a card is given up after so many seconds; an answer after those of its "
-        "App(deadline_s=…).",
+        description="Cleaning a photo or drawing a card is given up after so many seconds; an answer after those of "
+        "its App(deadline_s=…).",
     )
 
 
