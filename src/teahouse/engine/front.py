@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from teahouse.engine import wire
 from teahouse.engine.desk import Desk, DeskRules
 from teahouse.engine.port import Answer, Cleaned, EngineState, Json, Ready, Wanted
 from teahouse.engine.process import WorkerLimits, WorkerProcess
-from teahouse.errors import InputError, NotReady
+from teahouse.errors import InputError, NotReady, QueueFull
 from teahouse.settings import Settings
 from teahouse.spec.fields.protocol import Picture
 from teahouse.telemetry import log
@@ -59,7 +59,8 @@ class LocalEngine:
 
     async def ensure(self, wanted: Sequence[Wanted]) -> Sequence[Ready]:
         """Ready (or why not) for each wanted release, in order; then what is not wanted is drained."""
-        self._remember_champions(wanted)
+        before, now = _champions(self._wanted.values()), _champions(wanted)
+        self._kept |= {app: release for app, release in before.items() if now.get(app) != release}
         self._wanted = {each.release: each for each in wanted}
         for release in self._wanted:
             self._stay(release)
@@ -88,6 +89,11 @@ class LocalEngine:
             header.get("score"),
             header.get("look"),
         )
+
+    def full(self, release: str, until: float, lane: str = "free") -> QueueFull | None:
+        """The refusal of a call that comes now, or None."""
+        desk = self._desks.get(release)
+        return desk.traffic.full(until, lane) if desk is not None else None
 
     def place(self, release: str, given: Mapping[str, bytes | Json]) -> tuple[int, float] | None:
         """The place of a call that waits, from 1, and its seconds to wait; None where it does not wait."""
@@ -137,14 +143,6 @@ class LocalEngine:
         desks, self._desks = [*self._desks.values(), *self._retiring], {}
         await asyncio.gather(*(desk.close(self._settings.engine.deadline_s) for desk in desks))
 
-    def _remember_champions(self, wanted: Sequence[Wanted]) -> None:
-        """The last champion of each app, where it is another than the one wanted now."""
-        before = {each.app: each.release for each in self._wanted.values() if each.state == "full"}
-        now = {each.app: each.release for each in wanted if each.state == "full"}
-        for app, release in before.items():
-            if now.get(app) != release:
-                self._kept[app] = release
-
     async def _open(self, release: str) -> Ready:
         if not ids.is_digest(release) or not (self._releases / release).is_dir():
             return Ready(release, why="The release is not on this machine.")
@@ -190,6 +188,11 @@ class LocalEngine:
         self._gone.update(desk.traffic.counts)
         self._kept = {app: kept for app, kept in self._kept.items() if kept != release}
         self._log.info("release-retired", release=release)
+
+
+def _champions(wanted: Iterable[Wanted]) -> dict[str, str]:
+    """The release that is full, by app."""
+    return {each.app: each.release for each in wanted if each.state == "full"}
 
 
 def _memory(pid: int | None) -> int:
