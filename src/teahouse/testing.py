@@ -288,6 +288,9 @@ class InProcessEngine:
     def wake(self, release: str) -> None:
         """Nothing ever sleeps here."""
 
+    def full(self, release: str, until: float, lane: str = "free") -> None:
+        """There is always room here."""
+
     def place(self, release: str, given: Mapping[str, Any]) -> tuple[int, float] | None:
         """Nothing ever waits here."""
         return None

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from teahouse.errors import QueueFull
 from teahouse.spec.fields.protocol import Picture
 
 Json = Any
-LANES = ("owner", "paid", "free", "idle")
+LANES = ("owner", "paid", "free", "late", "idle")  # late: of a network that has had much of the last minute
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,10 @@ class Engine(Protocol):
 
     def wake(self, release: str) -> None:
         """Somebody came who may ask this release soon: where it sleeps it wakes. From any thread."""
+
+    def full(self, release: str, until: float, lane: str = "free") -> QueueFull | None:
+        """The refusal that a call would get if it came now, so that nobody sends a photo for nothing; None: there is
+        room for it."""
 
     def place(self, release: str, given: Mapping[str, bytes | Json]) -> tuple[int, float] | None:
         """Where the call with this very `given` stands among those that wait (1: it is next), and its seconds to wait;

@@ -48,7 +48,7 @@ class Call:
 
 
 class Lanes:
-    """Waiting calls, in rank owner > paid > free > idle, first come first served in each; at most `bound` in all."""
+    """Waiting calls, in the rank of LANES, first come first served in each; at most `bound` in all."""
 
     def __init__(self, bound: int) -> None:
         self.bound = bound
@@ -65,16 +65,20 @@ class Lanes:
         """How many a new call of this lane would have before it."""
         return sum(len(self._lanes[each]) for each in LANES[: LANES.index(lane) + 1])
 
+    def has_room(self, lane: str) -> bool:
+        """Whether one more of this lane finds a place, be it that of one below."""
+        return len(self) < self.bound or self._below(lane) is not None
+
     def add(self, call: Call) -> Call | None:
-        """Puts the call in its lane. Who has to go: None, the last of the lowest lane below, or the call itself."""
-        if len(self) >= self.bound:
-            below = next((lane for lane in reversed(LANES[LANES.index(call.lane) + 1 :]) if self._lanes[lane]), None)
-            if below is None:
-                return call
-            self._lanes[call.lane].append(call)
-            return self._lanes[below].pop()
+        """Puts the call, for which there is room, in its lane. Who has to go: None, or the last of the lowest lane
+        below."""
+        goes = self._below(call.lane) if len(self) >= self.bound else None
         self._lanes[call.lane].append(call)
-        return None
+        return self._lanes[goes].pop() if goes else None
+
+    def _below(self, lane: str) -> str | None:
+        """The lowest lane below this one in which somebody waits."""
+        return next((each for each in reversed(LANES[LANES.index(lane) + 1 :]) if self._lanes[each]), None)
 
     def take(self, busy: bool = False) -> Call | None:
         """The next one, or None; what is idle waits until the worker is not `busy` with anything."""

@@ -15,6 +15,7 @@ from itsdangerous import Signer, TimestampSigner
 from teahouse import ids
 from teahouse.engine.port import Form
 from teahouse.errors import NotFound, NotReady
+from teahouse.site.budget import Budget
 from teahouse.site.known import Known
 from teahouse.site.mirror import Mirror
 from teahouse.site.pulse import Pulse
@@ -136,6 +137,7 @@ class Deps:
     mirror: Mirror = field(default_factory=Mirror)
     pulse: Pulse = field(default_factory=Pulse)
     known: Known = field(default_factory=Known)
+    budget: Budget = field(default_factory=Budget)
     _keys: dict[str, bytes] = field(default_factory=dict)
 
     def key(self, purpose: str) -> bytes:
@@ -147,7 +149,9 @@ class Deps:
 
 def make_deps(house: House, engine: Engine, settings: Settings, ask_for_loop: Callable[[], None] | None = None) -> Deps:
     """The parts of a site over an open house and any engine."""
-    deps = Deps(house, engine, settings, signers(house), web=f"{os.getpid()}-{ids.text(ids.new_id())[-8:]}")
+    budget = Budget(settings.limits.requests_per_minute)
+    web = f"{os.getpid()}-{ids.text(ids.new_id())[-8:]}"
+    deps = Deps(house, engine, settings, signers(house), web, budget=budget)
     if ask_for_loop is not None:
         deps.ask_for_loop = ask_for_loop
     return deps

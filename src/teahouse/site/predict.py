@@ -22,7 +22,8 @@ from teahouse import failpoints, ids, telemetry
 from teahouse.engine.port import Answer
 from teahouse.errors import Conflict, DiskFull, InputError, NotReady, QueueFull, TeahouseError
 from teahouse.feedback import collect
-from teahouse.site import given, keep, mirror, pictures, refusals, security, seen, visitors
+from teahouse.site import given, keep, mirror, origin, pictures, refusals, security, seen, visitors
+from teahouse.site.budget import VISITOR
 from teahouse.site.deps import Deps, Live, Shown, deps_of
 from teahouse.site.pulse import Pulse
 from teahouse.site.visitors import Visitor
@@ -53,6 +54,8 @@ class Asked:
     standing: Any = None
     shadow_of: bytes | None = None
     device: str = "other"
+    lane: str = "free"
+    payers: tuple[str, ...] = ()  # whose budgets its work is counted in
     beside: bytes | None = None  # the prediction that this one is to be compared with
     cached: bool = False  # answered from memory
     received_ms: float = 0.0
@@ -157,11 +160,17 @@ async def _read(request: Request, deps: Deps) -> Asked:
     if shown.champion is None or not shown.champion.ready:
         why = "Its release is not loaded."
         raise NotReady("This app is not open yet.", why, "Try again in a moment.", retry_after=5)
-    visitor = visitors.visitor_of(request)
+    network = origin.network_of(security.client_address(request))
+    lane, until = deps.budget.lane(network), time.monotonic() + shown.deadline_s
+    if (full := deps.engine.full(shown.champion.release, until, lane)) is not None:
+        raise full  # before the photo is read
+    visitor, payers = visitors.visitor_of(request), [network]
     if not visitor.fresh:
-        request.app.state.visitor_rate.take(visitor.id.hex())
+        payers.append(visitor.id.hex())
+        deps.budget.take(payers[-1], VISITOR)
     purposes, key = given.purposes(request), given.idempotency_key(request)
     body = await given.read_body(request)
+    deps.budget.spend(payers[1:], "bytes", len(body))  # the network's are counted for all requests alike
     opened = None
     if visitor.fresh and key is not None:
         opened = await given.opened_soon(request, body, shown.champion.fields, deps.key("given"))
@@ -185,6 +194,8 @@ async def _read(request: Request, deps: Deps) -> Asked:
         key=key and stored_key(visitor.id, key),
         standing=standing,
         device=seen.device_of(request.headers.get("user-agent", "")),
+        lane=lane,
+        payers=tuple(payers),
     )
 
 
@@ -212,6 +223,7 @@ async def _answer(deps: Deps, asked: Asked) -> Outcome:
     finally:
         if cleaning:
             cleaning.cancel()
+    deps.budget.spend(asked.payers, "seconds", (told.ms.get("decode", 0.0) + told.ms.get("infer", 0.0)) / 1000)
     worked = time.monotonic()
     ms = (worked - asked.began) * 1000
     row, kept = await written(deps, asked, told, ms, cleaned)
@@ -244,7 +256,7 @@ async def asked_of(deps: Deps, asked: Asked) -> tuple[Asked, Answer]:
     if asked.arm == "canary" and champion is not None and champion.fields.keys() == asked.parts.keys():
         half = asked.began + asked.shown.deadline_s / 2  # the other half is the champion's
         try:
-            return asked, await deps.engine.predict(asked.live.release, asked.parts, half, "free")
+            return asked, await deps.engine.predict(asked.live.release, asked.parts, half, asked.lane)
         except TeahouseError as error:
             if not isinstance(error, InputError) or mirror.is_its_own(error):
                 return await in_its_place(deps, asked, champion, until, error)
@@ -272,7 +284,7 @@ async def in_its_place(
 async def told_by(deps: Deps, asked: Asked, until: float) -> Answer:
     """The answer of the release that is asked; where none comes, that is counted."""
     try:
-        return await deps.engine.predict(asked.live.release, asked.parts, until, "free")
+        return await deps.engine.predict(asked.live.release, asked.parts, until, asked.lane)
     except TeahouseError as error:
         await failed(deps, asked, error)
         raise
