@@ -25,7 +25,7 @@ from tests.standard.houses import RealHouse, wait_until
 KEY = "th_" + "k" * 40
 SEEDS = testing.NAMES["seed"]
 PAGES = ["/", f"/{testing.APP}", f"/{SEEDS}", "/mine", "/docs", "/healthz", "/readyz", f"/api/apps/{testing.APP}"]
-BACK_S = 5.0  # so soon after there is room again, something is kept
+BACK_S = 5.0  # so soon after there is room again, something is kept; on a machine that does other work up to four times
 FULL = {503, 507}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -148,12 +148,14 @@ def refuses_every_write(owner: httpx.Client, journals: list[Journal], told: dict
     return len(refused) + len(tried)
 
 
-def keeps_again(owner: httpx.Client, journals: list[Journal], told: dict) -> None:
-    """Something is kept soon after there is room, and then everything."""
+def keeps_again(owner: httpx.Client, journals: list[Journal], told: dict) -> float:
+    """Something is kept soon after there is room, and then everything; the seconds to the first."""
     since = time.monotonic()
-    wait_until(lambda: 201 in heard(journals, since), "nothing is kept though there is room", BACK_S)
+    wait_until(lambda: 201 in heard(journals, since), "nothing is kept though there is room", 4 * BACK_S, pause=0.01)
+    back = time.monotonic() - since
     wait_until(lambda: heard(journals, since)[-30:] == [201] * 30, "not everything is kept though there is room")
     assert writes(owner, told, journals[-1]) == {"photo": 201, "word": 201, "seed": 201, "job": 202, "erasure": 204}
+    return back
 
 
 def test_d4_a_full_disk_acknowledges_nothing_and_the_pages_go_on(tmp_path, capsys):
@@ -176,12 +178,12 @@ def test_d4_a_full_disk_acknowledges_nothing_and_the_pages_go_on(tmp_path, capsy
             tried = refuses_every_write(owner, journals, told)
             assert disk.free() == 0
             disk.empty()
-            keeps_again(owner, journals, told)
+            back = keeps_again(owner, journals, told)
         assert house.child("site.serve").pid == web
         assert house.stop() == 0
         look(house, journals, [])
     with capsys.disabled():
-        print(f"\nD4: 0 bytes free: {tried} writes, all refused; 0 acknowledged lost")
+        print(f"\nD4: 0 bytes free: {tried} writes, all refused; kept again {back:.2f} s after there was room")
 
 
 def test_d4_a_limit_acknowledges_nothing_and_the_pages_go_on(tmp_path, capsys):
@@ -193,9 +195,9 @@ def test_d4_a_limit_acknowledges_nothing_and_the_pages_go_on(tmp_path, capsys):
             before = resource.prlimit(web, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
             tried = refuses_every_write(owner, journals, told)
             resource.prlimit(web, resource.RLIMIT_FSIZE, before)
-            keeps_again(owner, journals, told)
+            back = keeps_again(owner, journals, told)
         assert house.child("site.serve").pid == web
         assert house.stop() == 0
         look(house, journals, [])
     with capsys.disabled():
-        print(f"\nD4: no file may grow: {tried} writes, all refused")
+        print(f"\nD4: no file may grow: {tried} writes, all refused; kept again {back:.2f} s after they might")

@@ -50,7 +50,7 @@ def fail(house: RealHouse, fault, call: str, name: str, passes: int) -> tuple[fl
     def is_back() -> bool:
         try:
             return house.child("site.serve").pid != web.pid and reach.is_ready(house.url)
-        except AssertionError:
+        except (AssertionError, OSError):
             return False
 
     wait_until(is_back, "the keeper started no other web")
