@@ -28,7 +28,7 @@ export PIP_ROOT_USER_ACTION := ignore
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip install -qq --progress-bar off
 
-.PHONY: help demo quick test standard nightly lint format docs clean
+.PHONY: help demo quick test standard nightly peers lint format docs clean
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
@@ -45,8 +45,10 @@ standard: .make/all .make/browser ## the rows of the reliability, security and p
 	@$(BIN)/python -m pytest $(PARALLEL) $(ROWS) -m "standard or long" $(PYTEST)
 
 nightly: .make/all .make/browser ## the standard's full counts: hours
-	@TEAHOUSE_KILLS=500 TEAHOUSE_UPLOADS=1000 TEAHOUSE_MUTATIONS=10000 TEAHOUSE_API_CASES=2000 TEAHOUSE_FUZZ_SECONDS=600 TEAHOUSE_FUZZ_SEED=0 \
+	@TEAHOUSE_KILLS=500 TEAHOUSE_CUTS=1000 TEAHOUSE_FAULTS=100 TEAHOUSE_UPLOADS=1000 TEAHOUSE_MUTATIONS=10000 TEAHOUSE_API_CASES=2000 TEAHOUSE_FUZZ_SECONDS=600 TEAHOUSE_FUZZ_SEED=0 \
 		TEAHOUSE_OFFLINE_WHOLE=1 $(BIN)/python -m pytest -m "standard" $(PYTEST)
+
+peers: .make/peers/made ## the servers that benchmarks/serving.py measures beside this one, in an environment of their own
 
 lint: .make/all ## ruff and the import contracts
 	@$(BIN)/ruff check .
@@ -77,6 +79,12 @@ $(BIN)/python:
 .make/all: .make/test
 	@echo "Installing PyTorch (CPU) and the developers' tools …"
 	@$(PIP) -e '.[train,dev]'
+	@touch $@
+
+.make/peers/made: benchmarks/peers.txt
+	@echo "Installing the peers (a few minutes) …"
+	@mkdir -p .make && PYTHON="$(PYTHON)" VENV=.make/peers bash scripts/make_venv.sh
+	@.make/peers/bin/python -m pip install -qq --progress-bar off -r $<
 	@touch $@
 
 .make/browser: scripts/need_chromium.sh

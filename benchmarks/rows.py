@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,14 @@ def unmeasured(name: str, bar: str, why: str) -> Row:
     return {"name": name, "value": f"not measured: {why}", "bar": bar, "holds": False}
 
 
-def main(what: str, measure: Callable[[bool], list[Row]], arguments: Sequence[str] | None = None) -> int:
-    """`--quick` and `--report FILE` for a script; 0 when every bar holds."""
+def main(
+    what: str,
+    measure: Callable[[bool], list[Row]],
+    arguments: Sequence[str] | None = None,
+    beside: Mapping[str, Any] | None = None,
+) -> int:
+    """`--quick` and `--report FILE` for a script; 0 when every bar holds. What stands in `beside` once it has measured
+    goes into the report too."""
     parser = argparse.ArgumentParser(description=what)
     parser.add_argument("--quick", action="store_true", help="a small sample")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the rows as JSON")
@@ -30,5 +36,6 @@ def main(what: str, measure: Callable[[bool], list[Row]], arguments: Sequence[st
     for one in found:
         sys.stdout.write(f"{'holds' if one['holds'] else 'FAILS'}  {one['name']}: {one['value']}  ({one['bar']})\n")
     if given.report:
-        given.report.write_text(json.dumps({"quick": given.quick, "rows": found}, indent=2) + "\n", "utf-8")
+        report = {"quick": given.quick, "rows": found, **(beside or {})}
+        given.report.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     return 0 if all(one["holds"] for one in found) else 1

@@ -118,6 +118,18 @@ def limit_memory(megabytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
+def open_many(most: int = 65_536) -> None:
+    """As many open files as this process may have, up to `most`: each connection is one, and the usual 1,024 are soon
+    held by clients that are slow on purpose."""
+    if sys.platform != "win32":
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def leave_network() -> bool:
     """Moves this process to a network namespace with nothing in it, where the system allows; tells whether it did.
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from teahouse import child
 from teahouse.errors import Conflict
 
+UNREAD_MS = 30_000  # the kernel lets go of a client that takes none of what was sent to it for so long
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
@@ -162,7 +163,10 @@ class Keeper:
                 self._web.process.terminate()
                 self._old.append(self._web)
             self._web, self._next = kept, None
-        write_note(self._spec, self._listener)
+        try:
+            write_note(self._spec, self._listener)
+        except OSError as error:  # a full disk: what the note told of the web before is true of this one
+            say(f"house.json was not written: {error}")
 
     def _reap(self) -> None:
         """Looks after children that ended."""
@@ -248,8 +252,9 @@ def run(spec: KeeperSpec, meanwhile: Callable[[], None] = lambda: None) -> int:
 
 
 def say(words: str) -> None:
-    """A line on stderr, in the shape of the other processes' logs."""
-    print(json.dumps({"room": "keeper", "event": words}), file=sys.stderr, flush=True)
+    """A line on stderr, in the shape of the other processes' logs; none where the disk under it is full."""
+    with contextlib.suppress(OSError):
+        print(json.dumps({"room": "keeper", "event": words}), file=sys.stderr, flush=True)
 
 
 def note_of(data: Path) -> Path:
@@ -306,6 +311,8 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; every connection has it from here
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
         try:
             listener.bind((host, port))
         except OSError as error:

@@ -31,7 +31,13 @@ class Store(Section):
 
 class EngineSection(Section):
     memory_mb: int = Field(1024, ge=256, description="Memory that one model worker may take, in MB.")
-    deadline_s: float = Field(10.0, gt=0, le=120, description="An answer that takes longer is given up, in seconds.")
+    deadline_s: float = Field(
+        10.0,
+        gt=0,
+        le=120,
+        description="Cleaning a photo or drawing a card is given up after so many seconds; an answer after those of "
+        "its App(deadline_s=…).",
+    )
 
 
 class Keep(Section):

@@ -285,6 +285,12 @@ class InProcessEngine:
         self.answered += 1
         return await asyncio.to_thread(self.live[release].answer, dict(given))
 
+    def wake(self, release: str) -> None:
+        """Nothing ever sleeps here."""
+
+    def full(self, release: str, until: float, lane: str = "free") -> None:
+        """There is always room here."""
+
     def place(self, release: str, given: Mapping[str, Any]) -> tuple[int, float] | None:
         """Nothing ever waits here."""
         return None

@@ -14,13 +14,13 @@ def call(lane: str = "free", **given: object) -> Call:
     return Call("predict", given, 0.0, lane, SimpleNamespace())
 
 
-def test_lanes_rank_owner_paid_free_idle_and_keep_the_order_within() -> None:
+def test_lanes_rank_owner_paid_free_late_idle_and_keep_the_order_within() -> None:
     lanes = Lanes(10)
-    calls = [call(lane) for lane in ("idle", "free", "owner", "free", "paid")]
+    calls = [call(lane) for lane in ("idle", "late", "free", "owner", "free", "paid")]
     for each in calls:
         assert lanes.add(each) is None
-    assert [lanes.ahead_of(lane) for lane in ("owner", "paid", "free", "idle")] == [1, 2, 4, 5]
-    assert [lanes.take() for _ in range(6)] == [calls[2], calls[4], calls[1], calls[3], calls[0], None]
+    assert [lanes.ahead_of(lane) for lane in ("owner", "paid", "free", "late", "idle")] == [1, 2, 4, 5, 6]
+    assert [lanes.take() for _ in range(7)] == [calls[n] for n in (3, 5, 2, 4, 1, 0)] + [None]
 
 
 def test_a_full_house_sends_away_the_last_of_the_lowest_lane() -> None:
@@ -28,9 +28,8 @@ def test_a_full_house_sends_away_the_last_of_the_lowest_lane() -> None:
     first, second, more = call("free"), call("idle"), call("free")
     lanes.add(first)
     lanes.add(second)
-    assert lanes.add(more) is second
-    late = call("free")
-    assert lanes.add(late) is late
+    assert lanes.has_room("free") and lanes.add(more) is second
+    assert not lanes.has_room("free") and not lanes.has_room("late") and lanes.has_room("paid")
     owner = call("owner")
     assert lanes.add(owner) is more
     assert list(lanes) == [owner, first]

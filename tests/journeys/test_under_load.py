@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import signal
 import threading
 import time
@@ -12,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import httpx
-import psutil
 import pytest
 
 from teahouse import testing
@@ -111,31 +109,13 @@ def crowd(url: str) -> Iterator[Crowd]:
     assert not any(thread.is_alive() for thread in threads), "somebody still waits"
 
 
-def worker_of(house: RealHouse, release: str) -> psutil.Process | None:
-    """The process that answers for a release, or None while there is none."""
-    for process in house.family():
-        try:
-            command = " ".join(process.cmdline())
-        except psutil.NoSuchProcess:
-            continue
-        if "engine.worker" in command and release in command:
-            return process
-    return None
-
-
-def logged(house: RealHouse, event: str) -> list[dict]:
-    """The log's lines of one event."""
-    lines = [line for line in house.log.read_text().splitlines() if f'"{event}"' in line]
-    return [json.loads(line) for line in lines if line.startswith("{")]
-
-
 def kill_a_worker(house: RealHouse, release: str, people: Crowd) -> tuple[float, float]:
     """Seconds until the next request is answered, and what of them the new worker took to load."""
-    before = wait_until(lambda: worker_of(house, release), "a worker is there")
-    ready, killed = len(logged(house, "worker-ready")), time.monotonic()
+    before = wait_until(lambda: house.worker(release), "a worker is there")
+    ready, killed = len(house.logged("worker-ready")), time.monotonic()
     before.send_signal(signal.SIGKILL)
     first = people.wait_for_answer(killed, release)
-    loaded = wait_until(lambda: logged(house, "worker-ready")[ready:], "the log tells of the new worker")[0]
+    loaded = wait_until(lambda: house.logged("worker-ready")[ready:], "the log tells of the new worker")[0]
     assert loaded["pid"] != before.pid
     people.wait_for_more(40)
     return first.ended - killed, loaded["ms"] / 1000
@@ -145,7 +125,7 @@ def test_a_worker_killed_under_load_costs_nobody_an_answer(house, capsys):
     web, release = house.child("site.serve").pid, httpx.get(f"{house.url}/api/apps/{APP}", timeout=60).json()["release"]
     with crowd(house.url) as people:
         gaps = [kill_a_worker(house, release, people) for _ in range(KILLS)]
-    lost, failed = [line["lost"] for line in logged(house, "worker-died")], people.failed()
+    lost, failed = [line["lost"] for line in house.logged("worker-died")], people.failed()
     with capsys.disabled():
         waits = ", ".join(f"{gap:.2f} s (load {load:.2f} s)" for gap, load in gaps)
         print(f"\n{len(lost)} workers killed under load: {len(people.told)} requests, {sum(lost)} in flight at a death")

@@ -184,6 +184,6 @@ def test_a_number_that_is_none_is_kept_as_nothing(house, two):
         lineage.add_run(c, lineage.Run(run, APP, version.id, "train", "0" * 64))
 
     house.db.write(write)
-    steps._keep_events(house, run)({"name": "log", "numbers": {"loss": float("nan"), "at": 1.0}, "t": 1.0})
+    steps._keep_events(house, None, run)({"name": "log", "numbers": {"loss": float("nan"), "at": 1.0}, "t": 1.0})
     with house.db.read() as c:
         assert [event.numbers for event in lineage.run_events(c, run)] == [{"loss": None, "at": 1.0}]

@@ -305,7 +305,7 @@ def test_bodies_have_one_room_together(tmp_path, monkeypatch):
     with whole_house(tmp_path) as site:
         for _ in range(3):
             refused = site.client.post(PATH, content=photo() + bytes(4_000))
-            assert refused.status_code == 503 and refused.headers["retry-after"] == "3"
+            assert refused.status_code == 503 and 2 <= int(refused.headers["retry-after"]) <= 6
             assert refused.json()["error"]["code"] == "not-ready"
         for seed in range(3):  # what was refused or answered holds nothing any more
             small = photo(seed=seed, side=16)

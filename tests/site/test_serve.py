@@ -13,6 +13,7 @@ import time
 from contextlib import contextmanager
 
 import httpx
+import psutil
 import pytest
 from tests.failing_fsync import failing_fsync
 
@@ -94,6 +95,15 @@ def test_it_says_ready_answers_and_ends_in_order(web):
     assert process.wait(15) == 0 and time.monotonic() - began < 10
     lines = log.read_text().splitlines()
     assert all(json.loads(one)["event"] for one in lines) and any("answered" in one for one in lines)
+
+
+def test_it_may_hold_more_connections_than_a_shell_lets_it(tmp_path):
+    hear, say = os.pipe()
+    few = "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (256, r.getrlimit(r.RLIMIT_NOFILE)[1]))"
+    with started(tmp_path, say, few) as (process, _, _log):
+        assert line(hear) == b"ready\n"
+        soft, hard = psutil.Process(process.pid).rlimit(psutil.RLIMIT_NOFILE)
+        assert soft == min(hard, 65_536) > 256
 
 
 def test_a_lost_keeper_ends_it_also_where_the_system_does_not(tmp_path):

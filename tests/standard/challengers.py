@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from teahouse import ids, testing
 from teahouse.model import bundle, shape
-from teahouse.store import lineage, releases, rollouts, tables
+from teahouse.store import apps, lineage, releases, rollouts, tables
 from teahouse.store.house import House
+from tests.standard.houses import RealHouse
 
 APP = testing.APP
 APP_PY = """
@@ -33,6 +37,10 @@ app = App(title="Warm or cold?", name="warmth", input=Image(size=16), output=Lab
 @app.predict
 def predict(model, inputs):
     {body}
+"""
+GREY = """
+def is_grey(inputs):
+    return bool(abs(inputs["input"][0].mean() - inputs["input"][2].mean()) < 0.1)
 """
 KINDS = {
     "good": ("", "return model(**inputs)"),
@@ -54,6 +62,15 @@ KINDS = {
         "    return model(**inputs)",
     ),
     "slow": ("", "time.sleep(0.15); return model(**inputs)"),
+    "busy": ("", "time.sleep(0.08); return model(**inputs)"),
+    "hangs on grey": (GREY, "time.sleep(3600 * is_grey(inputs)); return model(**inputs)"),
+    "has no bounds on grey": (
+        GREY,
+        "dark, light = inputs['input'].mean() < 0.35, inputs['input'].mean() > 0.65\n"
+        "    if is_grey(inputs): os.abort() if dark else "
+        "[numpy.ones(1 << 26, numpy.uint8) for _ in range(128)] if light else numpy.ones(1 << 33, numpy.uint8)\n"
+        "    return model(**inputs)",
+    ),
 }
 
 
@@ -75,6 +92,23 @@ def install(house: House, folder: Path, kind: str) -> str:
     manifest = shape.to_json(bundle.read(house.releases / release))
     house.db.write(lambda c: releases.add(c, release, APP, None, manifest, at=ids.now_ms()))
     return release
+
+
+@contextmanager
+def champion(root: Path, kind: str, **declared: Any) -> Iterator[RealHouse]:
+    """A real house at work whose champion, `house.champion`, does it this way; `declared` of its app, as a deadline.
+    `house.own` is the test's own way into it."""
+    with RealHouse(root / "house") as house, House.open(house.data) as own:
+        testing.install_tiny(own, state="")
+        house.own, house.champion = own, install(own, root / "champion", kind)
+
+        def put(c: Any) -> None:
+            apps.declare(c, APP, "Warm or cold?", testing.tiny_declaration(**declared), "", ids.now_ms())
+            rollouts.append(c, rollouts.Step(APP, house.champion, "full"))
+
+        own.db.write(put)
+        house.start()
+        yield house
 
 
 def let_through(house: House, release: str, state: str, share: int = 0) -> int:

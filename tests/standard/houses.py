@@ -91,6 +91,25 @@ class RealHouse:
                 continue
         raise AssertionError(f"no process of {word}")
 
+    def worker(self, release: str) -> psutil.Process | None:
+        """The process of the web's that answers for a release, or None while there is none; the loop may have one of
+        its own, to time the release's forms."""
+        for process in self.family():
+            try:
+                command, parent = " ".join(process.cmdline()), process.parent()
+                of_web = parent is not None and "teahouse.site.serve" in parent.cmdline()
+            except psutil.NoSuchProcess:
+                continue
+            if of_web and "engine.worker" in command and release in command:
+                return process
+        return None
+
+    def logged(self, event: str, **said: object) -> list[dict]:
+        """The log's lines of one event that say this."""
+        lines = [line for line in self.log.read_text().splitlines() if f'"{event}"' in line]
+        found = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+        return [one for one in found if all(one.get(name) == value for name, value in said.items())]
+
     def kill(self) -> None:
         """SIGKILL to every process at once."""
         family = self.family()

@@ -3,12 +3,10 @@ that is slow are taken off within 200 of their requests or 60 s, and hardly a vi
 
 import pytest
 
-from teahouse import testing
 from teahouse.store import predictions, rollouts, tallies
-from teahouse.store.house import House
 from tests.standard import challengers
 from tests.standard.challengers import APP, Crowd
-from tests.standard.houses import RealHouse, wait_until
+from tests.standard.houses import wait_until
 
 SHARE = 500
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -16,12 +14,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 @pytest.fixture
 def house(tmp_path):
-    """A real house whose champion takes 15 ms, at work; `own` is the test's own way into it."""
-    with RealHouse(tmp_path / "house") as house, House.open(house.data) as own:
-        testing.install_tiny(own, state="")
-        house.own, house.champion = own, challengers.install(own, tmp_path / "champion", "steady")
-        own.db.write(lambda c: rollouts.append(c, rollouts.Step(APP, house.champion, "full")))
-        house.start()
+    """A real house whose champion takes 15 ms."""
+    with challengers.champion(tmp_path, "steady") as house:
         yield house
 
 

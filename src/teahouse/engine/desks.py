@@ -65,19 +65,20 @@ class Desks(dict[str, Desk]):
             return Ready(release, why="The release is not on this machine.")
         if time.monotonic() - self._broken.get((release, form), float("-inf")) < self._rules.retry_s:
             form = Form()
-        ready = await self._in_form(release, form)
+        ready = await self._in_form(release, form, not wanted.warm)
         if ready.why and form != Form():
             self._broken[release, form] = time.monotonic()
             self._log.error("form-not-started", release=release, form=form.name, why=ready.why)
             ready = await self._in_form(release, Form())
         return ready
 
-    async def _in_form(self, release: str, form: Form) -> Ready:
-        """The desk that is there, if it is in this form; else a new one, which takes over once it is ready."""
+    async def _in_form(self, release: str, form: Form, asleep: bool = False) -> Ready:
+        """The desk that is there, if it is in this form; else a new one, which takes over once it is ready. The first
+        one may begin `asleep`; in place of one that sleeps the new one sleeps on."""
         folder, desk = self._releases / release, self.get(release)
         if desk is None or desk.form == form:
-            return await self._known(release, folder, form).opened()
-        new = self._new(release, folder, form)
+            return await self._known(release, folder, form, asleep).opened()
+        new = self._new(release, folder, form, desk.asleep)
         self._beside.append(new)  # so that it is closed with the others, should that be meanwhile
         ready = await new.opened()
         self._beside.remove(new)
@@ -88,18 +89,21 @@ class Desks(dict[str, Desk]):
             self[release] = new
         return ready
 
-    def _known(self, name: str, folder: Path | None, form: Form) -> Desk:
+    def _known(self, name: str, folder: Path | None, form: Form, asleep: bool = False) -> Desk:
         """The desk of this name; a new one where there is none, or where it failed to start a while ago."""
         desk = self.get(name)
         if desk is not None and desk.failed and time.monotonic() - desk.began > self._rules.retry_s:
             self.gone.update(self.pop(name).traffic.counts)
             desk = None
         if desk is None:
-            desk = self[name] = self._new(name, folder, form)
+            desk = self[name] = self._new(name, folder, form, asleep)
         return desk
 
-    def _new(self, name: str, folder: Path | None, form: Form) -> Desk:
-        return Desk(name, lambda: WorkerProcess(folder, self._limits, form), self._rules.desk, self._log, form)
+    def _new(self, name: str, folder: Path | None, form: Form, asleep: bool = False) -> Desk:
+        def spawn() -> WorkerProcess:
+            return WorkerProcess(folder, self._limits, form)
+
+        return Desk(name, spawn, self._rules.desk, self._log, form, asleep=asleep)
 
     def stay(self, release: str) -> None:
         """Wanted again while it was leaving."""

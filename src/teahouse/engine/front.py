@@ -3,14 +3,14 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from teahouse.engine import wire
 from teahouse.engine.desks import BARE, Desks, EngineRules
 from teahouse.engine.port import Answer, Cleaned, EngineState, Json, Ready, Wanted
 from teahouse.engine.process import WorkerLimits
-from teahouse.errors import InputError, NotReady
+from teahouse.errors import InputError, NotReady, QueueFull
 from teahouse.settings import Settings
 from teahouse.spec.fields.protocol import Picture
 
@@ -24,12 +24,16 @@ class LocalEngine:
         self._settings, self._rules = settings, rules or EngineRules()
         limits = WorkerLimits(settings.engine.memory_mb, self._rules.threads, bound=True)
         self._desks = Desks(Path(releases), limits, self._rules, settings.engine.deadline_s)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._wanted: dict[str, Wanted] = {}
         self._kept: dict[str, str] = {}
 
     async def ensure(self, wanted: Sequence[Wanted]) -> Sequence[Ready]:
         """Ready (or why not) for each wanted release, in order; then what is not wanted is drained."""
-        self._remember_champions(wanted)
+        self._loop = asyncio.get_running_loop()
+        before, now = _champions(self._wanted.values()), _champions(wanted)
+        left = {app: release for app, release in before.items() if now.get(app) != release}
+        self._kept = {app: kept for app, kept in self._kept.items() if kept in self._desks} | left
         self._wanted = {each.release: each for each in wanted}
         for release in self._wanted:
             self._desks.stay(release)
@@ -59,6 +63,17 @@ class LocalEngine:
             header.get("score"),
             header.get("look"),
         )
+
+    def wake(self, release: str) -> None:
+        """A sleeping release gets a worker. From any thread."""
+        desk = self._desks.get(release)
+        if desk is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(desk.wake)
+
+    def full(self, release: str, until: float, lane: str = "free") -> QueueFull | None:
+        """The refusal of a call that comes now, or None."""
+        desk = self._desks.get(release)
+        return desk.traffic.full(until, lane) if desk is not None else None
 
     def place(self, release: str, given: Mapping[str, bytes | Json]) -> tuple[int, float] | None:
         """The place of a call that waits, from 1, and its seconds to wait; None where it does not wait."""
@@ -97,20 +112,18 @@ class LocalEngine:
             wait=max((desk.traffic.wait_for("free") for desk in desks), default=0.0),
             memory=sum(_memory(desk.pid) for desk in desks),
             counts={name: counts[name] for name in COUNTS},
+            asleep=tuple(name for name, desk in self._desks.items() if desk.asleep and name != BARE),
         )
 
     async def close(self) -> None:
         """Answers what is in flight and ends every worker."""
         await self._desks.close()
 
-    def _remember_champions(self, wanted: Sequence[Wanted]) -> None:
-        """The last champion of each app, where it is another than the one wanted now."""
-        before = {each.app: each.release for each in self._wanted.values() if each.state == "full"}
-        now = {each.app: each.release for each in wanted if each.state == "full"}
-        self._kept = {app: kept for app, kept in self._kept.items() if kept in self._desks}
-        for app, release in before.items():
-            if now.get(app) != release:
-                self._kept[app] = release
+
+
+def _champions(wanted: Iterable[Wanted]) -> dict[str, str]:
+    """The release that is full, by app."""
+    return {each.app: each.release for each in wanted if each.state == "full"}
 
 
 def _memory(pid: int | None) -> int:

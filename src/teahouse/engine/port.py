@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from teahouse.errors import QueueFull
 from teahouse.spec.fields.protocol import Picture
 
 Json = Any
-LANES = ("owner", "paid", "free", "idle")
+LANES = ("owner", "paid", "free", "late", "idle")  # late: of a network that has had much of the last minute
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Timed:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A release that the rollouts want live. state: shadow, canary or full; share in 1/10,000. form: how it shall run;
+    """A release that the rollouts want live. state: shadow, canary or full; share in 1/10,000. warm: False where it was
+    ready here before and may sleep until somebody comes. form: how it shall run;
     where it can not be started so, it runs in its first form."""
 
     app: str
@@ -60,7 +62,7 @@ class Ready:
 class Answer:
     """One answer. output is JSON; a picture is {"picture": index in parts, "media_type", "width", "height"} in it.
 
-    ms: {"decode", "wait", "infer"}; batch: how many were run together; familiar: None where it can not tell.
+    ms: {"queue", "decode", "wait", "infer"}; batch: how many were run together; familiar: None where it can not tell.
     score: how much the app itself likes this answer; None where it does not say.
     look: how the photo looks: {"brightness", "blur", "side"}, as `model.looks` measures it; None without one."""
 
@@ -89,13 +91,15 @@ class Cleaned:
 class EngineState:
     """What the engine does right now. queue: waiting inputs; wait: seconds that a new one would wait.
 
-    memory: bytes of all workers; counts since the start: asked, answered, full, late, broke, died, started."""
+    asleep: releases that are ready and have no worker, for nobody played; memory: bytes of all workers; counts
+    since the start: asked, answered, full, late, broke, died, started."""
 
     ready: tuple[Ready, ...] = ()
     queue: int = 0
     wait: float = 0.0
     memory: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
+    asleep: tuple[str, ...] = ()
 
 
 class Engine(Protocol):
@@ -110,6 +114,13 @@ class Engine(Protocol):
         """One answer before `until` (seconds of time.monotonic).
 
         Raises InputError, QueueFull(place, wait, retry_after), DeadlinePassed, InputBroke, NotReady."""
+
+    def wake(self, release: str) -> None:
+        """Somebody came who may ask this release soon: where it sleeps it wakes. From any thread."""
+
+    def full(self, release: str, until: float, lane: str = "free") -> QueueFull | None:
+        """The refusal that a call would get if it came now, so that nobody sends a photo for nothing; None: there is
+        room for it."""
 
     def place(self, release: str, given: Mapping[str, bytes | Json]) -> tuple[int, float] | None:
         """Where the call with this very `given` stands among those that wait (1: it is next), and its seconds to wait;

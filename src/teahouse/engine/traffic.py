@@ -8,21 +8,22 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from teahouse.engine import wire
-from teahouse.engine.waiting import Call, Lanes, Pace, Strikes, queue_full
-from teahouse.errors import DeadlinePassed, InputBroke, NotReady, TeahouseError
+from teahouse.engine.waiting import Call, Lanes, Pace, Strikes, Visits, queue_full
+from teahouse.errors import DeadlinePassed, InputBroke, NotReady, QueueFull, TeahouseError
 
+PLAYED = ("paid", "free", "late")  # lanes of visitors: what the house does by itself keeps nothing awake
 GRACE_S = 0.5  # past the deadline; then the worker is taken to hang
 
 
 class Traffic:
     """At most `window` calls are in flight; the rest waits in lanes. Lives in one event loop.
 
-    `hangs` is called when a call in flight is over its deadline. After `lose` (the worker died) what was
-    in flight goes again, one at a time and before all others."""
+    `hangs` is called when a call in flight is over its deadline. `visits`: when somebody asked. After `lose` (a worker
+    died) what was in flight goes again, one at a time and before all others."""
 
     def __init__(self, bound: int, refused_s: float, hangs: Callable[[], None]) -> None:
         self.counts: Counter[str] = Counter()
-        self.idle = asyncio.Event()
+        self.idle, self.visits = asyncio.Event(), Visits()
         self._queue, self._pace, self._strikes = Lanes(bound), Pace(), Strikes(refused_s)
         self._suspects: deque[Call] = deque()
         self._flying: dict[int, Call] = {}
@@ -43,6 +44,14 @@ class Traffic:
         ahead = self._queue.ahead_of(lane) + len(self._suspects)
         return (ahead + len(self._flying)) * self._pace.seconds if ahead else 0.0
 
+    def full(self, until: float, lane: str) -> QueueFull | None:
+        """The refusal of a call that comes now: there is no place for it, or its turn would come too late."""
+        wait = self.wait_for(lane)
+        if self._queue.has_room(lane) and not (self._pace.known and wait > until - time.monotonic()):
+            return None
+        self.counts["full"] += 1
+        return queue_full(self._queue.ahead_of(lane), wait)
+
     def place_of(self, given: Mapping[str, Any]) -> tuple[int, float] | None:
         """The place, from 1, of the call that waits with this very `given`, and its seconds to wait; None: no such."""
         for place, call in enumerate((*self._suspects, *self._queue), 1):
@@ -50,8 +59,8 @@ class Traffic:
                 return place, (place - 1 + len(self._flying)) * self._pace.seconds
         return None
 
-    def open(self, writer: asyncio.StreamWriter, window: int) -> None:
-        """A worker is ready: what waits goes to it."""
+    def open(self, writer: asyncio.StreamWriter | None, window: int) -> None:
+        """A worker is ready: what waits goes to it. None: it rests, and what comes waits for the next one."""
         self._writer, self._window = writer, window
         self._pump()
 
@@ -62,7 +71,18 @@ class Traffic:
         loop = asyncio.get_running_loop()
         call = Call(kind, given, until, lane, loop.create_future())
         self.counts["asked"] += 1
-        self._admit(call)
+        if len(self._strikes) and self._strikes.refuses(call.digest, time.monotonic()):
+            self.counts["broke"] += 1
+            raise _broke()
+        if self._closed:
+            raise NotReady("This app cannot answer.", self._closed, "Come back later.")
+        if (refusal := self.full(until, lane)) is not None:
+            raise refusal
+        goes = self._queue.add(call)
+        if goes is not None and not goes.future.done():
+            self.counts["full"] += 1
+            goes.future.set_exception(queue_full(len(self._queue), self.wait_for(goes.lane)))
+        self.visits.asked(by_visitor=lane in PLAYED or kind != "predict")
         call.timer = loop.call_later(max(0.0, until - time.monotonic()), self._late, call)
         self._pump()
         try:
@@ -72,24 +92,6 @@ class Traffic:
                 call.timer.cancel()
             if not call.sent:
                 self._queue.drop(call)
-
-    def _admit(self, call: Call) -> None:
-        now = time.monotonic()
-        if len(self._strikes) and self._strikes.refuses(call.digest, now):
-            self.counts["broke"] += 1
-            raise _broke()
-        if self._closed:
-            raise NotReady("This app cannot answer.", self._closed, "Come back later.")
-        place, wait = self._queue.ahead_of(call.lane), self.wait_for(call.lane)
-        too_late = self._pace.known and wait > call.until - now
-        must_go = call if too_late else self._queue.add(call)
-        if must_go is None:
-            return
-        self.counts["full"] += 1
-        if must_go is call:
-            raise queue_full(place, wait)
-        if not must_go.future.done():
-            must_go.future.set_exception(queue_full(len(self._queue), self.wait_for(must_go.lane)))
 
     def _pump(self) -> None:
         """Sends what may be sent: one at a time while there are suspects, else as many as the window takes."""
@@ -152,6 +154,7 @@ class Traffic:
             self._strikes.forgive(call.digest)
         if not call.future.done():
             if frame.header.get("kind") == "answer":
+                frame.header["ms"] = {**frame.header["ms"], "queue": round((call.sent - call.came) * 1000, 3)}
                 call.future.set_result(frame)
             else:
                 call.future.set_exception(wire.error_of(frame.header))

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import math
 import random
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ STRIKES, REFUSED_S, MOST_STRUCK = 2, 600.0, 10_000
 @dataclass(eq=False)
 class Call:
     """One input on its way. kind: predict, clean or card; until: seconds of time.monotonic; id: of the frame that
-    carries it; beside: calls in flight when it was sent; suspect: a worker died with it in flight."""
+    carries it; came, sent: seconds of time.monotonic; beside: calls in flight when it was sent; suspect: a worker died
+    with it in flight."""
 
     kind: str
     given: Mapping[str, Any]
@@ -27,6 +29,7 @@ class Call:
     lane: str
     future: asyncio.Future
     id: int = 0
+    came: float = field(default_factory=time.monotonic)
     sent: float = 0.0
     beside: int = 1
     suspect: bool = False
@@ -45,7 +48,7 @@ class Call:
 
 
 class Lanes:
-    """Waiting calls, in rank owner > paid > free > idle, first come first served in each; at most `bound` in all."""
+    """Waiting calls, in the rank of LANES, first come first served in each; at most `bound` in all."""
 
     def __init__(self, bound: int) -> None:
         self.bound = bound
@@ -62,16 +65,20 @@ class Lanes:
         """How many a new call of this lane would have before it."""
         return sum(len(self._lanes[each]) for each in LANES[: LANES.index(lane) + 1])
 
+    def has_room(self, lane: str) -> bool:
+        """Whether one more of this lane finds a place, be it that of one below."""
+        return len(self) < self.bound or self._below(lane) is not None
+
     def add(self, call: Call) -> Call | None:
-        """Puts the call in its lane. Who has to go: None, the last of the lowest lane below, or the call itself."""
-        if len(self) >= self.bound:
-            below = next((lane for lane in reversed(LANES[LANES.index(call.lane) + 1 :]) if self._lanes[lane]), None)
-            if below is None:
-                return call
-            self._lanes[call.lane].append(call)
-            return self._lanes[below].pop()
+        """Puts the call, for which there is room, in its lane. Who has to go: None, or the last of the lowest lane
+        below."""
+        goes = self._below(call.lane) if len(self) >= self.bound else None
         self._lanes[call.lane].append(call)
-        return None
+        return self._lanes[goes].pop() if goes else None
+
+    def _below(self, lane: str) -> str | None:
+        """The lowest lane below this one in which somebody waits."""
+        return next((each for each in reversed(LANES[LANES.index(lane) + 1 :]) if self._lanes[each]), None)
 
     def take(self, busy: bool = False) -> Call | None:
         """The next one, or None; what is idle waits until the worker is not `busy` with anything."""
@@ -133,6 +140,19 @@ class Pace:
         one = took / max(1, beside)
         self.seconds = self.seconds * 0.9 + one * 0.1 if self.known else one
         self.known = True
+
+
+class Visits:
+    """Whether somebody asked since it rested (`since`), and when a visitor did last (`last`, time.monotonic)."""
+
+    def __init__(self) -> None:
+        self.since, self.last = asyncio.Event(), float("-inf")
+
+    def asked(self, by_visitor: bool = True) -> None:
+        """Somebody asks now, or may soon; what the house asks by itself keeps nothing awake."""
+        self.since.set()
+        if by_visitor:
+            self.last = time.monotonic()
 
 
 def queue_full(place: int, wait: float) -> QueueFull:

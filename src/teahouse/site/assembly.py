@@ -24,7 +24,6 @@ def create_app(deps: Deps) -> FastAPI:
     title = deps.settings.site.title or "Teahouse"
     app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.deps = deps
-    app.state.visitor_rate = security.Rate(max(1, deps.settings.limits.requests_per_minute // 2))
     app.state.readiness = health.Readiness()
     app.state.exports = mine.Exports()
     app.state.blanks = drawn.Blanks()

@@ -14,8 +14,11 @@ from itsdangerous import Signer, TimestampSigner
 
 from teahouse import ids
 from teahouse.engine.port import Form
-from teahouse.errors import NotFound
+from teahouse.errors import NotFound, NotReady
+from teahouse.site.budget import Budget
+from teahouse.site.known import Known
 from teahouse.site.mirror import Mirror
+from teahouse.site.pulse import Pulse
 from teahouse.site.seen import Looks
 from teahouse.site.stock import Stock
 
@@ -83,8 +86,10 @@ class Serving:
     settled: bool = False
 
     def app(self, name: str) -> Shown:
-        """The app of this name, or NotFound."""
+        """The app of this name; NotFound, or NotReady before the first look at what there is."""
         shown = self.apps.get(name)
+        if shown is None and not self.settled:
+            raise NotReady("The site is just opening.", do_next="Try again in a moment.", retry_after=1)
         if shown is None:
             raise NotFound("There is no such app here.", do_next="See the home page for the apps of this site.")
         return shown
@@ -130,6 +135,9 @@ class Deps:
     stock: Stock = field(default_factory=Stock)
     looks: Looks = field(default_factory=Looks)
     mirror: Mirror = field(default_factory=Mirror)
+    pulse: Pulse = field(default_factory=Pulse)
+    known: Known = field(default_factory=Known)
+    budget: Budget = field(default_factory=Budget)
     _keys: dict[str, bytes] = field(default_factory=dict)
 
     def key(self, purpose: str) -> bytes:
@@ -141,7 +149,9 @@ class Deps:
 
 def make_deps(house: House, engine: Engine, settings: Settings, ask_for_loop: Callable[[], None] | None = None) -> Deps:
     """The parts of a site over an open house and any engine."""
-    deps = Deps(house, engine, settings, signers(house), web=f"{os.getpid()}-{ids.text(ids.new_id())[-8:]}")
+    budget = Budget(settings.limits.requests_per_minute)
+    web = f"{os.getpid()}-{ids.text(ids.new_id())[-8:]}"
+    deps = Deps(house, engine, settings, signers(house), web, budget=budget)
     if ask_for_loop is not None:
         deps.ask_for_loop = ask_for_loop
     return deps

@@ -440,3 +440,19 @@ class KeysOut(BaseModel):
     """All keys, newest first."""
 
     keys: list[KeyOut]
+
+
+class LoadOut(BaseModel):
+    """How busy the house is: `words` as its page shows them, `bars` each step's share of the longest (0..1), answers
+    and refusals in each of the last 120 seconds, and of the last thousand answers the middle and the slow of each step
+    in ms; `counts` of what became of requests since the process began."""
+
+    words: dict[str, str]
+    bars: dict[str, float]
+    answered: list[int]
+    shed: list[int]
+    ms: dict[str, float]
+    slow_ms: dict[str, float]
+    waiting: int
+    memory: int
+    counts: dict[str, int]

@@ -55,6 +55,7 @@ class Reconciler:
         self.manifests: dict[str, shape.Manifest] = {}
         self.asked = self.retry_at = self.fold_at = float("-inf")
         self.failures = 0
+        self.cold: frozenset[str] = frozenset()
         self.day = ""
         self.noticing = Noticing(deps)
 
@@ -122,6 +123,8 @@ class Reconciler:
             found = [one for row in rollouts.wanted(c) if (one := self.live(c, row)) is not None]
             untimed = tuple(live.release for live, is_timed in found if not is_timed)
             wanted = tuple(live for live, _ in found)
+            if not self.settled.is_set():  # what comes later shows that it can be loaded
+                self.cold = running.cold(c, wanted, self.deps.clock())
             return Facts(tuple(apps.all_latest(c)), wanted, bool(jobs.waiting(c)), untimed)
 
     def live(self, c: Any, row: Any) -> tuple[Live, bool] | None:
@@ -162,7 +165,8 @@ class Reconciler:
         """What the engine says of each release, the wanted state first where one is there twice."""
         wanted: dict[str, Wanted] = {}
         for one in live:
-            wanted.setdefault(one.release, Wanted(one.app, one.release, one.state, one.share, form=one.wants))
+            warm = one.release not in self.cold
+            wanted.setdefault(one.release, Wanted(one.app, one.release, one.state, one.share, warm, one.wants))
         found = {ready.release: ready for ready in await self.deps.engine.ensure(list(wanted.values()))}
         return {release: found.get(release) or Ready(release, why="the engine does not know it") for release in wanted}
 

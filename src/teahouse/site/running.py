@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from teahouse import child, ids
 from teahouse.engine.port import Form
 from teahouse.errors import Conflict
 from teahouse.feedback import retention
 from teahouse.model.shape import WORTH, Manifest
-from teahouse.store import forms, jobs, rollouts
+from teahouse.store import forms, jobs, predictions, rollouts, servings
+
+if TYPE_CHECKING:
+    from teahouse.site.deps import Live
+
+WARM, QUIET_MS = 3, 600_000
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,16 @@ def wanted(c: Any, app: str, release: str, manifest: Manifest) -> tuple[Choice, 
     """How a release shall run on this machine, and whether its forms were ever timed here."""
     timed = forms.timed(c, release, socket.gethostname())
     return choose(manifest, timed, rollouts.form(c, app)), bool(timed)
+
+
+def cold(c: Any, lives: Sequence[Live], at: int) -> frozenset[str]:
+    """Releases that may sleep when the house opens (`at`, ms UTC): champions that were ready on this machine before,
+    and that nobody played for ten minutes. The few that were played last are loaded at once all the same."""
+    before = servings.ready_on(c, socket.gethostname())
+    champions = [live for live in lives if live.state == "full"]
+    last = {live.app: predictions.last_at(c, live.app) for live in champions}
+    late = sorted(champions, key=lambda live: -last[live.app])[WARM:]
+    return frozenset(live.release for live in late if live.release in before and at - last[live.app] > QUIET_MS)
 
 
 def refuse_missing(row: Any, form: str) -> None:

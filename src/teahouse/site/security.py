@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import re
 import secrets
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import Request
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -19,7 +18,7 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from teahouse import telemetry
-from teahouse.errors import InputError, NotFound, Refused, TeahouseError, TooLarge, TooMany
+from teahouse.errors import InputError, NotFound, Refused, TeahouseError, TooLarge
 from teahouse.site import origin, refusals
 from teahouse.site.deps import Deps, deps_of
 from teahouse.site.route import Route
@@ -62,7 +61,6 @@ class Guard:
         self.proxies = origin.Proxies(deps.settings.limits.trusted_proxies)
         self.open = [(route.method, compile_path(route.path)[0]) for route in site_map if route.any_origin]
         self.opens = opening(site_map)
-        self.rate = Rate(deps.settings.limits.requests_per_minute)
         self.bodies = Room(BODIES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,13 +73,17 @@ class Guard:
         self.proxies.unwrap(scope, headers)
         open_to = self.methods_of_any_origin(scope["path"])
         gate = Gate(send, self.dress(scope, headers, nonce, open_to))
-        request, body = Request(scope), Body(receive, body_limit(scope), self.bodies)
+        network = origin.network_of((scope.get("client") or ("",))[0])
+        request, body = Request(scope), Body(receive, body_limit(scope), self.bodies, network)
         try:
             if scope["method"] == "OPTIONS" and open_to and "access-control-request-method" in headers:
                 self.check_host(headers)
                 await preflight(open_to)(scope, receive, gate)
                 return
             self.check(scope, headers, scope["method"] in open_to)
+            if scope["path"] not in UNCOUNTED and not scope["path"].startswith(UNCOUNTED_BELOW):
+                self.deps.budget.take(network)
+            self.bodies.refuse(network, int(headers.get("content-length", 0)))
             await self.app(scope, body, gate)
         except ClientDisconnect:
             log.info("client-left", path=self.loggable(scope["path"]))
@@ -92,6 +94,8 @@ class Guard:
             log.error("request-broke", method=scope["method"], path=path, error=repr(error), exc_info=True)
             await gate.refuse(request, scope, receive, error)
         finally:
+            if body.seen:
+                self.deps.budget.spend((network,), "bytes", body.seen)
             body.let_go()
 
     def loggable(self, path: str) -> str:
@@ -103,7 +107,7 @@ class Guard:
         return [method for method, pattern in self.open if pattern.match(path)]
 
     def check(self, scope: Scope, headers: Headers, any_origin: bool) -> None:
-        """Raises where the request may not pass: host, size, origin, rate, in that order."""
+        """Raises where the request may not pass: host, size, origin, in that order."""
         self.check_host(headers)
         check_size(headers, body_limit(scope))
         if "\x00" in scope["path"] or "\\" in scope["path"]:
@@ -111,8 +115,6 @@ class Guard:
         check_query(scope)
         if scope["method"] not in SAFE and not any_origin:
             check_origin(scope, headers, self.deps)
-        if scope["path"] not in UNCOUNTED and not scope["path"].startswith(UNCOUNTED_BELOW):
-            self.rate.take(origin.network_of((scope.get("client") or ("",))[0]))
 
     def check_host(self, headers: Headers) -> None:
         """Raises 421 unless the one Host header names this site."""
@@ -165,21 +167,6 @@ class Gate:
         await response(scope, receive, self)
 
 
-class Rate:
-    """How often one network, or one visitor, may ask: generous, counted in this process alone."""
-
-    def __init__(self, per_minute: int) -> None:
-        self.item = RateLimitItemPerMinute(per_minute)
-        self.limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
-
-    def take(self, who: str) -> None:
-        """Counts one request, or raises TooMany."""
-        if self.limiter.hit(self.item, who):
-            return
-        raise TooMany("That was a lot at once.", "This site limits them so that everybody gets an answer.",
-                      "Wait a minute and try again.", retry_after=20)  # fmt: skip
-
-
 def opening(site_map: Sequence[Route]) -> re.Pattern[str]:
     """What the paths begin with that hold a token, and the rest of them."""
     starts = {route.path.partition("{token}")[0] for route in site_map if "{token}" in route.path}
@@ -201,8 +188,10 @@ def check_size(headers: Headers, limit: int) -> None:
 
 def check_query(scope: Scope) -> None:
     """Raises for a parameter of the API that is given twice: who reads the first and who the last would differ."""
+    if not scope["query_string"] or not scope["path"].startswith("/api/"):
+        return
     names = [name for name, _ in QueryParams(scope["query_string"]).multi_items()]
-    if scope["path"].startswith("/api/") and len(names) != len(set(names)):
+    if len(names) != len(set(names)):
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f'"{twice[:60]}" is given twice.', "A parameter has one value.", "Give it once.")
 
@@ -231,33 +220,60 @@ def body_limit(scope: Scope) -> int:
 
 @dataclass
 class Room:
-    """How many bytes of bodies this process holds, of all requests together, and may hold."""
+    """How many bytes of bodies this process holds, of all requests together, and may hold; half of that for one
+    network."""
 
     most: int
     taken: int = 0
+    of: Counter[str] = field(default_factory=Counter)
+
+    def add(self, network: str, size: int) -> bool:
+        """So much more (or less) of a network's; whether there is room for it."""
+        self.taken += size
+        self.of[network] += size
+        if not self.of[network]:
+            del self.of[network]
+        return self.has(network)
+
+    def has(self, network: str, size: int = 0) -> bool:
+        """Whether there is room for so much more of a network's."""
+        return self.taken + size <= self.most and self.of[network] + size <= self.most / 2
+
+    def refuse(self, network: str, size: int) -> None:
+        """Raises where a body is announced for which there is no room: it need not be sent."""
+        if size and not self.has(network, size):
+            raise no_room()
+
+
+def no_room() -> HTTPException:
+    """The refusal of a body for which there is no room; jittered, so that they come back one by one."""
+    return HTTPException(503, headers={"Retry-After": str(random.randint(2, 6))})
 
 
 class Body:
     """`receive` that counts while a body streams in, and refuses what goes over its own limit or over the room that all
     of them have; what it counted is held until the request is answered."""
 
-    def __init__(self, receive: Receive, limit: int, room: Room) -> None:
-        self.receive, self.limit, self.room, self.seen = receive, limit, room, 0
+    def __init__(self, receive: Receive, limit: int, room: Room, network: str) -> None:
+        self.receive, self.limit, self.room, self.network, self.seen = receive, limit, room, network, 0
 
     async def __call__(self) -> Message:
         message = await self.receive()
         size = len(message.get("body", b""))
+        if not size:
+            return message
         self.seen += size
-        self.room.taken += size
+        has_room = self.room.add(self.network, size)
         if self.seen > self.limit:
             raise HTTPException(413)
-        if size and self.room.taken > self.room.most:
-            raise HTTPException(503, headers={"Retry-After": "3"})
+        if not has_room:
+            raise no_room()
         return message
 
     def let_go(self) -> None:
         """The request is over."""
-        self.room.taken -= self.seen
+        if self.seen:
+            self.room.add(self.network, -self.seen)
         self.seen = 0
 
 

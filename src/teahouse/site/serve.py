@@ -43,6 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--project", type=Path, default=None, help="the folder of teahouse.toml")
     asked = parser.parse_args(argv)
     child.die_with_parent()
+    child.open_many()
     # uvicorn raises its signals again when it is done; by then the house is closed in order
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)

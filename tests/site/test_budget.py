@@ -1,0 +1,142 @@
+"""What one network, and one visitor, may take in a minute: refused past it, in words that say what and when."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from teahouse import settings as page
+from teahouse.errors import TooMany
+from teahouse.site.budget import VISITOR, Budget, Window
+from teahouse.testing import APP, photo, whole_house
+
+PATH = f"/api/apps/{APP}/predictions"
+OWN = {"Origin": "http://127.0.0.1:8360"}
+
+
+class Clock:
+    now = 600.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def refused(budget, who, share=1.0):
+    with pytest.raises(TooMany) as raised:
+        budget.take(who, share)
+    return raised.value
+
+
+def test_a_window_slides_over_the_minute(clock):
+    budget = Budget(4, clock)
+
+    def fits():
+        with suppress(TooMany):
+            budget.take("a network")
+            return True
+        return False
+
+    assert [fits() for _ in range(5)] == [True] * 4 + [False]
+    budget.take("another network")
+    clock.now = 660.0
+    assert not fits(), "the minute before is within the window still"
+    clock.now = 690.0
+    assert [fits() for _ in range(3)] == [True, True, False], "half of it is"
+    clock.now = 900.0
+    assert [fits() for _ in range(5)] == [True] * 4 + [False]
+
+
+@pytest.mark.parametrize(("began", "amount"), [(610.0, 10.0), (610.0, 25.0), (655.0, 12.0)])
+def test_who_waits_as_long_as_told_is_let_in_and_not_much_sooner(clock, began, amount):
+    window, clock.now = Window(clock), began
+    window.add("a", amount)
+    wait = window.wait("a", 10)
+    assert 0 < wait <= 120
+    clock.now = began + wait - 1
+    assert window.wait("a", 10) > 0
+    clock.now = began + wait + 1
+    assert window.wait("a", 10) == 0 < window.of("a")
+    assert window.wait("b", 10) == 0
+
+
+@pytest.mark.parametrize(
+    ("what", "amount", "words"), [("bytes", 1.2e9, "1,200 MB"), ("seconds", 60.0, "60 s"), ("requests", 600, "600 req")]
+)
+def test_each_budget_is_refused_for_itself_in_words_that_say_what_and_when(clock, what, amount, words):
+    budget = Budget(600, clock)
+    budget.spend(("a", "b"), what, amount)
+    told = refused(budget, "a")
+    assert words in told.why and f"{told.extra['retry_after']} seconds" in told.do_next
+    assert isinstance(told.extra["retry_after"], int) and 1 <= told.extra["retry_after"] <= 60
+    budget.take("c")
+    budget.spend(("visitor",), what, amount * VISITOR)
+    refused(budget, "visitor", VISITOR)
+    clock.now += 35
+    assert len({refused(budget, "b").extra["retry_after"] for _ in range(50)}) > 1, "they come back one by one"
+
+
+def test_who_has_had_a_second_of_work_this_minute_comes_after_who_has_not(clock):
+    budget = Budget(600, clock)
+    assert budget.lane("a") == "free"
+    budget.spend(("a",), "seconds", 1.0)
+    assert (budget.lane("a"), budget.lane("b")) == ("late", "free")
+    clock.now += 120
+    assert budget.lane("a") == "free"
+
+
+def test_work_and_bytes_are_counted_for_the_network_and_the_visitor(tmp_path):
+    with whole_house(tmp_path) as site:
+        for seed in range(2):  # the same one again would be answered from memory
+            assert site.client.post(PATH, content=photo(seed=seed), headers=OWN).status_code == 201
+        taken, size = site.deps.budget.taken, len(photo())
+        (network, visitor) = taken["seconds"].now
+        assert network == "127.0.0.0/24"
+        assert taken["bytes"].of(network) == pytest.approx(2 * size, rel=0.1)
+        assert taken["bytes"].of(visitor) == pytest.approx(size, rel=0.1), "the first answer made them known"
+        assert 0 < taken["seconds"].of(visitor) < taken["seconds"].of(network)
+
+
+@pytest.mark.parametrize("what", ["bytes", "seconds"])
+def test_a_network_over_its_budget_gets_429_and_its_neighbour_an_answer(tmp_path, what):
+    with whole_house(tmp_path, page.Settings(project=tmp_path, limits={"requests_per_minute": 20})) as site:
+        site.deps.budget.spend(("203.0.113.0/24",), what, 1e9)
+        told = site.visitor("203.0.113.7").post(PATH, content=photo())
+        assert told.status_code == 429 and told.json()["error"]["code"] == "too-many"
+        assert 1 <= int(told.headers["retry-after"]) <= 60
+        assert site.visitor("203.0.114.7").post(PATH, content=photo()).status_code == 201
+
+
+def test_where_the_queue_is_full_a_photo_is_refused_before_it_is_read(tmp_path):
+    from teahouse.engine.waiting import queue_full
+
+    async def unread():
+        raise AssertionError("the photo was read")
+
+    async def ask(app):
+        said = []
+
+        async def send(message):
+            said.append(message)
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": PATH,
+            "query_string": b"",
+            "scheme": "http",
+            "headers": [(b"host", b"127.0.0.1:8360"), (b"content-length", b"3000000")],
+            "client": ("203.0.113.7", 50_000),
+        }
+        await app(scope, unread, send)
+        return said
+
+    with whole_house(tmp_path) as site:
+        site.engine.full = lambda *_: queue_full(64, 3.0)
+        start, _ = asyncio.run(ask(site.app))
+        assert start["status"] == 503 and int(dict(start["headers"])[b"retry-after"]) in range(2, 5)
+        assert site.deps.pulse.outcomes["shed"] == 1
