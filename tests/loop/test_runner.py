@@ -146,7 +146,8 @@ def test_a_loop_killed_in_mid_training_is_taken_over_and_its_job_ends_once(tmp_p
         assert loop.wait(30) == 0
     ended = read(house, jobs.get, job)
     assert ended.state == "done", ended.detail
-    told = [event.detail["step"] for event in read(house, jobs.events, job) if event.state == "step"]
+    steps = [event.detail for event in read(house, jobs.events, job) if event.state == "step"]
+    told = [step["step"] for step in steps if step.get("words") != "building a faster form"]
     assert told.count("gather") == 2  # begun and told, in the first life alone
     assert told.count("train") == 3
     run = read(house, lineage.run_of_job, job)

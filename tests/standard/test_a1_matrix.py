@@ -237,13 +237,12 @@ def test_a5_another_name_is_refused_on_every_route(crowd: People, host):
         assert response.status_code in (400, 421), (route.name, response.status_code)
 
 
-def test_a6_a_thousand_made_up_addresses_are_one_client(people: People):
-    from teahouse.settings import Limits
-
-    people.site.deps.settings.limits = Limits(requests_per_minute=40)
+def test_a6_a_thousand_made_up_addresses_are_one_client(people: People, monkeypatch):
     from teahouse.site.assembly import create_app
+    from teahouse.site.budget import Budget
     from teahouse.testing import client_of
 
+    monkeypatch.setattr(people.site.deps, "budget", Budget(40))
     with client_of(create_app(people.site.deps), "203.0.113.9") as client:
         told = [
             client.get("/api/apps", headers={"X-Forwarded-For": f"198.51.{n // 250}.{n % 250}"}).status_code
