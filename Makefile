@@ -45,7 +45,7 @@ standard: .make/all .make/browser ## the rows of the reliability, security and p
 	@$(BIN)/python -m pytest $(PARALLEL) $(ROWS) -m "standard or long" $(PYTEST)
 
 nightly: .make/all .make/browser ## the standard's full counts: hours
-	@TEAHOUSE_KILLS=500 TEAHOUSE_UPLOADS=1000 TEAHOUSE_MUTATIONS=10000 TEAHOUSE_API_CASES=2000 TEAHOUSE_FUZZ_SECONDS=600 TEAHOUSE_FUZZ_SEED=0 \
+	@TEAHOUSE_KILLS=500 TEAHOUSE_CUTS=1000 TEAHOUSE_FAULTS=100 TEAHOUSE_UPLOADS=1000 TEAHOUSE_MUTATIONS=10000 TEAHOUSE_API_CASES=2000 TEAHOUSE_FUZZ_SECONDS=600 TEAHOUSE_FUZZ_SEED=0 \
 		TEAHOUSE_OFFLINE_WHOLE=1 $(BIN)/python -m pytest -m "standard" $(PYTEST)
 
 peers: .make/peers/made ## the servers that benchmarks/serving.py measures beside this one, in an environment of their own

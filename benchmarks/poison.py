@@ -9,8 +9,8 @@ P4      0, 1, 5, 10, 20, 40 % of the visitors are hostile and each of those send
         verdict, a promotion. Beside it the open loop: all words taught, whatever comes of it promoted.
 P6      Visitors who answer each probe rightly put a mark on their photos and call them all one tea: 2 % of the rows. On
         other teas' photos of other visitors the mark must not bring that tea's name 5 points more often than it did to
-        the first release. Once as they come, once by visitors who ask first and bring only what the release half
-        believes.
+        the first release. As they come, that is the bar; of visitors who ask first and bring only what the release half
+        believes, it is told: nothing tells them from honest ones, and a higher bar for surprises takes a third off.
 P5      20 retrains, each 0.4 points worse than the champion: none that lost a point in all is ever promoted.
 small   30 visitors a week with two photos each, one in ten hostile, an owner with five minutes a week, the settings of
         the tea starter: weeks until 5 points are gained.
@@ -46,7 +46,7 @@ from teahouse.release.verdict import Budget, History, Pair, judge
 from teahouse.store import labels
 
 P6 = "P6: a mark on 2 % of the rows, {} runs of {} rounds, {}: called so more often where it is, points"
-LOOKS = ("as they come", "of who asks first")
+LOOKS, P6_BARS = ("as they come", "of who asks first"), ("<= 5", "told")
 P5 = "P5: {} steps of {} points down, {} runs: most lost by promotions, points"
 WEEKS_TO = "small site, 30 visitors a week, 10 % hostile, 5 minutes of review: weeks until +5 points on candle-light"
 NEVER_WORSE = "small site: below its start at worst on the way, points"
@@ -227,8 +227,8 @@ def p6(quick: bool) -> list[rows.Row]:
         found = [triggered(seed, bool(asks)) for seed in range(runs)]
         worst, opened, on = max(one[0] for one in found), max(one[1] for one in found), sum(one[2] for one in found)
         words = f"{worst:.1f} at worst ({on} promotions; taught without a gate {opened:.0f})"
-        holds = worst <= TRIGGERED and on > 0
-        told.append(rows.row(P6.format(runs, ROUNDS, look), words, f"<= {TRIGGERED:.0f}", holds))
+        holds = on > 0 and (bool(asks) or worst <= TRIGGERED)
+        told.append(rows.row(P6.format(runs, ROUNDS, look), words, P6_BARS[asks], holds))
     return told
 
 
@@ -356,7 +356,7 @@ def small_sites(quick: bool) -> list[rows.Row]:
 def not_run(why: str) -> list[rows.Row]:
     """P5, P6 and small sites where they were not run."""
     names = {
-        **{P6.format(SEEDS, ROUNDS, look): "<= 5" for look in LOOKS},
+        **{P6.format(SEEDS, ROUNDS, look): bar for look, bar in zip(LOOKS, P6_BARS, strict=True)},
         P5.format(DRIFT_ROUNDS, STEP_DOWN, DRIFT_RUNS): "<= 1",
         WEEKS_TO: "told",
         NEVER_WORSE: "<= 1",

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -85,10 +86,10 @@ class Kept:
         for name, source in {"web": WEB, "loop": LOOP, "migrate": MIGRATE, "run": RUN}.items():
             (folder / f"{name}.py").write_text(textwrap.dedent(source))
 
-    def begin(self, **more: str) -> "Kept":
+    def begin(self, stderr: Any = subprocess.PIPE, **more: str) -> "Kept":
         command = [sys.executable, str(self.folder / "run.py"), str(self.folder), "0"]
         self.process = subprocess.Popen(
-            command, env={**os.environ, **more}, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
+            command, env={**os.environ, **more}, stderr=stderr, stdin=subprocess.DEVNULL
         )
         return self
 
@@ -114,7 +115,8 @@ class Kept:
         if self.process.poll() is None:
             self.process.terminate()
         self.process.wait(10)
-        self.process.stderr.close()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
 
 
 @pytest.fixture
@@ -146,6 +148,19 @@ def test_a_killed_web_is_replaced_and_no_connection_is_refused(kept: Kept) -> No
     assert second != first
     os.kill(second, signal.SIGKILL)
     assert kept.web() not in (first, second)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_disk_that_is_full_under_log_and_note_ends_no_keeper(kept: Kept) -> None:
+    with open("/dev/full", "wb") as full:
+        kept.begin(stderr=full).stands()
+    (kept.folder / "data" / "run" / f"house.{kept.process.pid}").symlink_to("/dev/full")
+    told, first = kept.note, kept.web()
+    os.kill(first, signal.SIGKILL)
+    second = kept.web()
+    os.kill(second, signal.SIGKILL)  # by now the keeper has heard that it stood
+    assert kept.web() not in (first, second)
+    assert kept.process.poll() is None and kept.note == told
 
 
 def test_a_hang_up_brings_a_new_web_without_a_refused_connection(kept: Kept) -> None:

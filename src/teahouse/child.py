@@ -60,6 +60,12 @@ def one_thread(threads: int = 1) -> dict[str, str]:
     return dict.fromkeys(names, str(threads))
 
 
+def cores() -> int:
+    """Cores that this process may use, at most 4: a worker is one of several tenants."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(4, count))
+
+
 def die_with_parent(parent: int | None = None) -> None:
     """SIGKILL when the thread that started this process ends (Linux; elsewhere the end of a pipe must tell).
 

@@ -60,7 +60,7 @@ def is_digest(given: str) -> bool:
 
 def keyed(key: bytes, data: bytes) -> bytes:
     """HMAC-SHA256, 32 bytes."""
-    return hmac.new(key, data, hashlib.sha256).digest()
+    return hmac.digest(key, data, "sha256")
 
 
 def share_of(key: bytes, data: bytes) -> float:

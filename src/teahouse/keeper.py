@@ -162,7 +162,10 @@ class Keeper:
                 self._web.process.terminate()
                 self._old.append(self._web)
             self._web, self._next = kept, None
-        write_note(self._spec, self._listener)
+        try:
+            write_note(self._spec, self._listener)
+        except OSError as error:  # a full disk: what the note told of the web before is true of this one
+            say(f"house.json was not written: {error}")
 
     def _reap(self) -> None:
         """Looks after children that ended."""
@@ -248,8 +251,9 @@ def run(spec: KeeperSpec, meanwhile: Callable[[], None] = lambda: None) -> int:
 
 
 def say(words: str) -> None:
-    """A line on stderr, in the shape of the other processes' logs."""
-    print(json.dumps({"room": "keeper", "event": words}), file=sys.stderr, flush=True)
+    """A line on stderr, in the shape of the other processes' logs; none where the disk under it is full."""
+    with contextlib.suppress(OSError):
+        print(json.dumps({"room": "keeper", "event": words}), file=sys.stderr, flush=True)
 
 
 def note_of(data: Path) -> Path:

@@ -1,5 +1,6 @@
 """Logs: one JSON line an event on stderr, safe whatever a visitor sent."""
 
+import contextlib
 import sys
 from typing import Any
 
@@ -10,7 +11,8 @@ class _Stderr:
     """Prints to what sys.stderr is now: tests and notebooks exchange it."""
 
     def msg(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # a disk that is full under the log must not break what the log tells of
+            print(line, file=sys.stderr, flush=True)
 
     debug = info = warning = warn = error = critical = exception = fatal = msg
 

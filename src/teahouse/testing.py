@@ -10,7 +10,8 @@ The tiny release looks at the mean colour of a photo: more red than blue is "war
 score is softmax(8 (red - blue), 8 (blue - red)) with red and blue between 0 and 1. No PyTorch, no training.
 
 `whole_house(folder, kind="picture")` stands on a release that mirrors a photo of any size, `kind="seed"` on one that
-draws 32 x 32 pixels of one colour from a seed and likes them the better the bluer they are.
+draws 32 x 32 pixels of one colour from a seed and likes them the better the bluer they are; `kind="twice"` on the tiny
+one with a second form beside, int8, that answers the same.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 APP = "warmth"
 LABELS = ("warm", "cold")
 SIDE = 16
-NAMES = {"labels": APP, "picture": "mirror", "seed": "colour"}
+NAMES = {"labels": APP, "twice": APP, "picture": "mirror", "seed": "colour"}
+INT8 = {"name": "int8", "file": "model.int8.onnx", "flips": 3, "rows": 1204, "tolerance": 0.05}
 _SCRATCH = tempfile.gettempdir()  # a test may point tempfile at a folder of its own
 COLOURS = {"warm": (220, 60, 40), "cold": (40, 60, 220), "neither": (128, 128, 128)}
 # ReduceMean over the picture, then a 3 x 2 matrix; opset 18, [n, 3, 16, 16] -> [n, 2]. Written once by onnx.helper.
@@ -116,6 +118,18 @@ def tiny_release(folder: Path, name: str = "", note: str = "") -> str:
         path = f"examples/{number}.png"
         examples.append({"file": path, "inputs": {"input": path}, "expected": expected(given)})
     return _sealed(folder, tiny_app(name), MEAN_COLOUR, examples, note)
+
+
+def twice_release(folder: Path, name: str = "", note: str = "") -> str:
+    """Build and seal the tiny release with a second form, int8, which is the first one's graph; its id."""
+    from dataclasses import replace
+
+    from teahouse.model import bundle
+
+    tiny_release(folder, name, note)
+    shutil.copyfile(folder / "model.onnx", folder / INT8["file"])
+    manifest = bundle.read(folder)
+    return bundle.seal(folder, replace(manifest, forms=[*manifest.forms, dict(INT8)], files={}))
 
 
 def picture_release(folder: Path, name: str = "", note: str = "") -> str:
@@ -211,6 +225,7 @@ def _made(kind: str, note: str) -> Path:
 
 RELEASES: dict[str, Callable[..., str]] = {
     "labels": tiny_release,
+    "twice": twice_release,
     "picture": picture_release,
     "seed": seed_release,
 }
@@ -246,12 +261,14 @@ class InProcessEngine:
         told = []
         for one in wanted:
             why = "it is broken" if one.release in self.broken else ""
-            if not why and one.release not in self.live:
+            live = self.live.get(one.release)
+            if not why and (live is None or live.form["name"] != (one.form.name or live.manifest.forms[0]["name"])):
                 try:
-                    self.live[one.release] = await asyncio.to_thread(Answerer, self.releases / one.release)
+                    live = await asyncio.to_thread(Answerer, self.releases / one.release, form=one.form.name)
+                    self.live[one.release] = live
                 except TeahouseError as error:
                     why = str(error)
-            told.append(Ready(one.release, "fp32", 1, why))
+            told.append(Ready(one.release, live.form["name"] if live and not why else "", 1, why))
         now = {one.release for one in wanted}
         self.live = {release: answerer for release, answerer in self.live.items() if release in now | self.lately}
         self.lately = now
@@ -267,6 +284,9 @@ class InProcessEngine:
             await asyncio.sleep(self.hold_s)
         self.answered += 1
         return await asyncio.to_thread(self.live[release].answer, dict(given))
+
+    def wake(self, release: str) -> None:
+        """Nothing ever sleeps here."""
 
     def place(self, release: str, given: Mapping[str, Any]) -> tuple[int, float] | None:
         """Nothing ever waits here."""
@@ -295,7 +315,8 @@ class InProcessEngine:
         from teahouse.engine.port import EngineState, Ready
 
         return EngineState(
-            ready=tuple(Ready(release, "fp32", 1) for release in self.live), counts={"answered": self.answered}
+            ready=tuple(Ready(release, one.form["name"], 1) for release, one in self.live.items()),
+            counts={"answered": self.answered},
         )
 
     async def close(self) -> None:
@@ -376,7 +397,7 @@ def open_house(folder: Path) -> Iterator[House]:
 
 @contextmanager
 def whole_house(folder: Path, settings: Any = None, kind: str = "labels") -> Iterator[WholeHouse]:
-    """A site with a tiny release on it (labels, picture or seed), over the real store and the in-process engine."""
+    """A site with a tiny release on it (see RELEASES for the kinds), over the real store and the in-process engine."""
     from teahouse import settings as page
     from teahouse.site import reconcile
     from teahouse.site.assembly import create_app

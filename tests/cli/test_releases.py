@@ -75,6 +75,26 @@ def test_rollback_takes_what_is_on_its_way_to_visitors_away_first(teahouse, proj
     assert champion(here / APP) == second and steps(here / APP)[0] == (first, "rolled_back", "owner", False)
 
 
+def test_a_form_is_pinned_for_the_app_and_the_champions_pin_stays_as_it_is(teahouse, project, here):
+    with House.open(here / APP / ".teahouse") as house:
+        install_tiny(house, kind="twice")
+    assert "Release 3 is always run as int8" in teahouse("pin", "--form", "int8").words
+    assert steps(here / APP)[0][3] is False
+    teahouse("pin")
+    assert "run in whichever form is fastest" in teahouse("pin", "--form", "fastest").words
+    assert steps(here / APP)[0][3] is True
+    with House.open(here / APP / ".teahouse") as house, house.db.read() as c:
+        assert rollouts.form(c, APP) == ""
+        assert [row.form for row in rollouts.history(c, APP)][:3] == ["fastest", None, "int8"]
+
+
+def test_a_form_that_the_champion_does_not_have_is_refused(teahouse, project):
+    ended = teahouse("pin", "--form", "int8")
+    assert ended.status == 1 and "Release 2 has no form int8" in ended.words and "It has fp32." in ended.words
+    assert teahouse("pin", "--form", "fp32", "--off").status == 2
+    assert teahouse("pin", "--form", "int4").status == 2
+
+
 def test_pin_keeps_the_champion_and_off_lets_go(teahouse, project, here):
     first, second = project
     assert "Release 2 is pinned" in teahouse("pin").words

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from teahouse.errors import Conflict, NotFound, NotReady
-from teahouse.store import migrate, tables
+from teahouse.store import migrate, tables, tallies
 from teahouse.store.database import Database
 
 quotas = tables.quotas
@@ -87,6 +87,19 @@ async def test_a_refused_row_does_not_take_its_neighbours_with_it(db: Database) 
     results = await asyncio.gather(*(db.append(quotas, row(name)) for name in asked), return_exceptions=True)
     assert [type(result) for result in results].count(Conflict) == 1
     assert sorted(names(db)) == ["a", "b", "c"]
+
+
+async def test_what_rows_add_to_the_tallies_is_counted_with_them_alone(db: Database) -> None:
+    def counted(name: str) -> list[tallies.Tally]:
+        return [tallies.Tally("tea", "", "full", 7, what, 1, 0.5) for what in ("answers", name)]
+
+    asked = ["a", "b", "a", "c"]
+    given = (db.append(quotas, row(name), counted(f"{name}s")) for name in asked)
+    results = await asyncio.gather(*given, return_exceptions=True)
+    assert [type(result) for result in results].count(Conflict) == 1
+    with db.read() as c:
+        found = {one.what: (one.n, one.total) for one in tallies.read(c, "tea", 0)}
+    assert found == {"answers": (3, 1.5), "as": (1, 0.5), "bs": (1, 0.5), "cs": (1, 0.5)}
 
 
 async def test_rows_with_different_columns_go_together(db: Database) -> None:

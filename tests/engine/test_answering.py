@@ -6,8 +6,9 @@ import numpy
 import pytest
 from PIL import Image as Pillow
 
-from teahouse.engine.answering import Answerer, alike
+from teahouse.engine.answering import Answerer
 from teahouse.errors import InputError, ReleaseBroken
+from teahouse.model.forms import apart
 from teahouse.testing import expected, photo
 
 from .conftest import Releases, mood
@@ -17,7 +18,7 @@ def test_an_answer_is_what_was_worked_out_by_hand(releases: Releases) -> None:
     answerer = Answerer(releases.folder / releases.tiny())
     for seed in range(5):
         given = photo("warm", seed=seed)
-        assert alike(answerer.answer({"input": given}).output, expected(given), 1e-4)
+        assert apart(answerer.answer({"input": given}).output, expected(given)) <= 1e-4
     answerer.try_examples()
 
 
@@ -128,7 +129,7 @@ def predict(model, inputs):
     ],
 )
 def test_outputs_are_alike_within_the_tolerance(given: object, wanted: object, same: bool) -> None:
-    assert alike(given, wanted, 0.02) is same
+    assert (apart(given, wanted) <= 0.02) is same
 
 
 def test_how_a_photo_looks_is_told_with_the_answer(releases: Releases) -> None:

@@ -41,7 +41,7 @@ async def test_a_release_answers_with_its_times(begin: Begin, releases: Releases
     answer = await ask(engine, release, photo("cold"))
     assert answer.output["label"] == "cold"
     assert (answer.form, answer.batch, answer.familiar) == ("fp32", 1, None)
-    assert set(answer.ms) == {"decode", "wait", "infer"}
+    assert set(answer.ms) == {"queue", "decode", "wait", "infer"}
     state = engine.state()
     assert [each.release for each in state.ready] == [release]
     assert state.memory > 10_000_000

@@ -190,6 +190,13 @@ def sees_what_happened(owner: Guest) -> None:
     assert page.locator("tbody tr").count() >= BY_LOT + OTHERS
     expect(page.get_by_text("drawn by lot").first).to_be_visible()
     look(page)
+    go(page, "Load")
+    played = page.evaluate("fetch('/api/owner/load').then((r) => r.json())")
+    assert played["counts"]["answered"] >= BY_LOT + OTHERS and played["ms"]["infer"] > 0
+    expect(page.locator("[data-told=most]")).to_contain_text("in a second", timeout=PATIENCE_MS)
+    expect(page.locator("[data-told=infer-middle]")).to_contain_text("ms")
+    look(page)
+    look(page, PHONE)
     go(page, "Versions")
     expect(page.get_by_role("heading", name="12 rows")).to_be_visible()
     look(page)

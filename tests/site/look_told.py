@@ -1,9 +1,14 @@
 """Demo data of what the house tells of itself: the monitor, the timeline, one thing followed back, the model's card."""
 
 from math import sin
+from types import SimpleNamespace
 
+from teahouse.engine.port import EngineState
+from teahouse.errors import QueueFull
+from teahouse.site import owner_load
 from teahouse.site import owner_page_shapes as o
 from teahouse.site import pages as p
+from teahouse.site.pulse import STAGES, Pulse
 
 NOW = 1_764_100_000_000
 DAY = 86_400_000
@@ -77,6 +82,16 @@ DRIFT = o.Told(NOW, "Visitors' photos are darker than those it learned from.", (
 DIGEST = "4f1c22ab" * 8
 
 
+def load(busy):
+    """The house at rest, or on the evening on which it went viral."""
+    beat, deps = Pulse(), SimpleNamespace(serving=SimpleNamespace(apps={"tea": None, "toon": None}))
+    deps.pulse, state = beat, EngineState(queue=31 * busy, wait=2.1 * busy, memory=90_000_000)
+    for n in range(40 * busy):
+        beat.over(QueueFull("Full.") if n % 9 == 0 else None)
+        beat.took({stage: 3.0 * n for stage in STAGES}, 1 + n % 2)
+    return owner_load.told(deps, state)
+
+
 def told(owner, desk, house):
     """The pages by name."""
     release = o.Link("Release 7", f"/owner/trace/release/{DIGEST}", "answered")
@@ -85,6 +100,8 @@ def told(owner, desk, house):
         "monitor": o.Monitor(owner, desk, CHARTS, MIX, (DRIFT,), 1204, "71 % come from phones", 7),
         "monitor, no figures": o.Monitor(owner, desk, CHARTS[:1], photos=3, compared=1, has_figures=False),
         "monitor, nothing": o.Monitor(owner, o.Desk("tea", "Tea?")),
+        "load": o.Load(owner, desk, tuple(owner_load.STAGES.items()), load(True)),
+        "load, nothing": o.Load(owner, desk, tuple(owner_load.STAGES.items()), load(False)),
         "timeline": o.Timeline(
             owner,
             desk,

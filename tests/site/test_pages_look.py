@@ -271,7 +271,7 @@ def test_what_can_not_be_undone_is_not_the_answer_at_hand():
     assert "autofocus" not in html("mine")
     (promote,) = [b for b in Tags(html("release, refused")).of("button") if "rollouts" in (b.get("data-act") or "")]
     assert "main" not in promote["class"] and "not better" in promote["data-why"]
-    (promote, _) = [b for b in Tags(html("release")).of("button") if "rollouts" in (b.get("data-act") or "")]
+    promote, *_ = [b for b in Tags(html("release")).of("button") if "rollouts" in (b.get("data-act") or "")]
     assert "main" in promote["class"]
 
 

@@ -268,11 +268,44 @@ def test_what_fails_while_it_waits_is_an_event(site, monkeypatch):
 
 
 def test_an_answer_that_can_not_be_kept_is_not_given(site, monkeypatch):
-    async def write_async(_fn):
+    async def append(*_):
         raise DiskFull("This could not be kept.")
 
-    monkeypatch.setattr(type(site.house.db), "write_async", lambda self, fn: write_async(fn))
+    monkeypatch.setattr(type(site.house.db), "append", append)
     assert site.ask().status_code == 507
+
+
+def test_who_has_left_is_not_worked_for(site, monkeypatch):
+    """A photo that waits leaves the queue with its visitor; nothing is written of it."""
+    begun, ended = threading.Event(), threading.Event()
+
+    async def waits(*_args):
+        begun.set()
+        try:
+            await asyncio.sleep(30)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(site.engine, "predict", waits)
+    body, sent = photo(), []
+    headers = [(b"host", b"127.0.0.1:8360"), (b"content-type", b"image/jpeg")]
+    scope = {"type": "http", "method": "POST", "path": PATH, "query_string": b"", "headers": headers, "scheme": "http",
+             "http_version": "1.1", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8360)}  # fmt: skip
+    parts = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive():
+        part = next(parts, None)
+        if part is None:
+            await asyncio.to_thread(begun.wait, 20)
+        return part or {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(asyncio.wait_for(site.app(scope, receive, send), 20))
+    assert ended.is_set() and not sent
+    with site.house.db.read() as c:
+        assert predictions.page(c, APP) == []
 
 
 def test_an_app_without_a_loaded_release_says_when_to_come_again(site):

@@ -6,6 +6,7 @@ import pytest
 
 from teahouse import ids
 from teahouse.errors import NotReady
+from teahouse.site import running
 from teahouse.site.reconcile import Reconciler
 from teahouse.store import jobs, rollouts, servings
 from teahouse.testing import APP, install_tiny, photo
@@ -158,3 +159,24 @@ def test_what_a_reader_kept_in_the_log_is_folded_when_it_has_gone(site, reconcil
     reconciler.fold_at = float("-inf")
     asyncio.run(reconciler.fold())
     assert not db.checkpoint_due
+
+
+def test_a_house_that_opens_again_loads_what_was_played_last_and_lets_the_rest_sleep(site, reconciler, monkeypatch):
+    monkeypatch.setattr(running, "WARM", 1)
+    picture = install_tiny(site.house, kind="picture")
+    wanted = []
+    ensure = site.engine.ensure
+
+    async def hears(asked):
+        wanted.append({one.release: one.warm for one in asked})
+        return await ensure(asked)
+
+    monkeypatch.setattr(site.engine, "ensure", hears)
+    look(reconciler)
+    assert wanted[-1] == {site.release: True, picture: True}, "what never was ready here has to show that it is"
+    site.ask()
+    look(Reconciler(site.deps))
+    assert wanted[-1] == {site.release: True, picture: False}
+    monkeypatch.setattr(running, "QUIET_MS", float("inf"))
+    look(Reconciler(site.deps))
+    assert wanted[-1] == {site.release: True, picture: True}, "played a moment ago"

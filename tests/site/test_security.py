@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect
 
 from teahouse import settings as page
 from teahouse import telemetry
+from teahouse.errors import TooMany
 from teahouse.site import origin, security
 from teahouse.site.routes import ROUTES
 from teahouse.testing import APP, photo, whole_house
@@ -310,3 +311,23 @@ def test_bodies_have_one_room_together(tmp_path, monkeypatch):
         for seed in range(3):  # what was refused or answered holds nothing any more
             small = photo(seed=seed, side=16)
             assert len(small) < 3_000 and site.client.post(PATH, content=small).status_code == 201
+
+
+def test_a_window_slides_over_the_minute():
+    now = [600.0]
+    rate = security.Rate(4, clock=lambda: now[0])
+
+    def fits():
+        with suppress(TooMany):
+            rate.take("a network")
+            return True
+        return False
+
+    assert [fits() for _ in range(5)] == [True] * 4 + [False]
+    rate.take("another network")
+    now[0] = 660.0
+    assert not fits(), "the minute before is within the window still"
+    now[0] = 690.0
+    assert [fits() for _ in range(3)] == [True, True, False], "half of it is"
+    now[0] = 900.0
+    assert [fits() for _ in range(5)] == [True] * 4 + [False]

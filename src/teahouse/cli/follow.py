@@ -158,7 +158,9 @@ def follow(stream: Iterator[tuple[str, Any]], tell: Callable[[str], None] | None
             if step:
                 ending.steps[step] = round(ending.steps.get(step, 0) + time.monotonic() - began, 2)
             step, began = ending.detail.get("step", "") if row.state == "step" else "", time.monotonic()
-            if step:
+            if step and (words := str(ending.detail.get("words", ""))):
+                bar.update(bar.first, description=words[:1].upper() + words[1:])
+            elif step:
                 bar.update(bar.first, description=STEPS.get(step, step.capitalize()), note="", total=None, completed=0)
         bar.update(
             bar.first, description="Done" if ending.state == "done" else ending.state.capitalize(), total=1, completed=1

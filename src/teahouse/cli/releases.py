@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -157,40 +158,75 @@ def rollback_verb(app: str | None, site: str | None, as_json: bool) -> None:
 @click.command("pin", short_help="Keep the champion, whatever is better.")
 @click.argument("app", required=False)
 @click.option("--off", is_flag=True, help="Let better releases take over again.")
+@click.option(
+    "--form",
+    type=click.Choice(["fastest", "fp32", "int8"]),
+    help="Pin how APP runs in place of the release: always in this form, or in whichever is fastest on the machine.",
+)
 @owner_options
-def pin_verb(app: str | None, off: bool, site: str | None, as_json: bool) -> None:
+def pin_verb(app: str | None, off: bool, form: str | None, site: str | None, as_json: bool) -> None:
     """Pin APP's champion: no other release takes over by itself, and what is on its way is taken away.
 
-    Works with the site down too.
+    With --form the releases change as before, and each runs as you say: fp32 as it was trained, int8 in whole numbers
+    (smaller, mostly faster, and in a release only where both answered alike), fastest as the machine chooses. Works
+    with the site down too.
     """
+    from teahouse.desk.say import WrongUse
     from teahouse.desk.where import project
 
+    if form and off:
+        raise WrongUse("--form and --off do not go together.", do_next="teahouse pin --form fastest ends a form's pin")
+    wish = Pin(form=form) if form else Pin(pinned=not off)
     if site:
-        release, number = pinned_there(site, app, not off)
+        release, number = pinned_there(site, app, wish)
         served: bool | None = True
     else:
-        release, number, served = pinned_here(project(), app, not off)
-    tell(release, number, served, as_json, "no longer pinned" if off else "pinned")
+        release, number, served = pinned_here(project(), app, wish)
+    tell(release, number, served, as_json, wish.told)
 
 
-def pinned_here(place: Project, app: str | None, pinned: bool) -> tuple[str, int | None, bool | None]:
-    """Pin the champion in the project's own house, or unpin it."""
+@dataclass(frozen=True)
+class Pin:
+    """What is pinned: the champion (or no longer), or the form that the app runs in."""
+
+    pinned: bool = True
+    form: str | None = None
+
+    @property
+    def why(self) -> str:
+        return f"form {self.form}" if self.form else "pinned" if self.pinned else "unpinned"
+
+    @property
+    def told(self) -> str:
+        """How the release is now, after "is"."""
+        if self.form:
+            return "run in whichever form is fastest" if self.form == "fastest" else f"always run as {self.form}"
+        return "pinned" if self.pinned else "no longer pinned"
+
+
+def pinned_here(place: Project, app: str | None, wish: Pin) -> tuple[str, int | None, bool | None]:
+    """Pin the champion in the project's own house, or unpin it, or pin the form that it runs in."""
+    from teahouse.site import running
     from teahouse.store import releases, rollouts
 
     app = place.one_app(app)
     with place.house(create=False) as house:
 
         def put(c: Any) -> tuple[str, int | None, int]:
-            champion = champion_of(c, app)
-            why, mark = "pinned" if pinned else "unpinned", served_until(c)
-            rollouts.append(c, app, champion.release, "full", why=why, verdict=champion.verdict, pinned=pinned)
+            champion, mark = champion_of(c, app), served_until(c)
+            if wish.form:
+                running.refuse_missing(releases.get(c, champion.release), wish.form)
+            pinned = champion.pinned if wish.form else wish.pinned
+            rollouts.append(
+                c, app, champion.release, "full", why=wish.why, verdict=champion.verdict, pinned=pinned, form=wish.form
+            )
             return champion.release, releases.number(c, champion.release), mark
 
         release, number, mark = house.db.write(put)
         return release, number, wait_served(house, app, release, after=mark) if place.running() else None
 
 
-def pinned_there(site: str, app: str | None, pinned: bool) -> tuple[str, int]:
+def pinned_there(site: str, app: str | None, wish: Pin) -> tuple[str, int]:
     """The same over HTTP."""
     from teahouse.cli.remote import Site
     from teahouse.errors import NothingToDo
@@ -201,8 +237,9 @@ def pinned_there(site: str, app: str | None, pinned: bool) -> tuple[str, int]:
         found = next((row for row in rows if row["champion"]), None)
         if found is None:
             raise NothingToDo(f"{app} has no champion yet.", "There is nothing to pin.")
-        given = {"release": found["release"], "state": "full", "why": "pinned" if pinned else "unpinned"}
-        there.post(f"/api/owner/apps/{app}/rollouts", {**given, "pinned": pinned})
+        given = {"release": found["release"], "state": "full", "why": wish.why}
+        form = {"form": wish.form, "pinned": found["pinned"]} if wish.form else {"pinned": wish.pinned}
+        there.post(f"/api/owner/apps/{app}/rollouts", {**given, **form})
     return found["release"], found["number"]
 
 

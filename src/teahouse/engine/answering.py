@@ -13,6 +13,7 @@ from teahouse import ids
 from teahouse.engine.port import Answer
 from teahouse.errors import InputError, ReleaseBroken
 from teahouse.model import bundle, looks
+from teahouse.model.forms import apart
 from teahouse.model.session import Session
 from teahouse.model.shape import Manifest
 from teahouse.spec.fields import Field, Picture, field_from_json
@@ -46,23 +47,27 @@ class Decoded:
 
 
 class Answerer:
-    """A loaded release. `decode` and `run` are apart, so that a worker decodes beside running; `answer` does both."""
+    """A loaded release. `decode` and `run` are apart, so that a worker decodes beside running; `answer` does both.
 
-    def __init__(self, folder: Path, *, threads: int = 1) -> None:
+    form: the name of one of its forms, else its first. batch: how many inputs are run together, else as the form says.
+    ReleaseBroken for a form that it does not have."""
+
+    def __init__(self, folder: Path, *, form: str = "", threads: int = 1, batch: int = 0) -> None:
         folder = Path(folder)
         self.folder = folder
         self.manifest = bundle.verify(folder, folder.name) if ids.is_digest(folder.name) else bundle.read(folder)
-        self.form = self.manifest.forms[0]
+        self.form = _form(self.manifest, form)
         self.fields: dict[str, Field] = {field.name: field for field in map(field_from_json, self.manifest.fields)}
         self.output = field_from_json(self.manifest.output)
         self.session = Session(folder, threads, self.form["file"])
         self.hook = _hook(folder, self.manifest)
         self._known = _familiar(folder, self.manifest, self.fields)
+        self._batch = batch
 
     @property
     def batch(self) -> int:
-        """The most inputs that are run together: as the form says, 1 where a maker's function sees one at a time."""
-        return 1 if self.hook else max(1, int(self.form.get("batch", 1)))
+        """The most inputs that are run together; 1 where a maker's function sees one at a time."""
+        return 1 if self.hook else max(1, self._batch or int(self.form.get("batch", 1)))
 
     def decode(self, given: Mapping[str, bytes | Json]) -> Decoded:
         """Checks and decodes every field; InputError says which one is wrong."""
@@ -99,10 +104,10 @@ class Answerer:
 
     def try_examples(self) -> None:
         """Answers every example; ReleaseBroken where one differs by more than the tolerance. Warms the session too."""
-        examples = self.examples()
+        examples, tolerance = self.examples(), float(self.form.get("tolerance", self.manifest.tolerance))
         for number, (given, expected) in enumerate(examples):
             output = as_expected(self.answer(given))
-            if not alike(output, without_path(expected), self.manifest.tolerance):
+            if apart(output, without_path(expected)) > tolerance:
                 raise ReleaseBroken(
                     "The release does not answer its own examples.",
                     f"Example {number}: {output!r} is not {expected!r}.",
@@ -192,23 +197,12 @@ def without_path(expected: Json) -> Json:
     return expected
 
 
-def alike(given: Json, expected: Json, tolerance: float) -> bool:
-    """Whether two outputs are the same but for numbers that differ by no more than `tolerance`."""
-    if isinstance(expected, bool) or expected is None or isinstance(expected, str):
-        return given == expected
-    if isinstance(expected, (int, float)):
-        return isinstance(given, (int, float)) and abs(given - expected) <= tolerance
-    if isinstance(expected, dict):
-        return (
-            isinstance(given, dict)
-            and set(given) == set(expected)
-            and all(alike(given[key], expected[key], tolerance) for key in expected)
-        )
-    return (
-        isinstance(given, list)
-        and len(given) == len(expected)
-        and all(alike(*pair, tolerance) for pair in zip(given, expected, strict=True))
-    )
+def _form(manifest: Manifest, name: str) -> dict[str, Json]:
+    found = next((form for form in manifest.forms if not name or form["name"] == name), None)
+    if found is None:
+        names = ", ".join(form["name"] for form in manifest.forms)
+        raise ReleaseBroken(f"This release has no form called {name}.", f"It has {names}.")
+    return found
 
 
 def _hook(folder: Path, manifest: Manifest) -> Callable | None:

@@ -1,11 +1,11 @@
 """A worker of one's own for judging: plain calls, no queue, no event loop. Used by the loop and by `check`."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from teahouse.engine import wire
-from teahouse.engine.port import Answer, Json
+from teahouse.engine.port import Answer, Form, Json, Timed
 from teahouse.engine.process import WorkerLimits, WorkerProcess
 from teahouse.errors import InputBroke, ReleaseBroken, TeahouseError, WorkerDied
 
@@ -19,9 +19,15 @@ class Bench:
     patience_s: how long one input may take before its worker is taken to hang. load_s: the same for loading."""
 
     def __init__(
-        self, folder: Path, *, limits: WorkerLimits | None = None, patience_s: float = 30.0, load_s: float = 120.0
+        self,
+        folder: Path,
+        *,
+        limits: WorkerLimits | None = None,
+        form: Form = Form(),
+        patience_s: float = 30.0,
+        load_s: float = 120.0,
     ) -> None:
-        self._folder, self._limits = Path(folder), limits or WorkerLimits(nice=5)
+        self._folder, self._limits, self._wanted = Path(folder), limits or WorkerLimits(nice=5), form
         self._patience_s, self._load_s = patience_s, load_s
         self._worker: WorkerProcess | None = None
         self._window, self._ids = 1, 0
@@ -82,11 +88,27 @@ class Bench:
                 flying.clear()
             progress(len(found))
 
+    def time(self, forms: Sequence[str]) -> list[Timed]:
+        """How these forms of the release do on this machine, in their order; one that ends its worker does not hold."""
+        return [self._time(name) for name in forms]
+
+    def _time(self, name: str) -> Timed:
+        self._start()
+        self._ids += 1
+        try:
+            wire.send(self._worker.sock, {"kind": "time", "id": self._ids, "forms": [name]})
+            while (told := self._receive())[0] != self._ids or told[1] is None:
+                pass  # it says how far it is, so that it is not taken to hang
+        except (ConnectionError, TimeoutError):
+            return Timed(Form(name), why=f"While it was timed, {self._end()}.")
+        (one,) = _answer_or_raise(told[1]).output
+        return Timed(Form(**one["form"]), one["ms"], one["why"])
+
     def _start(self) -> None:
         if self._worker is not None:
             return
         try:
-            self._worker = WorkerProcess(self._folder, self._limits)
+            self._worker = WorkerProcess(self._folder, self._limits, self._wanted)
         except OSError as error:
             raise WorkerDied("A worker cannot be started.", str(error)) from error
         self._worker.sock.settimeout(self._load_s)
@@ -113,12 +135,15 @@ class Bench:
         wire.send(self._worker.sock, {"kind": "predict", "id": self._ids, "parts": parts, "left_ms": left}, buffers)
         return self._ids
 
-    def _receive(self) -> tuple[int, Answer | TeahouseError]:
-        """(id, answer or fault) of the next frame. ConnectionError: the worker is gone; TimeoutError: it hangs."""
+    def _receive(self) -> tuple[int, Answer | TeahouseError | None]:
+        """(id, answer or fault, None: it works on it) of the next frame. ConnectionError: the worker is gone;
+        TimeoutError: it hangs."""
         frame = wire.receive(self._worker.sock)
         if frame is None:
             raise ConnectionError("the worker is gone")
         header = frame.header
+        if header.get("kind") == "progress":
+            return header["id"], None
         if header.get("kind") != "answer":
             return header.get("id", 0), wire.error_of(header)
         return header["id"], Answer(

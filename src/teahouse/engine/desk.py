@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from teahouse.engine import wire
-from teahouse.engine.port import Ready
+from teahouse.engine.port import Form, Ready
 from teahouse.engine.process import WorkerProcess
 from teahouse.engine.traffic import Traffic
 from teahouse.errors import NotReady, ReleaseBroken, WorkerDied
+
+ENDS_S = 3.0  # that a worker has to end once it was told to
 
 
 @dataclass(frozen=True)
@@ -18,13 +20,15 @@ class DeskRules:
     """bound: calls that may wait. load_s: time to load, warm and pass the examples.
 
     backoff_s: first pause after a failed start, doubled with each, up to most_backoff_s.
-    refused_s: how long an input that broke two workers is refused."""
+    refused_s: how long an input that broke two workers is refused.
+    sleep_s: after so long without a visitor it ends its worker, until the next one comes."""
 
     bound: int = 64
     load_s: float = 120.0
     backoff_s: float = 0.25
     most_backoff_s: float = 30.0
     refused_s: float = 600.0
+    sleep_s: float = 600.0
 
     def pause(self, failures: int) -> float:
         """Seconds before the next start after so many failures in a row."""
@@ -32,17 +36,31 @@ class DeskRules:
 
 
 class Desk:
-    """A release that answers. A worker that dies is replaced; a release that never was ready is not tried again."""
+    """A release that answers. A worker that dies is replaced; a release that never was ready is not tried again. `form`
+    is how `spawn` runs it. Nobody played for a while: it sleeps, ready all the same, and has a worker again a moment
+    after it is asked; `asleep`: it begins so, for it was ready here before."""
 
-    def __init__(self, name: str, spawn: Callable[[], WorkerProcess], rules: DeskRules, log: Any) -> None:
-        self.name, self._spawn, self._rules, self._log = name, spawn, rules, log
-        self.ready = Ready(name, why="It is still loading.")
+    def __init__(
+        self,
+        name: str,
+        spawn: Callable[[], WorkerProcess],
+        rules: DeskRules,
+        log: Any,
+        form: Form = Form(),
+        *,
+        asleep: bool = False,
+    ) -> None:
+        self.name, self._spawn, self._rules, self._log, self.form = name, spawn, rules, log, form
+        self.asleep = asleep
+        self.ready = Ready(name, form.name, why="" if asleep else "It is still loading.")
         self.traffic = Traffic(rules.bound, rules.refused_s, self._hangs)
         self._worker: WorkerProcess | None = None
         self._writer: asyncio.StreamWriter | None = None
         self.began = time.monotonic()
         self._closing = False
         self._first = asyncio.Event()
+        if asleep:
+            self._first.set()
         self._task = asyncio.create_task(self._keep(), name=f"desk {name[:12]}")
         self._task.add_done_callback(lambda _: self._first.set())
 
@@ -64,6 +82,10 @@ class Desk:
         """The worker's answer; see Traffic.ask."""
         return await self.traffic.ask(kind, given, until, lane)
 
+    def wake(self) -> None:
+        """Somebody came who may ask soon."""
+        self.traffic.stir()
+
     def _hangs(self) -> None:
         if self._worker is not None:
             self._log.warning("worker-hangs", release=self.name, pid=self._worker.pid)
@@ -73,6 +95,9 @@ class Desk:
         """Start a worker, listen until it ends, look after what it left, again."""
         failures = 0
         while not self._closing:
+            if self.asleep:
+                await self.traffic.stirred.wait()
+                self.asleep = False
             try:
                 reader = await self._begin()
             except ReleaseBroken as error:
@@ -89,7 +114,7 @@ class Desk:
                 await asyncio.sleep(self._rules.pause(failures))
                 continue
             self._first.set()
-            failures = 0 if await self._listen(reader) else failures + 1
+            failures = 0 if await self._listen(reader) or self.asleep else failures + 1
             if failures > 1 and not self._closing:
                 await asyncio.sleep(self._rules.pause(failures))
 
@@ -136,17 +161,38 @@ class Desk:
     async def _listen(self, reader: asyncio.StreamReader) -> bool:
         """Hands answers on until the worker is gone; whether it had been of any use."""
         began, answered = time.monotonic(), self.traffic.counts["answered"]
+        dozing = asyncio.create_task(self._doze(), name=f"doze {self.name[:12]}")
         try:
             while (frame := await wire.read(reader)) is not None:
                 self.traffic.settle(frame)
         except ConnectionError as error:
             self._log.warning("wire-broken", release=self.name, why=str(error))
+        finally:
+            dozing.cancel()
         lost = self.traffic.lose()
-        self.traffic.counts["died"] += not self._closing
+        meant = self._closing or self.asleep
+        self.traffic.counts["died"] += not meant
         ended = await self._bury()
-        if not self._closing:
+        if self.asleep:
+            self._log.info("release-sleeps", release=self.name)
+        elif not meant:
             self._log.warning("worker-died", release=self.name, how=ended, lost=lost)
         return self.traffic.counts["answered"] > answered or time.monotonic() - began > 5
+
+    async def _doze(self) -> None:
+        """Ends the worker once no visitor has asked for a while. Who asks from then on waits for the next one."""
+        began = time.monotonic()
+        while True:
+            idle_s = time.monotonic() - max(began, self.traffic.played)
+            if idle_s >= self._rules.sleep_s and not self.traffic.busy:
+                break
+            await asyncio.sleep(max(self._rules.sleep_s / 20, self._rules.sleep_s - idle_s))
+        self.asleep = True
+        writer = self.traffic.rest()
+        for buffer in wire.pack({"kind": "stop"}):
+            writer.write(buffer)
+        await asyncio.sleep(ENDS_S)
+        self._worker.kill()
 
     async def _bury(self) -> str:
         if self._writer is not None:
@@ -170,7 +216,7 @@ class Desk:
         if self._writer is not None and not self._writer.is_closing() and self._first.is_set():
             for buffer in wire.pack({"kind": "stop"}):
                 self._writer.write(buffer)
-            await asyncio.wait([self._task], timeout=3.0)
+            await asyncio.wait([self._task], timeout=ENDS_S)
         if not self._task.done():
             if self._worker is not None:
                 self._worker.kill()

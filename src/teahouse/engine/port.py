@@ -11,19 +11,45 @@ LANES = ("owner", "paid", "free", "idle")
 
 
 @dataclass(frozen=True)
+class Form:
+    """One way to run a release on a host. name: of one of its forms, "" the first. slots: how many run side by side, 0
+    as many as there are cores. threads: of one inference, 0 as the engine is set. batch: the most that are run
+    together, 0 as the release says."""
+
+    name: str = ""
+    slots: int = 0
+    threads: int = 0
+    batch: int = 0
+
+
+@dataclass(frozen=True)
+class Timed:
+    """How a release's form did on this host: run so, an answer took `ms` of the host's time (1000 / answers a second).
+    why: it does not hold here, and has no time."""
+
+    form: Form
+    ms: float = 0.0
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Wanted:
-    """A release that the rollouts want live. state: shadow, canary or full; share in 1/10,000."""
+    """A release that the rollouts want live. state: shadow, canary or full; share in 1/10,000. warm: False where it was
+    ready here before and may sleep until somebody comes. form: how it shall run;
+    where it can not be started so, it runs in its first form."""
 
     app: str
     release: str
     state: str = "full"
     share: int = 10_000
     warm: bool = True
+    form: Form = Form()
 
 
 @dataclass(frozen=True)
 class Ready:
-    """What became of a wanted release: ready where `why` is empty. window: how many inputs its worker takes at once."""
+    """What became of a wanted release: ready where `why` is empty, in the form of this name. window: how many inputs
+    its worker takes at once."""
 
     release: str
     form: str = ""
@@ -35,7 +61,7 @@ class Ready:
 class Answer:
     """One answer. output is JSON; a picture is {"picture": index in parts, "media_type", "width", "height"} in it.
 
-    ms: {"decode", "wait", "infer"}; batch: how many were run together; familiar: None where it can not tell.
+    ms: {"queue", "decode", "wait", "infer"}; batch: how many were run together; familiar: None where it can not tell.
     score: how much the app itself likes this answer; None where it does not say.
     look: how the photo looks: {"brightness", "blur", "side"}, as `model.looks` measures it; None without one."""
 
@@ -64,13 +90,15 @@ class Cleaned:
 class EngineState:
     """What the engine does right now. queue: waiting inputs; wait: seconds that a new one would wait.
 
-    memory: bytes of all workers; counts since the start: asked, answered, full, late, broke, died, started."""
+    asleep: releases that are ready and have no worker, for nobody played; memory: bytes of all workers; counts
+    since the start: asked, answered, full, late, broke, died, started."""
 
     ready: tuple[Ready, ...] = ()
     queue: int = 0
     wait: float = 0.0
     memory: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
+    asleep: tuple[str, ...] = ()
 
 
 class Engine(Protocol):
@@ -85,6 +113,9 @@ class Engine(Protocol):
         """One answer before `until` (seconds of time.monotonic).
 
         Raises InputError, QueueFull(place, wait, retry_after), DeadlinePassed, InputBroke, NotReady."""
+
+    def wake(self, release: str) -> None:
+        """Somebody came who may ask this release soon: where it sleeps it wakes. From any thread."""
 
     def place(self, release: str, given: Mapping[str, bytes | Json]) -> tuple[int, float] | None:
         """Where the call with this very `given` stands among those that wait (1: it is next), and its seconds to wait;

@@ -5,10 +5,11 @@ import signal
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from teahouse import child
+from teahouse.engine.port import Form
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,12 @@ class WorkerLimits:
 class WorkerProcess:
     """A running `python -m teahouse.engine.worker` and this side of its socket. `folder` None: the bare worker."""
 
-    def __init__(self, folder: Path | None, limits: WorkerLimits) -> None:
+    def __init__(self, folder: Path | None, limits: WorkerLimits, form: Form = Form()) -> None:
         self.sock, theirs = socket.socketpair()
+        limits = replace(limits, threads=form.threads or limits.threads)
         with theirs:
             self._process = subprocess.Popen(
-                self._command(folder, limits, theirs.fileno()),
+                self._command(folder, limits, form, theirs.fileno()),
                 stdin=subprocess.DEVNULL,
                 stdout=2,
                 pass_fds=(theirs.fileno(),),
@@ -37,7 +39,7 @@ class WorkerProcess:
         self.pid = self._process.pid
 
     @staticmethod
-    def _command(folder: Path | None, limits: WorkerLimits, descriptor: int) -> list[str]:
+    def _command(folder: Path | None, limits: WorkerLimits, form: Form, descriptor: int) -> list[str]:
         command = [
             sys.executable,
             "-P",
@@ -51,6 +53,12 @@ class WorkerProcess:
             str(limits.threads),
             "--nice",
             str(limits.nice),
+            "--form",
+            form.name,
+            "--slots",
+            str(form.slots),
+            "--batch",
+            str(form.batch),
         ]
         if limits.bound:
             command += ["--parent", str(os.getpid())]

@@ -11,18 +11,20 @@ from teahouse.engine import wire
 from teahouse.engine.waiting import Call, Lanes, Pace, Strikes, queue_full
 from teahouse.errors import DeadlinePassed, InputBroke, NotReady, TeahouseError
 
+PLAYED = ("paid", "free")  # lanes of visitors: what the house does by itself keeps nothing awake
 GRACE_S = 0.5  # past the deadline; then the worker is taken to hang
 
 
 class Traffic:
     """At most `window` calls are in flight; the rest waits in lanes. Lives in one event loop.
 
-    `hangs` is called when a call in flight is over its deadline. After `lose` (the worker died) what was
+    `hangs` is called when a call in flight is over its deadline. `stirred`: somebody asked since it rested; `played`:
+    when a visitor did last (time.monotonic). After `lose` (the worker died) what was
     in flight goes again, one at a time and before all others."""
 
     def __init__(self, bound: int, refused_s: float, hangs: Callable[[], None]) -> None:
         self.counts: Counter[str] = Counter()
-        self.idle = asyncio.Event()
+        self.idle, self.stirred, self.played = asyncio.Event(), asyncio.Event(), float("-inf")
         self._queue, self._pace, self._strikes = Lanes(bound), Pace(), Strikes(refused_s)
         self._suspects: deque[Call] = deque()
         self._flying: dict[int, Call] = {}
@@ -55,6 +57,17 @@ class Traffic:
         self._writer, self._window = writer, window
         self._pump()
 
+    def stir(self) -> None:
+        """A visitor is there: who sleeps wakes."""
+        self.played = time.monotonic()
+        self.stirred.set()
+
+    def rest(self) -> asyncio.StreamWriter:
+        """Nothing goes to the worker any more; what comes waits for the next one. The way to the worker."""
+        writer, self._writer = self._writer, None
+        self.stirred.clear()
+        return writer
+
     async def ask(self, kind: str, given: Mapping[str, Any], until: float, lane: str) -> wire.Frame:
         """The worker's answer.
 
@@ -63,6 +76,9 @@ class Traffic:
         call = Call(kind, given, until, lane, loop.create_future())
         self.counts["asked"] += 1
         self._admit(call)
+        self.stirred.set()
+        if lane in PLAYED or kind != "predict":
+            self.played = call.came
         call.timer = loop.call_later(max(0.0, until - time.monotonic()), self._late, call)
         self._pump()
         try:
@@ -152,6 +168,7 @@ class Traffic:
             self._strikes.forgive(call.digest)
         if not call.future.done():
             if frame.header.get("kind") == "answer":
+                frame.header["ms"] = {**frame.header["ms"], "queue": round((call.sent - call.came) * 1000, 3)}
                 call.future.set_result(frame)
             else:
                 call.future.set_exception(wire.error_of(frame.header))

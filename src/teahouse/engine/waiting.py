@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import math
 import random
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ STRIKES, REFUSED_S, MOST_STRUCK = 2, 600.0, 10_000
 @dataclass(eq=False)
 class Call:
     """One input on its way. kind: predict, clean or card; until: seconds of time.monotonic; id: of the frame that
-    carries it; beside: calls in flight when it was sent; suspect: a worker died with it in flight."""
+    carries it; came, sent: seconds of time.monotonic; beside: calls in flight when it was sent; suspect: a worker died
+    with it in flight."""
 
     kind: str
     given: Mapping[str, Any]
@@ -27,6 +29,7 @@ class Call:
     lane: str
     future: asyncio.Future
     id: int = 0
+    came: float = field(default_factory=time.monotonic)
     sent: float = 0.0
     beside: int = 1
     suspect: bool = False

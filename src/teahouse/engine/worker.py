@@ -10,13 +10,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from teahouse import child
+from teahouse.child import cores
 from teahouse.engine import wire
-from teahouse.engine.port import Answer
+from teahouse.engine.port import Answer, Form, Timed
 from teahouse.errors import DeadlinePassed, InputBroke, ReleaseBroken, TeahouseError
 from teahouse.spec.fields.protocol import Picture
 
@@ -37,18 +38,22 @@ class Service(Protocol):
     def together(self, one: Any, other: Any) -> bool:
         """Whether the two can be run as one batch."""
 
+    def time(self, forms: Sequence[str], told: Callable[[float], None]) -> list[Timed]:
+        """How these forms of the release do on this machine."""
+
 
 class Releases:
-    """The service of a release: predict."""
+    """The service of a release: predict and time."""
 
-    def __init__(self, folder: Path, threads: int) -> None:
+    def __init__(self, folder: Path, form: Form) -> None:
         from teahouse.engine.answering import Answerer
 
-        self._answerer = Answerer(folder, threads=threads)
+        self._folder = folder
+        self._answerer = Answerer(folder, form=form.name, threads=max(1, form.threads), batch=form.batch)
         self._answerer.try_examples()
         self.form, self.batch = self._answerer.form["name"], self._answerer.batch
         # A maker's function may not bear two threads at once; onnxruntime does.
-        self.slots = 1 if self._answerer.hook else cores()
+        self.slots = 1 if self._answerer.hook else form.slots or cores()
 
     def decode(self, frame: wire.Frame) -> Any:
         parts = frame.header.get("parts", {})
@@ -64,6 +69,11 @@ class Releases:
 
     def together(self, one: Any, other: Any) -> bool:
         return one.shapes == other.shapes
+
+    def time(self, forms: Sequence[str], told: Callable[[float], None]) -> list[Timed]:
+        from teahouse.engine import timing
+
+        return timing.timed(self._folder, forms, cores(), told)
 
 
 class Bare:
@@ -111,6 +121,9 @@ class Bare:
     def together(self, one: Any, other: Any) -> bool:
         return False
 
+    def time(self, forms: Sequence[str], told: Callable[[float], None]) -> list[Timed]:
+        raise ReleaseBroken("This worker has no model.", "It was asked to time one.")
+
 
 @dataclass
 class Item:
@@ -151,6 +164,8 @@ class Worker:
                 return
             if kind in ("predict", "clean", "light", "card"):
                 self._decoders.submit(self._decode, frame, time.monotonic())
+            elif kind == "time":
+                self._slots.submit(self._time, frame.header["id"], frame.header.get("forms", ()))
             else:
                 self._send(
                     wire.fault(
@@ -165,6 +180,16 @@ class Worker:
         if work is not None:
             self._decoded.append(Item(id_, until, work))
             self._slots.submit(self._run)
+
+    def _time(self, id_: int, forms: Sequence[str]) -> None:
+        """Times forms of the release; says how far it is meanwhile."""
+
+        def told(share: float) -> None:
+            self._send({"kind": "progress", "id": id_, "share": share})
+
+        found = self._guarded(id_, lambda: self._service.time(forms, told))
+        if found is not None:
+            self._tell(id_, Answer([asdict(one) for one in found]))
 
     def _run(self) -> None:
         items = self._take()
@@ -242,12 +267,6 @@ class Worker:
             os._exit(0)  # nobody is left to answer
 
 
-def cores() -> int:
-    """Cores that this process may use, at most 4: a worker is one of several tenants."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(4, count))
-
-
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="teahouse.engine.worker", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, help="release folder")
@@ -255,6 +274,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--fd", type=int, default=3)
     parser.add_argument("--memory-mb", type=int, default=1024)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--form", default="", help="the name of one of its forms; without, the first")
+    parser.add_argument("--slots", type=int, default=0, help="inferences side by side; 0: as many as cores")
+    parser.add_argument("--batch", type=int, default=0, help="inputs in one inference; 0: as the release says")
     parser.add_argument("--nice", type=int, default=0)
     parser.add_argument("--parent", type=int, help="die with this process")
     given = parser.parse_args(argv)
@@ -266,7 +288,8 @@ def main(argv: list[str] | None = None) -> int:
     if given.nice:
         os.nice(given.nice)
     try:
-        service = Bare() if given.bare else Releases(given.folder, given.threads)
+        form = Form(given.form, given.slots, given.threads, given.batch)
+        service = Bare() if given.bare else Releases(given.folder, form)
     except TeahouseError as error:
         return _never_started(sock, error)
     except Exception as error:  # edge: whatever a release can not be loaded for, the front is told

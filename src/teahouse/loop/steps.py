@@ -1,7 +1,7 @@
 """Steps: the circle on one page. Each takes (house, settings, job, so_far), may be done twice, and returns JSON.
 
 retrain   gather → version → train → install → judge → promote
-judge     judge → promote          replay, gather, export, erase, backup, retain   one step each
+judge     judge → promote          replay, gather, export, erase, backup, retain, time   one step each
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from teahouse import datasets, failpoints, ids, telemetry
 from teahouse.errors import BlobDamaged, NothingToDo, TeahouseError
-from teahouse.loop import chores, commit, judging, maker, notify, replay
+from teahouse.loop import chores, commit, forms, judging, maker, notify, replay
 from teahouse.loop.maker import derived, source_of
 from teahouse.model import bundle, shape
 from teahouse.settings import Settings
@@ -64,13 +64,13 @@ def train(house: House, settings: Settings, job: Any, so_far: So) -> So:
     if ended is None or not ended.ok:
         run.clear(folder)
         _prepare(house, settings, job, frozen, run_id)
-        ended = run.follow(folder, _keep_events(house, run_id))
+        ended = run.follow(folder, _keep_events(house, job, run_id))
     value = ended.or_raise()
     return {name: value[name] for name in ("release", "metrics", "parity", "checks")} | {"run": ids.text(run_id)}
 
 
 def install(house: House, settings: Settings, job: Any, so_far: So) -> So:
-    """The candidate becomes a release of this house; the photos leave the run folder."""
+    """The candidate becomes a release of this house, its forms are timed here; the photos leave the run folder."""
     run_id = derived(job.id, "train")
     folder, release = house.run_dir(run_id), so_far["train"]["release"]
     if (folder / "candidate").is_dir():
@@ -78,6 +78,7 @@ def install(house: House, settings: Settings, job: Any, so_far: So) -> So:
     manifest = shape.to_json(bundle.verify(house.releases / release, release))
     number = house.db.write(lambda c: releases.add(c, releases.Sealed(release, job.app, run_id, manifest)))
     run.tidy(folder)
+    forms.timed_or_none(house, settings, release)
     return {"release": release, "number": number}
 
 
@@ -179,8 +180,9 @@ PLANS: Mapping[str, tuple[tuple[str, Step], ...]] = {
     "backup": (("backup", chores.backup),),
     "retain": (("retain", chores.retain),),
     "notify": (("notify", notify.send),),
+    "time": (("time", forms.time),),
 }
-TRAINING = frozenset({"gather", "retrain", "judge", "replay"})
+TRAINING = frozenset({"gather", "retrain", "judge", "replay", "time"})  # what computes: one at a time
 
 
 def execute(house: House, settings: Settings, job: Any, call: Call = lambda name, fn: fn()) -> str:
@@ -296,8 +298,10 @@ def _as_read(told: Any) -> Any:
     return [field_from_json(one).json() for one in (told if isinstance(told, list) else [told])]
 
 
-def _keep_events(house: House, run_id: bytes) -> run.Event:
+def _keep_events(house: House, job: Any, run_id: bytes) -> run.Event:
     def keep(event: dict[str, Any]) -> None:
+        if event["name"] == "building-form":
+            _tell(house, job, "step", {"step": "train", "words": "building a faster form"})
         house.db.write(
             lambda c: lineage.run_event(
                 c, run_id, event["name"][:200], finite(event.get("numbers") or {}), int(event["t"] * 1000)

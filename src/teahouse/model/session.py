@@ -1,6 +1,7 @@
 """Running a release's ONNX file. The only place that imports onnxruntime."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy
@@ -47,6 +48,12 @@ class Session:
                 "Return one tensor, or a tensor and a score [N].",
             )
 
+    def fed(self, batch: Mapping[str, numpy.ndarray]) -> dict[str, numpy.ndarray]:
+        """The batch as the file takes it: its own name for an only input, its own types."""
+        if set(batch) != set(self.names) and len(batch) == len(self.names) == 1:
+            batch = {self.names[0]: next(iter(batch.values()))}
+        return {name: numpy.asarray(array, dtype=self._types.get(name)) for name, array in batch.items()}
+
     def predict(self, batch: dict[str, numpy.ndarray]) -> numpy.ndarray:
         """[N, ...] of each input in, [N, ...] out. ReleaseBroken where the answer has another N or is not finite."""
         return self.predict_all(batch)["output"]
@@ -54,9 +61,7 @@ class Session:
     def predict_all(self, batch: dict[str, numpy.ndarray]) -> dict[str, numpy.ndarray]:
         """The same with all that the model says: "output" [N, ...], and "score" float32 [N] where it likes some of its
         answers better than others. Whole numbers are handed over as int64 where the model takes such."""
-        if set(batch) != set(self.names) and len(batch) == len(self.names) == 1:
-            batch = {self.names[0]: next(iter(batch.values()))}
-        batch = {name: numpy.asarray(array, dtype=self._types.get(name)) for name, array in batch.items()}
+        batch = self.fed(batch)
         try:
             made = self._session.run(None, batch)
         except ValueError as error:

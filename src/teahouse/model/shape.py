@@ -1,5 +1,6 @@
 """The manifest: what release.json says of a release, read strictly and written canonically."""
 
+import re
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -9,6 +10,8 @@ from teahouse.errors import ReleaseBroken, likely
 from teahouse.model.figures import are_sound
 
 FORMAT = 1
+NAME = r"[a-z][a-z0-9]{0,19}"  # of a form
+WORTH = 1.1  # times as fast another form, or another way to run one, has to be; else the simpler one stays
 Json = Any
 
 
@@ -16,7 +19,9 @@ Json = Any
 class Manifest:
     """A release in words and digests. Its id is the SHA-256 of the bytes of release.json.
 
-    fields, output: as `Field.json` writes them.  forms: [{"name", "file", "flips", "batch"?}], the first one is served.
+    fields, output: as `Field.json` writes them.  forms: [{"name", "file", "flips", "rows"?, "tolerance"?, "batch"?}]:
+    of so many rows so many were answered otherwise than by the first one, which is served wherever no other was timed;
+    `tolerance` where a form has its own.  left_out: [{"name", "why"}] of forms that were tried and are not in here.
     files: path → SHA-256 of every file but release.json.  version: digest of the dataset version; run: id as text.
     parity: {"max_abs", "rows"}: how far ONNX and PyTorch lay apart.  familiar: {"threshold", "file"}.
     figures: how the photos it learned from look and how it answers: {"brightness", "blur", "side", "confidence":
@@ -29,6 +34,7 @@ class Manifest:
     fields: list[dict[str, Json]]
     output: dict[str, Json]
     forms: list[dict[str, Json]] = field(default_factory=lambda: [{"name": "fp32", "file": "model.onnx", "flips": 0}])
+    left_out: list[dict[str, Json]] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     description: str = ""
     note: str = ""
@@ -77,10 +83,11 @@ def from_json(given: Json) -> Manifest:
         manifest = msgspec.convert(given, Manifest)
     except msgspec.ValidationError as error:
         raise ReleaseBroken("This release can not be read.", f"release.json: {error}.") from error
-    if not manifest.forms or any(
-        not isinstance(form.get("file"), str) or not isinstance(form.get("name"), str) for form in manifest.forms
-    ):
+    names = [form.get("name") for form in manifest.forms]
+    if not names or not all(map(_is_form, manifest.forms)):
         raise ReleaseBroken("This release can not be read.", "It names no form to run.")
+    if len(set(names)) < len(names) or not all(map(_is_left_out, manifest.left_out)):
+        raise ReleaseBroken("This release can not be read.", "Its forms are not told apart, or not told in words.")
     familiar = manifest.familiar
     if familiar is not None and not (
         isinstance(familiar.get("file"), str) and isinstance(familiar.get("threshold"), (int, float))
@@ -89,3 +96,21 @@ def from_json(given: Json) -> Manifest:
     if not are_sound(manifest.figures):
         raise ReleaseBroken("This release can not be read.", "Its figures are not those of deciles.")
     return manifest
+
+
+def _is_form(form: dict[str, Json]) -> bool:
+    """Whether a form that a manifest lists can be chosen, run and told of."""
+    counts = (form.get("flips", 0), form.get("rows", 0), form.get("batch", 1))
+    tolerance = form.get("tolerance", 0)
+    return (
+        isinstance(form.get("file"), str)
+        and isinstance(form.get("name"), str)
+        and re.fullmatch(NAME, form["name"]) is not None
+        and all(type(count) is int and 0 <= count < 2**31 for count in counts)
+        and type(tolerance) in (int, float)
+        and 0 <= tolerance <= 1
+    )
+
+
+def _is_left_out(one: dict[str, Json]) -> bool:
+    return set(one) == {"name", "why"} and all(isinstance(value, str) and len(value) < 1000 for value in one.values())

@@ -18,11 +18,13 @@ from teahouse.errors import DeclarationError, likely
 from teahouse.spec.app import App
 
 if TYPE_CHECKING:
+    from teahouse.model.forms import Tried
     from teahouse.publishing.examples import Example
     from teahouse.publishing.makes import Made
     from teahouse.publishing.published import Published
     from teahouse.publishing.suspects import Difference
 
+FASTER_S = 60.0  # that building and judging a faster form may take; with a few examples it takes none
 SIDE = 1024  # pixels of the longer side of an example that a release keeps
 
 
@@ -103,6 +105,7 @@ def published(model: Any, app: App, given: Sequence[Example], folder: Path, wish
     """Export, compare, seal, and stand: `folder` becomes the release."""
     from teahouse.publishing import kernel, makes, progress, suspects
     from teahouse.publishing.published import Published
+    from teahouse.training import forms
 
     place = kernel.here()
     with progress.told(place.notebook) as step:
@@ -110,8 +113,11 @@ def published(model: Any, app: App, given: Sequence[Example], folder: Path, wish
         made = makes.make(model, app, [one.given for one in given], folder)
         step("Comparing the page's answers with yours")
         found = suspects.differences(suspects.Page(app, folder, made.reading, made.kind, made.own), given)
+        step("Building a faster form")
+        own = forms.of_files(app, [one.given for one in given])
+        tried = forms.int8(app, folder, own, outputs(app, folder), FASTER_S)
         step("Sealing the release")
-        release = seal(app, folder, made, given, card(app, made, given, found))
+        release = seal(app, folder, Told(made, tried, card(app, made, given, found)), given)
         step("Starting the site" if place.reachable else "Writing the bundle")
         where = stood(app, wish, folder) if place.reachable else packed(app, folder, place.elsewhere)
     notes = (*made.notes, *samples_note(app, given), *order_note(app, given), *where.pop("notes", ()))
@@ -151,10 +157,26 @@ def declared(wish: Wish) -> App:
     return app
 
 
-def seal(app: App, folder: Path, made: Made, given: Sequence[Example], words: str) -> str:
+@dataclass(frozen=True)
+class Told:
+    """What a release tells of how it was made: its model, its faster form, the words of its card."""
+
+    made: Made
+    tried: Tried
+    card: str
+
+
+def outputs(app: App, folder: Path) -> Callable[[str], Any]:
+    """From a file of the release to what it answers to a batch."""
+    from teahouse.training.candidate import Predict
+
+    return lambda file: Predict(app, folder, [], file).outputs
+
+
+def seal(app: App, folder: Path, told: Told, given: Sequence[Example]) -> str:
     """Write the card's words, the examples (the maker's, else made-up ones) and the manifest; the release's id."""
     from teahouse.spec import media
-    from teahouse.training import sealing, tries
+    from teahouse.training import forms, sealing, tries
     from teahouse.training.candidate import Predict
 
     shown = [
@@ -175,9 +197,11 @@ def seal(app: App, folder: Path, made: Made, given: Sequence[Example], words: st
         familiar = sealing.write_familiar(
             numpy.stack([app.fields[photo].tensor(one.given[photo]) for one in given]), folder
         )
-    (folder / "card.md").write_text(words, "utf-8")
+    (folder / "card.md").write_text(told.card, "utf-8")
     rows = sealing.write_examples(app, folder, shown, Predict(app, folder, []))
-    return sealing.seal(app, folder, sealing.Facts(parity=made.parity, examples=rows, familiar=familiar))
+    tried = forms.held(app, folder, told.tried, shown, outputs(app, folder))
+    facts = sealing.Facts(parity=told.made.parity, examples=rows, familiar=familiar, tried=tried)
+    return sealing.seal(app, folder, facts)
 
 
 def card(app: App, made: Made, given: Sequence[Example], found: Sequence[Difference]) -> str:

@@ -13,8 +13,11 @@ from fastapi import Request
 from itsdangerous import Signer, TimestampSigner
 
 from teahouse import ids
+from teahouse.engine.port import Form
 from teahouse.errors import NotFound
+from teahouse.site.known import Known
 from teahouse.site.mirror import Mirror
+from teahouse.site.pulse import Pulse
 from teahouse.site.seen import Looks
 from teahouse.site.stock import Stock
 
@@ -42,6 +45,7 @@ class Live:
     form: str
     ready: bool
     why: str = ""
+    wants: Form = Form()  # how it shall run here; `form` is the name of the one that it runs in
 
 
 def trains(declaration: Mapping[str, Any]) -> bool:
@@ -128,6 +132,8 @@ class Deps:
     stock: Stock = field(default_factory=Stock)
     looks: Looks = field(default_factory=Looks)
     mirror: Mirror = field(default_factory=Mirror)
+    pulse: Pulse = field(default_factory=Pulse)
+    known: Known = field(default_factory=Known)
     _keys: dict[str, bytes] = field(default_factory=dict)
 
     def key(self, purpose: str) -> bytes:

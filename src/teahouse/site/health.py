@@ -45,13 +45,16 @@ class Readiness:
         self._told: tuple[list[str], float, dict[str, str] | NotReady] | None = None
 
     async def of(self, deps: Deps, champions: list[Live]) -> dict[str, str]:
-        """By app 'answered' or 'loaded', or NotReady; for new releases anew."""
+        """By app 'answered', 'loaded' or 'asleep', or NotReady; for new releases anew."""
         releases = [live.release for live in champions]
         async with self._turn:
             if self._told is None or self._told[0] != releases or self._told[1] < time.monotonic():
                 found: dict[str, str] | NotReady
+                asleep = deps.engine.state().asleep  # ready too: whoever looks after the house wakes nobody
                 try:
-                    found = {live.app: await _try(deps, live) for live in champions}
+                    found = {
+                        live.app: "asleep" if live.release in asleep else await _try(deps, live) for live in champions
+                    }
                 except NotReady as error:
                     found = error
                 self._told = releases, time.monotonic() + KEPT_S, found
@@ -86,7 +89,7 @@ def example_parts(deps: Deps, live: Live, index: int) -> dict[str, object] | Non
 
 
 def metrics(request: Request) -> Response:
-    """Counts in Prometheus' text format, from the engine and the tallies of the last day."""
+    """Counts in Prometheus' text format: of this process, of the engine now, of the last day's tallies."""
     registry = CollectorRegistry()
     registry.register(Counts(deps_of(request)))  # type: ignore[arg-type]
     return PlainTextResponse(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -100,10 +103,18 @@ class Counts:
 
     def collect(self) -> Iterator[Metric]:
         """The metrics, one family after another."""
+        yield from self.deps.pulse.collect()
         state = self.deps.engine.state()
         queue = GaugeMetricFamily("teahouse_queue", "Requests that wait for a worker.")
         queue.add_metric([], state.queue)
         yield queue
+        memory = GaugeMetricFamily("teahouse_worker_memory_bytes", "Memory of all workers.")
+        memory.add_metric([], state.memory)
+        yield memory
+        engine = GaugeMetricFamily("teahouse_engine", "Calls and workers since the start.", labels=["what"])
+        for what, n in state.counts.items():
+            engine.add_metric([what], n)
+        yield engine
         labels = ["app", "release", "state"]
         live = GaugeMetricFamily("teahouse_release_ready", "1 for each loaded release.", labels=labels)
         for shown in self.deps.serving.apps.values():

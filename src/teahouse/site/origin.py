@@ -90,6 +90,7 @@ def _address(given: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=256)
 def normal_origin(given: str) -> str:
     """scheme://host:port of an Origin header, or '' for `null` and whatever else is none."""
     try:
@@ -135,6 +136,7 @@ def is_https(scope: Scope, headers: Headers, settings: Settings) -> bool:
     return site.scheme == "https" and host_name(headers.get("host", "")) == host_name(site.netloc)
 
 
+@lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
     """The network that an address counts with: its /24, or its /64."""
     try:

@@ -8,7 +8,7 @@ from fastapi import Request, Response
 
 from teahouse import ids, telemetry
 from teahouse.errors import NotFound
-from teahouse.site import owner_access, owner_live, owner_loop, owner_releases, owner_reviews, reports
+from teahouse.site import owner_access, owner_live, owner_load, owner_loop, owner_releases, owner_reviews, reports
 from teahouse.site.deps import deps_of
 from teahouse.site.owner_shapes import KeyGiven, KeyOut, KeysOut, LogInGiven, SessionOut
 from teahouse.site.route import Route
@@ -76,6 +76,7 @@ ROUTES: list[Route] = [
     Route("DELETE", f"{P}/session", "owner", log_out, "owner-log-out", 204, summary="Log out."),
     Route("GET", f"{P}/today", "owner", owner_live.today, "owner-today", summary="The last 24 hours."),
     Route("GET", f"{P}/live", "owner", owner_live.live, "owner-live", plain=True, summary="What changes, as events."),
+    Route("GET", f"{P}/load", "owner", owner_load.now, "owner-load", summary="How busy the house is."),
     Route("GET", f"{P}/predictions", "owner", owner_live.answers, "owner-predictions", summary="Answers."),
     Route("GET", f"{P}/reviews", "owner", owner_reviews.queue, "owner-reviews", summary="What to review next."),
     Route("POST", f"{P}/reviews", "owner", owner_reviews.decide, "owner-review", 201, summary="Decide."),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from teahouse.site.owner_forms import Forms
+from teahouse.site.owner_shapes import LoadOut
 from teahouse.site.pages import Accuracy, Shell
 
 
@@ -299,6 +301,7 @@ class Report:
     can_pin: bool = False
     measures: str = "How often it is right"  # what the bars tell
     judged: str = ""  # the address of its verdict
+    forms: Forms | None = None
     replace_by: int | None = None  # it learned from a row that was taken back: until when (ms) another is to answer
 
 
@@ -457,6 +460,17 @@ class Timeline:
 
 
 @dataclass(frozen=True)
+class Load:
+    """`/owner/load`: the steps of an answer (name, words), and how busy the house is now."""
+
+    template: ClassVar[str] = "owner/load.html"
+    shell: Shell
+    desk: Desk
+    stages: tuple[tuple[str, str], ...]
+    told: LoadOut
+
+
+@dataclass(frozen=True)
 class Trace:
     """`/owner/trace/{kind}/{id}`: one thing with its facts, what it came of and what came of it, each a link onward.
     `photo`: an address, or ""; `more`: the page that tells most of it."""
@@ -474,4 +488,4 @@ class Trace:
     more: Link | None = None
 
 
-PAGES = (Today, Predictions, Review, Reports, Versions, Runs, Releases, VerdictPage, Monitor, Timeline, Trace)
+PAGES = (Today, Predictions, Review, Reports, Versions, Runs, Releases, VerdictPage, Monitor, Load, Timeline, Trace)

@@ -16,6 +16,8 @@ from teahouse.release import rollout
 from teahouse.site import (
     missing,
     owner_access,
+    owner_forms,
+    owner_load,
     owner_loop,
     owner_media,
     owner_monitor,
@@ -260,6 +262,7 @@ def releases_page(request: Request, opened: str | None) -> Response:
 def report_of(c: Any, deps: Deps, row: Any, stands: owner_releases.Standing) -> shapes.Report:
     """A release opened, with the way to its verdict."""
     told = owner_views.report(c, owner_releases.release_out(c, row, stands), row)
+    told = replace(told, forms=owner_forms.of(c, deps, row, told.can_pin))
     if share := deps.settings.loop.canary_share:
         few = max(1, round(share * 10_000))
         told = replace(told, few=few, few_words=rollout.visitors(few), can_try=told.can_try and few < 10_000)
@@ -282,6 +285,7 @@ ROUTES: list[Route] = [
     Route("GET", "/owner/releases/{id}", "owner", release_page, "owner-page-release"),
     Route("GET", "/owner/verdicts/{id}", "owner", owner_verdict.page, "owner-page-verdict"),
     Route("GET", "/owner/monitor", "owner", owner_monitor.page, "owner-page-monitor"),
+    Route("GET", "/owner/load", "owner", owner_load.page, "owner-page-load"),
     Route("GET", "/owner/timeline", "owner", owner_timeline.page, "owner-page-timeline"),
     Route("GET", "/owner/trace/{kind}/{id}", "owner", owner_trace.page, "owner-page-trace"),
     Route("GET", "/owner/media/{label}", "owner", owner_media.photo, "owner-media"),

@@ -11,7 +11,7 @@ from fastapi import Request
 
 from teahouse import failpoints, ids, telemetry
 from teahouse.errors import Conflict, NotFound, NothingToDo
-from teahouse.site import accuracy, owner_pictures, owner_rollouts
+from teahouse.site import accuracy, owner_pictures, owner_rollouts, running
 from teahouse.site.deps import Deps, Serving, deps_of
 from teahouse.site.owner_reviews import app_of, next_page
 from teahouse.site.owner_shapes import (
@@ -138,7 +138,7 @@ def history(request: Request, app: str, before: Seq | None = None) -> RolloutsOu
 
 def rollout_out(row: Any) -> RolloutOut:
     """A step as the API gives it."""
-    names = ("seq", "at", "app", "release", "state", "share", "by", "why", "pinned")
+    names = ("seq", "at", "app", "release", "state", "share", "by", "why", "pinned", "form")
     return RolloutOut(**{name: getattr(row, name) for name in names})
 
 
@@ -165,6 +165,8 @@ def step(c: Any, app: str, given: RolloutGiven, at: int) -> int:
         raise NotFound("This app has no such release.", do_next="See the list of releases.")
     if row.state != "ready":
         raise Conflict("This release is in quarantine.", "It was pushed and nobody has let it in.", "Look at it first.")
+    if given.form is not None:
+        running.refuse_missing(row, given.form)
     stands = standing(c, app)
     if given.release == stands.champion and given.state in ("canary", "shadow"):
         raise Conflict(
@@ -194,7 +196,7 @@ def by_owner(c: Any, app: str, release: str, state: str, share: int, given: Roll
     begun = rollouts.mark(c, app, release, at) if state in ("canary", "shadow") else None
     pinned = given.pinned and state == "full"
     return rollouts.Step(app, release, state, share, "owner", given.why, verdict.id if verdict else None, pinned, at,
-                         begun)  # fmt: skip
+                         begun, given.form)  # fmt: skip
 
 
 def wait_served(deps: Deps, app: str, wanted: list[Any], mark: int, patience: float = PATIENCE_S) -> str:

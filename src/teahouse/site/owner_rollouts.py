@@ -32,8 +32,15 @@ def step_words(c: Any, step: Any) -> str:
         "shadow": "is shown beside the champion" if beside else "is tried in the shadow",
         "rolled_back": "was taken away" if step.by == "loop" else "was rolled back",
     }.get(step.state, f"is in {step.state}")
-    words = PINS.get(step.why, words)
+    words = form_words(step.form) or PINS.get(step.why, words)
     return f"{words}, {BY.get(step.by, f'by the {step.by}')}"
+
+
+def form_words(form: str | None) -> str:
+    """What a step says of the form that the app runs in; "" where it says nothing."""
+    if form is None:
+        return ""
+    return "runs in whichever form is fastest" if form == rollouts.ANY_FORM else f"always runs as {form}"
 
 
 def off_words(step: Any) -> str:

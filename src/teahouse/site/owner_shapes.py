@@ -259,12 +259,14 @@ class ReleaseWholeOut(BaseModel):
 
 
 class RolloutGiven(BaseModel):
-    """Which release to put where; `share` of 10,000 visitors. `rolled_back` of the champion puts the one before on."""
+    """Which release to put where; `share` of 10,000 visitors. `rolled_back` of the champion puts the one before on.
+    `form`: which of its forms the app always runs in from here on, or fastest: whichever is, where it runs."""
 
     release: str = Field(pattern="^[0-9a-f]{64}$")
     state: Literal["shadow", "canary", "full", "rolled_back"]
     share: Annotated[int, BeforeValidator(whole)] = Field(10_000, ge=0, le=10_000)
     pinned: StrictBool = False
+    form: Literal["fastest", "fp32", "int8"] | None = None
     why: str = Field("by hand", max_length=500)
 
 
@@ -280,6 +282,7 @@ class RolloutOut(BaseModel):
     by: str
     why: str
     pinned: bool
+    form: str | None = None
     served: bool | None = None
     missing: str | None = None
 
@@ -437,3 +440,19 @@ class KeysOut(BaseModel):
     """All keys, newest first."""
 
     keys: list[KeyOut]
+
+
+class LoadOut(BaseModel):
+    """How busy the house is: `words` as its page shows them, `bars` each step's share of the longest (0..1), answers
+    and refusals in each of the last 120 seconds, and of the last thousand answers the middle and the slow of each step
+    in ms; `counts` of what became of requests since the process began."""
+
+    words: dict[str, str]
+    bars: dict[str, float]
+    answered: list[int]
+    shed: list[int]
+    ms: dict[str, float]
+    slow_ms: dict[str, float]
+    waiting: int
+    memory: int
+    counts: dict[str, int]

@@ -94,10 +94,11 @@ def verdict(c: Any, row: Any) -> Moment:
 def rollout(c: Any, row: Any) -> Moment:
     """A release was put on or off."""
     number = releases.number(c, row.release)
-    words = owner_rollouts.PINS.get(row.why, STATES.get(row.state, row.state))
+    words = owner_rollouts.form_words(row.form) or owner_rollouts.PINS.get(row.why, STATES.get(row.state, row.state))
     if row.state == "canary":
         words = f"answers {visitors(row.share)}"
-    why = "" if row.by == "owner" and row.why in owner_rollouts.BY_HAND else row.why
+    by_hand = row.by == "owner" and (row.form is not None or row.why in owner_rollouts.BY_HAND)
+    why = "" if by_hand else row.why
     words = f"{words}, {BY.get(row.by, f'by the {row.by}')}" + (f": {owner_views.spaced(why)}" if why else "")
     thing = Link(f"Release {number}", owner_trace.path("release", row.release))
     return Moment(row.at, "rollout", thing, words, (), TONES.get(row.state, "plain"))

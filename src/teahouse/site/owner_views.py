@@ -443,9 +443,7 @@ def facts(told: ReleaseOut, row: Any, verdict: VerdictOut | None) -> tuple[tuple
     """What else is known of a release, as name and value."""
     manifest = row.manifest
     parity = manifest.get("parity") or {}
-    forms = ", ".join(str(form.get("name", "")) for form in manifest.get("forms") or ())
     given = (
-        ("form", forms),
         (
             "differs from PyTorch by",
             f"{parity['max_abs']:.1e} at most, on {parity.get('rows', 0)} rows" if "max_abs" in parity else "",

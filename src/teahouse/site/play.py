@@ -58,6 +58,7 @@ def play(request: Request, deps: Deps, shown: Shown) -> Response:
         response = show(request, closed, 503)
         response.headers["Retry-After"] = "5"
         return response
+    deps.engine.wake(live.release)  # by the time that a photo is chosen it is there
     visitor = visitors.cookie_visitor(request)
     first = live.manifest.examples[0] if live.manifest.examples else {}
     made = first.get("expected") or {}

@@ -6,14 +6,16 @@ import asyncio
 import functools
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
 from teahouse import failpoints, ids, telemetry
@@ -22,6 +24,7 @@ from teahouse.errors import Conflict, DiskFull, InputError, NotReady, QueueFull,
 from teahouse.feedback import collect
 from teahouse.site import given, keep, mirror, pictures, refusals, security, seen, visitors
 from teahouse.site.deps import Deps, Live, Shown, deps_of
+from teahouse.site.pulse import Pulse
 from teahouse.site.visitors import Visitor
 from teahouse.spec.fields import Picture
 from teahouse.store import inputs, predictions, rows, tables, tallies
@@ -51,6 +54,8 @@ class Asked:
     shadow_of: bytes | None = None
     device: str = "other"
     beside: bytes | None = None  # the prediction that this one is to be compared with
+    cached: bool = False  # answered from memory
+    received_ms: float = 0.0
     began: float = field(default_factory=time.monotonic)
 
 
@@ -73,11 +78,48 @@ async def respond(request: Request, deps: Deps, asked: Asked) -> Response:
             work.result()  # what fails at once is a plain refusal, with its status
         response: Response = StreamingResponse(events(deps, asked, work), media_type="text/event-stream")
     else:
-        row, told, kept = await answer(deps, asked)
+        row, told, kept = await unless_they_leave(request, answer(deps, asked))
         response = answered(request, body(deps, asked, row, told, kept), pictures.of(told))
+        response.background = Sent(deps.pulse, told)  # type: ignore[assignment]
     if asked.visitor.page:  # also the one that is there: its half year begins anew
         visitors.set_cookie(request, response, asked.visitor.id)
     return response
+
+
+class Sent:
+    """Notes where the time of an answer went, once its last byte was handed over."""
+
+    def __init__(self, pulse: Pulse, told: Answer) -> None:
+        self.pulse, self.told, self.began = pulse, told, time.monotonic()
+
+    async def __call__(self) -> None:
+        self.pulse.took({**self.told.ms, "send": (time.monotonic() - self.began) * 1000}, self.told.batch)
+
+
+async def unless_they_leave(request: Request, work: Awaitable[Outcome]) -> Outcome:
+    """The outcome; ClientDisconnect where nobody is there any more to see it, and then nothing is worked out for them:
+    what waits leaves the queue. Looked for where it takes a while: a task for each answer would cost more than it
+    saves."""
+    mine, watching = asyncio.current_task(), list[asyncio.Task[None]]()
+    assert mine is not None
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        mine.cancel()
+
+    soon = asyncio.get_running_loop().call_later(SOON_S, lambda: watching.append(asyncio.create_task(watch())))
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if watching and watching[0].done():
+            mine.uncancel()
+            raise ClientDisconnect from None
+        raise
+    finally:
+        soon.cancel()
+        for one in watching:
+            one.cancel()
 
 
 def answered(request: Request, body: dict[str, Any], picture: Picture | None) -> Response:
@@ -101,6 +143,16 @@ def json_response(body: Any, status: int) -> Response:
 
 async def read(request: Request, deps: Deps) -> Asked:
     """Reads and checks a request; draws arm and lot before anything is known of the answer."""
+    came = time.monotonic()
+    try:
+        asked = await _read(request, deps)
+    except TeahouseError as error:
+        deps.pulse.over(error)
+        raise
+    return replace(asked, received_ms=(time.monotonic() - came) * 1000)
+
+
+async def _read(request: Request, deps: Deps) -> Asked:
     shown = deps.serving.app(request.path_params["app"])
     if shown.champion is None or not shown.champion.ready:
         why = "Its release is not loaded."
@@ -112,11 +164,11 @@ async def read(request: Request, deps: Deps) -> Asked:
     body = await given.read_body(request)
     opened = None
     if visitor.fresh and key is not None:
-        opened = await run_in_threadpool(given.opened, request, body, shown.champion.fields, deps.key("given"))
+        opened = await given.opened_soon(request, body, shown.champion.fields, deps.key("given"))
         visitor = visitors.named_by(visitor, deps, key, opened[1])
     live, arm = visitors.choose(shown, visitor, deps.key("arm"))
     if opened is None or live is not shown.champion:
-        opened = await run_in_threadpool(given.opened, request, body, live.fields, deps.key("given"))
+        opened = await given.opened_soon(request, body, live.fields, deps.key("given"))
     standing = None
     if "keep" in purposes and visitor.page and not visitor.fresh:
         standing = await run_in_threadpool(keep.standing, deps, visitor.id)
@@ -143,6 +195,16 @@ def stored_key(visitor: bytes, key: str) -> str:
 
 async def answer(deps: Deps, asked: Asked) -> Outcome:
     """The answer, after it is on disk. A photo under a standing yes is cleaned meanwhile."""
+    try:
+        found = await _answer(deps, asked)
+    except BaseException as error:
+        deps.pulse.over(error)
+        raise
+    deps.pulse.over()
+    return found
+
+
+async def _answer(deps: Deps, asked: Asked) -> Outcome:
     cleaning = asyncio.create_task(keep.clean_or_none(deps, asked.live.fields, asked.parts)) if asked.standing else None
     try:
         asked, told = await worked_out(deps, asked)
@@ -150,21 +212,34 @@ async def answer(deps: Deps, asked: Asked) -> Outcome:
     finally:
         if cleaning:
             cleaning.cancel()
-    ms = (time.monotonic() - asked.began) * 1000
+    worked = time.monotonic()
+    ms = (worked - asked.began) * 1000
     row, kept = await written(deps, asked, told, ms, cleaned)
+    commit = (time.monotonic() - worked) * 1000
     failpoints.here("committed")
     if row.id == asked.id:
         deps.looks.add(asked.live, asked.arm, told, (asked.visitor.id, asked.network), row.look, row.at)
-        deps.looks.took(asked.live, asked.arm, told)
+        if not asked.cached:
+            deps.looks.took(asked.live, asked.arm, told)
         deps.mirror.offer(deps, asked, told)
     log.info("answered", app=asked.shown.name, release=row.release[:12], id=ids.text(row.id), arm=row.arm,
              ms=round(ms, 1), batch=told.batch, kept=kept)  # fmt: skip
-    return row, told, kept
+    return row, replace(told, ms={"receive": asked.received_ms, **told.ms, "commit": commit}), kept
 
 
 async def worked_out(deps: Deps, asked: Asked) -> tuple[Asked, Answer]:
     """What the engine answers, and who was asked for it in the end: where a canary fails, the champion answers instead,
-    within the same deadline, and the visitor sees nothing of it."""
+    within the same deadline, and the visitor sees nothing of it. What was answered a moment ago is answered again."""
+    known = deps.known.get(asked.live, asked.given)
+    if known is not None:
+        return replace(asked, cached=True), replace(known, ms={}, batch=1)
+    asked, told = await asked_of(deps, asked)
+    deps.known.put(asked.live, asked.given, told)
+    return asked, told
+
+
+async def asked_of(deps: Deps, asked: Asked) -> tuple[Asked, Answer]:
+    """The same by the engine."""
     until, champion = asked.began + asked.shown.deadline_s, asked.shown.champion
     if asked.arm == "canary" and champion is not None and champion.fields.keys() == asked.parts.keys():
         half = asked.began + asked.shown.deadline_s / 2  # the other half is the champion's
@@ -207,26 +282,40 @@ async def written(
     deps: Deps, asked: Asked, told: Answer, ms: float, cleaned: list[keep.Clean] | None
 ) -> tuple[Any, bool]:
     """The answer's row on the disk, and if its photo is kept. Without room for the photo the answer still comes."""
-    writing = functools.partial(write, deps=deps, asked=asked, told=told, ms=ms)
+    row = row_of(deps, asked, told, ms)
     if cleaned:
         with suppress(DiskFull):
-            return await run_in_threadpool(keep.store, deps, cleaned, functools.partial(writing, cleaned=cleaned))
-    return await deps.house.db.write_async(functools.partial(writing, cleaned=None))
+            writing = functools.partial(write, deps=deps, asked=asked, told=told, row=row, cleaned=cleaned)
+            return await run_in_threadpool(keep.store, deps, cleaned, writing)
+    try:
+        seq = await deps.house.db.append(tables.predictions, row, counts(asked, told, ms, row["at"]))
+    except Conflict:
+        first = await run_in_threadpool(first_of, deps, asked)
+        if first is None:
+            raise
+        return first
+    return SimpleNamespace(seq=seq, **row), False
 
 
-def write(
-    c: Any, deps: Deps, asked: Asked, told: Answer, ms: float, cleaned: list[keep.Clean] | None
-) -> tuple[Any, bool]:
-    """Writes the answer, its tallies and what is kept, and tells if it kept; or finds the answer of this key."""
-    at = deps.clock()
-    if asked.key is not None:
-        before = predictions.by_key(c, asked.shown.name, asked.key)
-        if before is not None:
-            if before.given != asked.given:
-                raise Conflict("This Idempotency-Key was used for something else.", do_next="Take a new key.")
-            return before, bool(inputs.of_prediction(c, before.id))
-    row = {
-        "at": at,
+def first_of(deps: Deps, asked: Asked) -> tuple[Any, bool] | None:
+    """The answer that this key got before, and if its photo is kept; None where it got none. Runs in a thread."""
+    with deps.house.db.read() as c:
+        return _first_of(c, asked)
+
+
+def _first_of(c: Any, asked: Asked) -> tuple[Any, bool] | None:
+    before = predictions.by_key(c, asked.shown.name, asked.key) if asked.key is not None else None
+    if before is None:
+        return None
+    if before.given != asked.given:
+        raise Conflict("This Idempotency-Key was used for something else.", do_next="Take a new key.")
+    return before, bool(inputs.of_prediction(c, before.id))
+
+
+def row_of(deps: Deps, asked: Asked, told: Answer, ms: float) -> dict[str, Any]:
+    """The answer's row."""
+    return {
+        "at": deps.clock(),
         "id": asked.id,
         "app": asked.shown.name,
         "release": asked.live.release,
@@ -240,27 +329,39 @@ def write(
         "seed": pictures.seed_of(asked.live.fields, asked.parts),
         "output": pictures.kept_output(deps, told),
         "held": asked.held,
-        "cached": False,
+        "cached": asked.cached,
         "ms": ms,
         "look": {**told.look, "device": asked.device, "familiar": told.familiar} if told.look else None,
     }
-    rows.add(c, tables.predictions, row)
-    tally(c, asked, "answers", ms, at)
-    if told.familiar is False:
-        tally(c, asked, "unfamiliar", 0.0, at)
-    found = predictions.get(c, asked.id)
+
+
+def write(
+    c: Any, deps: Deps, asked: Asked, told: Answer, row: dict[str, Any], cleaned: list[keep.Clean]
+) -> tuple[Any, bool]:
+    """Writes the answer, its tallies and what is kept, and tells if it kept; or finds the answer of this key."""
+    first = _first_of(c, asked)
+    if first is not None:
+        return first
+    at = row["at"]
+    found = SimpleNamespace(seq=rows.add(c, tables.predictions, row), **row)
+    tallies.add_all(c, counts(asked, told, row["ms"], at))
     # the yes may have ended while the model was at work
-    yes = keep.stands(c, asked.visitor.id) if cleaned else None
-    if cleaned and yes is not None:
+    yes = keep.stands(c, asked.visitor.id)
+    if yes is not None:
         purposes = sorted(given.CONSENT & set(yes.purposes))  # a yes to others' eyes is for the one photo
         keep.write(c, deps, collect.Kept(found, cleaned, purposes, True, yes.text_version, at))
     return found, yes is not None
 
 
-def tally(c: Any, asked: Asked, what: str, total: float, at: int) -> None:
-    """Counts one thing of this hour."""
-    tally_of = tallies.Tally(asked.shown.name, asked.live.release, asked.arm, at // HOUR_MS, what, 1, total)
-    tallies.add(c, tally_of)
+def counts(asked: Asked, told: Answer, ms: float, at: int) -> list[tallies.Tally]:
+    """What an answer adds to this hour."""
+    found = [tally(asked, "answers", ms, at)]
+    return [*found, tally(asked, "unfamiliar", 0.0, at)] if told.familiar is False else found
+
+
+def tally(asked: Asked, what: str, total: float, at: int) -> tallies.Tally:
+    """One thing of this hour."""
+    return tallies.Tally(asked.shown.name, asked.live.release, asked.arm, at // HOUR_MS, what, 1, total)
 
 
 async def failed(deps: Deps, asked: Asked, error: TeahouseError) -> None:
@@ -268,8 +369,8 @@ async def failed(deps: Deps, asked: Asked, error: TeahouseError) -> None:
     An input that breaks a canary counts too: the champion may well take it."""
     broke = mirror.is_its_own(error) if asked.arm == "canary" else error.status >= 500
     if broke and not isinstance(error, QueueFull):
-        at = deps.clock()
-        await deps.house.db.write_async(lambda c: tally(c, asked, "errors", 0.0, at))
+        error_of = tally(asked, "errors", 0.0, deps.clock())
+        await deps.house.db.write_async(lambda c: tallies.add(c, error_of))
     log.warning("not-answered", app=asked.shown.name, release=asked.live.release[:12], code=error.code, what=error.what)
 
 
@@ -331,7 +432,9 @@ async def events(deps: Deps, asked: Asked, work: asyncio.Task[Outcome]) -> Async
                 yield event("queued", {"place": place, "wait_s": round(wait, 1)})
             await asyncio.wait({work}, timeout=BEAT_S)
         row, told, kept = work.result()
+        sent = Sent(deps.pulse, told)
         yield event("answer", with_picture(body(deps, asked, row, told, kept), pictures.of(told)))
+        await sent()
     except TeahouseError as error:
         yield event("error", {"error": error.as_dict()})
     except Exception as error:  # edge: the stream has begun, so the error goes into it

@@ -15,7 +15,7 @@ from teahouse.engine.port import Ready, Wanted
 from teahouse.errors import TeahouseError
 from teahouse.feedback import retention
 from teahouse.model import shape
-from teahouse.site import seen
+from teahouse.site import running, seen
 from teahouse.site.deps import Deps, Live, Serving, Shown
 from teahouse.site.noticing import Noticing
 from teahouse.site.rolling import Rolling
@@ -24,19 +24,22 @@ from teahouse.store import apps, jobs, releases, rollouts, servings
 
 log = telemetry.log("site")
 
+GONE = ("gone", 0, "")
 LOOK_S = 0.2
 ASK_S = 2.0
 FOLD_S = 1.0
 RETRY_S = (2.0, 5.0, 15.0, 60.0)
+TIME_S = 5.0  # after a release began to answer its forms are timed: who came meanwhile comes first
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the store says now: declarations by app, wanted releases, if a job waits."""
+    """What the store says now: declarations by app, wanted releases, if a job waits, what was never timed here."""
 
     declared: tuple[Any, ...] = ()
     wanted: tuple[Live, ...] = ()
     job_waits: bool = False
+    untimed: tuple[str, ...] = ()
 
 
 class Reconciler:
@@ -47,17 +50,20 @@ class Reconciler:
         self.settled = asyncio.Event()
         self.version: int | None = None
         self.facts = Facts()
-        self.told: dict[tuple[str, str], tuple[str, int]] = {}
+        self.told: dict[tuple[str, str], tuple[str, int, str]] = {}
+        self.answers: dict[str, float] = {}  # by release, since when (time.monotonic)
         self.manifests: dict[str, shape.Manifest] = {}
         self.asked = self.retry_at = self.fold_at = float("-inf")
         self.failures = 0
+        self.cold: frozenset[str] = frozenset()
         self.day = ""
         self.noticing = Noticing(deps)
 
     async def run(self) -> None:
         """Goes on until it is cancelled; whatever breaks is logged and tried again."""
         while True:
-            for part in (self.look, self.rolling.tick, self.remind, self.fold, self.count, self.noticing.look):
+            beside = (self.remind, self.time_forms, self.fold, self.count, self.noticing.look)
+            for part in (self.look, self.rolling.tick, *beside):
                 try:
                     await part()
                 except Exception as error:  # edge: the site goes on with what it has, the guards above all
@@ -91,6 +97,15 @@ class Reconciler:
             await self.deps.house.db.write_async(lambda c: retention.ask(c, at))
             self.day = today
 
+    async def time_forms(self) -> None:
+        """Asks the loop to time the forms of what answers and was never timed on this machine; not at once."""
+        now = time.monotonic()
+        due = [release for release in self.facts.untimed if now - self.answers.get(release, now) > TIME_S]
+        if due:
+            at = self.deps.clock()
+            self.answers |= dict.fromkeys(due, float("inf"))
+            await self.deps.house.db.write_async(lambda c: [running.ask(c, release, at) for release in due])
+
     async def fold(self) -> None:
         """Once a second, tries again to take out of the database's log what was erased while somebody read."""
         db = self.deps.house.db
@@ -105,11 +120,16 @@ class Reconciler:
     def read(self) -> Facts:
         """What the store says now. Runs in a thread."""
         with self.deps.house.db.read() as c:
-            wanted = tuple(live for row in rollouts.wanted(c) if (live := self.live(c, row)) is not None)
-            return Facts(tuple(apps.all_latest(c)), wanted, bool(jobs.waiting(c)))
+            found = [one for row in rollouts.wanted(c) if (one := self.live(c, row)) is not None]
+            untimed = tuple(live.release for live, is_timed in found if not is_timed)
+            wanted = tuple(live for live, _ in found)
+            if not self.settled.is_set():  # what comes later shows that it can be loaded
+                self.cold = running.cold(c, wanted, self.deps.clock())
+            return Facts(tuple(apps.all_latest(c)), wanted, bool(jobs.waiting(c)), untimed)
 
-    def live(self, c: Any, row: Any) -> Live | None:
-        """A wanted release with its fields; None for one whose manifest can not be read."""
+    def live(self, c: Any, row: Any) -> tuple[Live, bool] | None:
+        """A wanted release with its fields, and whether its forms were timed here; None for one whose manifest can not
+        be read."""
         try:
             manifest = self.manifests.get(row.release) or shape.from_json(releases.get(c, row.release).manifest)
             fields = {one["name"]: field_from_json(one) for one in manifest.fields}
@@ -119,8 +139,10 @@ class Reconciler:
             return None
         self.manifests[row.release] = manifest
         number = releases.number(c, row.release)
-        return Live(row.app, row.release, number, row.seq, row.state, row.share, manifest, MappingProxyType(fields),
-                    output, form="", ready=False)  # fmt: skip
+        choice, is_timed = running.wanted(c, row.app, row.release, manifest)
+        live = Live(row.app, row.release, number, row.seq, row.state, row.share, manifest, MappingProxyType(fields),
+                    output, form="", ready=False, wants=choice.form)  # fmt: skip
+        return live, is_timed
 
     async def settle(self) -> None:
         """Loads what is wanted beside what serves, swaps, and only then lets go of the rest."""
@@ -133,6 +155,7 @@ class Reconciler:
         if any(live.release not in kept for live in before):
             await self.ensure([*wanted, *(live for live in before if live.release in kept)])
         await self.tell(wanted, ready)
+        self.answers = {live.release: time.monotonic() for live in wanted if not ready[live.release].why} | self.answers
         failed = any(ready[live.release].why for live in wanted)
         self.retry_at = time.monotonic() + RETRY_S[min(self.failures, len(RETRY_S) - 1)] if failed else float("inf")
         self.failures += failed
@@ -142,7 +165,8 @@ class Reconciler:
         """What the engine says of each release, the wanted state first where one is there twice."""
         wanted: dict[str, Wanted] = {}
         for one in live:
-            wanted.setdefault(one.release, Wanted(one.app, one.release, one.state, one.share))
+            warm = one.release not in self.cold
+            wanted.setdefault(one.release, Wanted(one.app, one.release, one.state, one.share, warm, one.wants))
         found = {ready.release: ready for ready in await self.deps.engine.ensure(list(wanted.values()))}
         return {release: found.get(release) or Ready(release, why="the engine does not know it") for release in wanted}
 
@@ -172,12 +196,10 @@ class Reconciler:
         return new
 
     async def tell(self, wanted: Sequence[Live], ready: dict[str, Ready]) -> None:
-        """Appends to `servings` what changed: ready, failed or gone, by release."""
+        """Appends to `servings` what changed: ready, failed or gone, by release; and the form that it runs in."""
         # a new step of the rollout is told anew, so that who waits for it can tell it from the one before
-        states = {
-            (live.app, live.release): ("failed" if ready[live.release].why else "ready", live.seq) for live in wanted
-        }
-        gone = {key: ("gone", 0) for key in self.told if key not in states and self.told[key] != ("gone", 0)}
+        states = {(live.app, live.release): state_of(live, ready[live.release]) for live in wanted}
+        gone = {key: GONE for key in self.told if key not in states and self.told[key] != GONE}
         changed = {key: state for key, state in {**states, **gone}.items() if self.told.get(key) != state}
         for live in wanted:
             if ready[live.release].why and (live.app, live.release) in changed:
@@ -187,13 +209,17 @@ class Reconciler:
         host, web, at = socket.gethostname(), self.deps.web, self.deps.clock()
 
         def write(c: Any) -> None:
-            for (app, release), (state, _) in changed.items():
-                form = ready[release].form if release in ready else ""
+            for (app, release), (state, _, form) in changed.items():
                 servings.append(c, servings.Serving(host, web, app, release, form, state, at))
 
         await self.deps.house.db.write_async(write)
         self.told.update(changed)
-        log.info("serving", changed={f"{app}/{release[:12]}": state for (app, release), (state, _) in changed.items()})
+        log.info("serving", changed={f"{app}/{release[:12]}": state for (app, release), (state, *_) in changed.items()})
+
+
+def state_of(live: Live, ready: Ready) -> tuple[str, int, str]:
+    """(ready or failed, the step of the rollout, the form) of a release, as it is told."""
+    return "failed" if ready.why else "ready", live.seq, ready.form
 
 
 def lives(serving: Serving) -> list[Live]:

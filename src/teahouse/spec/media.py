@@ -16,6 +16,7 @@ FORMATS = ("JPEG", "PNG", "WEBP")
 GREY = (128, 128, 128)
 LEAST = 32  # pixels of a side that is kept: nets that halve a picture a few times need something to halve
 EVEN = 4  # what the sides of a kept picture are multiples of, for the same reason
+ALIKE, PARTS = 2 / 255, 8  # mean difference of two pictures that are one; how finely they are compared, a side
 PHOTO = 256  # pixels of the longer side from which on a picture that a model made is written as JPEG
 
 
@@ -156,3 +157,15 @@ def mean_colour(data: bytes) -> list[float]:
     """Red, green and blue of a picture on the whole, 0..1: what its encoding hardly changes."""
     array = numpy.asarray(open_image(data), dtype=numpy.float32)
     return [round(float(number) / 255, 4) for number in array.mean((0, 1))]
+
+
+def same(row: numpy.ndarray, other: numpy.ndarray) -> bool:
+    """Whether two pictures, float32 [3, height, width] 0..1, are one to who looks at them: on the whole they lie no
+    further apart than a picture and its JPEG do (a mean of 2 of 255: of what style draws `encode` makes 1.96 to 1.98),
+    and none of 64 parts more than three times as far."""
+    row, other = (numpy.asarray(one, dtype=numpy.float32).clip(0, 1) for one in (row, other))
+    if row.shape != other.shape or row.ndim != 3:
+        return False
+    off = numpy.abs(row - other).mean(0)
+    parts = [part for band in numpy.array_split(off, PARTS, 0) for part in numpy.array_split(band, PARTS, 1)]
+    return bool(off.mean() <= ALIKE and max(part.mean() for part in parts if part.size) <= 3 * ALIKE)

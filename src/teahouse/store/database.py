@@ -1,10 +1,11 @@
 """One writer thread a process, group commit, answers only after the commit; readers that can not write."""
 
 import asyncio
+import functools
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,7 +15,8 @@ import sqlalchemy as sa
 
 from teahouse import telemetry
 from teahouse.errors import Conflict, DiskFull, NotReady, SettingsError, TeahouseError
-from teahouse.store import sqlite
+from teahouse.store import sqlite, tallies
+from teahouse.store.tallies import Tally
 
 log = telemetry.log("store")
 T = TypeVar("T")
@@ -32,11 +34,12 @@ class _Write(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """A row that waits for its commit."""
+    """A row that waits for its commit, and what it adds to the tallies."""
 
     future: Future[Any]
     table: sa.Table
     row: dict[str, Any]
+    counts: Sequence[Tally] = ()
 
 
 class _Alone(NamedTuple):
@@ -75,12 +78,13 @@ class Database:
         """The same for coroutines."""
         return await asyncio.wrap_future(self._ask(_Write(Future(), fn)))
 
-    async def append(self, table: sa.Table, row: dict[str, Any]) -> int:
-        """Append a row with all others that wait, one executemany a table; its seq, after the commit."""
+    async def append(self, table: sa.Table, row: dict[str, Any], counts: Sequence[Tally] = ()) -> int:
+        """Append a row, and what it adds to the tallies, with all others that wait: one executemany a table; its seq,
+        after the commit. Conflict where it breaks a rule of the table, and then nothing of it is counted."""
         unknown = row.keys() - table.c.keys()
         if unknown:
             raise KeyError(f"{table.name} has no {', '.join(sorted(unknown))}")
-        return await asyncio.wrap_future(self._ask(_Row(Future(), table, row)))
+        return await asyncio.wrap_future(self._ask(_Row(Future(), table, row, counts)))
 
     @contextmanager
     def read(self) -> Iterator[Conn]:
@@ -110,13 +114,19 @@ class Database:
         return done
 
     def close(self) -> None:
-        """Commit what waits, then close; a second call does nothing."""
+        """Commit what waits, then close; a second call does nothing.
+
+        After a failure of the disk all stays open until the process ends: SQLite would fold the log as it closes, and
+        pass over what the kernel has forgotten. The process that opens it next reads all of the log again."""
         with self._gate:
             if self._closed:
                 return
             self._closed = True
             self._queue.put(None)
         self._thread.join()
+        if self.broken:  # a daemon's frame is never taken down, so nothing that it holds is closed by the way
+            threading.Thread(target=lambda _: threading.Event().wait(), args=(self,), daemon=True).start()
+            return
         self._connection.close()
         self._watch.close()
         self._reading.dispose()
@@ -143,6 +153,7 @@ class Database:
             except Exception as error:  # edge: whatever broke, each caller must hear of it
                 group.refuse(self._meaning(error))
             group.answer()
+            self._fold()
 
     def _fill(self, group: "_Group", item: Any) -> None:
         """Take what waits, up to 500 writes or 50 ms."""
@@ -169,15 +180,26 @@ class Database:
         if not item.future.set_running_or_notify_cancel():
             return
         try:
+            if self.broken:
+                raise self.broken
             item.future.set_result(item.fn(self._connection))
         except Exception as error:  # edge: the caller hears of it
             item.future.set_exception(self._meaning(error))
 
+    def _fold(self) -> None:
+        """Fold a long log, once all who waited have their answers: nobody is owed one for this."""
+        if self.broken:
+            return
+        try:
+            sqlite.fold(self._connection.connection.driver_connection)
+        except self._writing.dialect.dbapi.Error as error:
+            log.warning("log-not-folded", error=str(self._meaning(error)))
+
     def _meaning(self, error: Exception) -> Exception:
-        if not isinstance(error, sa.exc.DBAPIError):
+        if not isinstance(error, (sa.exc.DBAPIError, self._writing.dialect.dbapi.Error)):
             return error
         meaning = sqlite.trouble(error)
-        if sqlite.is_lost(error):
+        if sqlite.is_lost(error, self.path):
             self.broken = meaning
         return meaning or error
 
@@ -213,14 +235,13 @@ class _Group:
 
     def flush(self) -> None:
         """Insert the rows, one statement a table; where one of them is refused, each for itself."""
-        for (table, _names), items in self._rows.items():
-            insert = sa.insert(table).returning(table.c.seq, sort_by_parameter_order=True)
+        for items in self._rows.values():
             try:
                 with self._connection.begin_nested():
-                    seqs = self._connection.execute(insert, [item.row for item in items]).scalars().all()
+                    seqs = _appended(self._connection, items)
             except sa.exc.IntegrityError:
                 for item in items:
-                    self._try(item.future, lambda c, row=item.row, one=insert: c.execute(one, [row]).scalar_one())
+                    self._try(item.future, lambda c, item=item: _appended(c, [item])[0])
             else:
                 self._outcomes += [(item.future, seq, None) for item, seq in zip(items, seqs, strict=True)]
 
@@ -261,6 +282,18 @@ class _Group:
             self._outcomes.append((future, None, error))
         else:
             self._outcomes.append((future, result, None))
+
+
+def _appended(c: Conn, items: Sequence[_Row]) -> Sequence[int]:
+    """The seqs of these rows of one table, which are counted too."""
+    seqs = c.execute(_insert(items[0].table), [item.row for item in items]).scalars().all()
+    tallies.add_all(c, (count for item in items for count in item.counts))
+    return seqs
+
+
+@functools.cache
+def _insert(table: sa.Table) -> Any:
+    return sa.insert(table).returning(table.c.seq, sort_by_parameter_order=True)
 
 
 def _conflict(error: sa.exc.IntegrityError) -> Conflict:

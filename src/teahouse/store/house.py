@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from teahouse.errors import DatabaseUnsound, NotFound, Refused
@@ -25,6 +25,7 @@ class Keys:
     """The house's secrets, in files of their own."""
 
     folder: Path
+    _passing: dict[str, tuple[str, object, bytes]] = field(default_factory=dict, repr=False, compare=False)
 
     def key(self, purpose: str) -> bytes:
         """32 bytes for this purpose, always the same in this house, of no use for another purpose."""
@@ -33,10 +34,17 @@ class Keys:
     def passing(self, purpose: str, at: int, days: int = 30) -> bytes:
         """32 random bytes that live for at most so many days (at: ms UTC): what was made with them is then nobody's."""
         period = at // (days * 86_400_000)
+        name = f"{purpose}-{period:08d}.passing"
+        stamp = _stamp(self.folder / name)  # another process may have ended it
+        known = self._passing.get(purpose)
+        if known is not None and stamp is not None and known[:2] == (name, stamp):
+            return known[2]
         for old in self.folder.glob(f"{purpose}-*.passing"):
-            if old.name < f"{purpose}-{period:08d}.passing":
+            if old.name < name:
                 old.unlink(missing_ok=True)
-        return self._kept(f"{purpose}-{period:08d}.passing")
+        key = self._kept(name)
+        self._passing[purpose] = (name, stamp, key)
+        return key
 
     def forget(self, purpose: str) -> None:
         """End a passing key before its time."""
@@ -56,6 +64,15 @@ class Keys:
                 fresh.unlink()
             sync_folder(self.folder)
         return path.read_bytes()
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What differs where a file was taken away and made anew; None where there is none."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 @dataclass(frozen=True)
@@ -134,7 +151,10 @@ def refuse_network(path: Path, mounts: str | None = None) -> None:
 
 def close_to_others(folder: Path) -> None:
     """Make the folder if need be, with mode 0700 under any umask; Refused if it is somebody else's."""
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in new:  # a folder that a power cut takes, takes along all that was synced in it
+        sync_folder(each.parent)
     try:
         if folder.stat().st_mode & 0o777 != 0o700:
             folder.chmod(0o700)

@@ -19,7 +19,7 @@ class Asked:
     """A job as it is asked for; the same `idem` asks for the same job."""
 
     id: bytes
-    kind: str  # gather | retrain | judge | replay | fill_pool | export | erase | backup | retain
+    kind: str  # gather | retrain | judge | replay | fill_pool | export | erase | backup | retain | time
     app: str | None = None
     args: dict[str, Any] = field(default_factory=dict)
     by: str = "owner"

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from teahouse import failpoints
 from teahouse.errors import DatabaseUnsound, TeahouseError
 from teahouse.store import sqlite
 
-HEAD = "fourth"  # the newest revision; a test compares it with the scripts
+HEAD = "fifth"  # the newest revision; a test compares it with the scripts
 
 
 def upgrade(data: Path) -> bool:
@@ -68,16 +69,11 @@ def _run(connection: sa.Connection) -> None:
 def _make_private(path: Path) -> None:
     """The file with mode 0600 under any umask: SQLite gives its log and shared memory the same."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        if os.fstat(handle).st_mode & 0o777 != 0o600:
-            os.fchmod(handle, 0o600)
-    finally:
-        os.close(handle)
-    for ending in ("-wal", "-shm"):
-        beside = path.with_name(path.name + ending)
-        if beside.exists():
-            beside.chmod(0o600)
+    if not path.exists():  # where it is there, opening and closing it would end the locks that this process has on it
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    for ending in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):  # who closes the house last takes these two away
+            path.with_name(path.name + ending).chmod(0o600)
 
 
 def main() -> int:

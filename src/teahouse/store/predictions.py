@@ -37,6 +37,12 @@ def page(c: sa.Connection, app: str | None = None, before: int | None = None, li
     return rows.page(c, predictions, asked_for, *where, before=before, limit=limit)
 
 
+def last_at(c: sa.Connection, app: str) -> int:
+    """When the app answered last (ms UTC); 0 where it never did."""
+    found = rows.page(c, predictions, predictions.c.app == app, asked_for, limit=1)
+    return found[0].at if found else 0
+
+
 def last_seq(c: sa.Connection) -> int:
     """The seq of the last answer."""
     return c.execute(sa.select(sa.func.max(predictions.c.seq))).scalar() or 0

@@ -12,12 +12,14 @@ from teahouse.store.tables import rollouts
 
 LIVE = ("shadow", "canary", "full")
 MARKS = ("owner", "guard")
+ANY_FORM = "fastest"
 HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a rollout; `share` of 10,000 visitors."""
+    """One step of a rollout; `share` of 10,000 visitors. form: what the app shall run in from here on ("fastest": let
+    each machine choose); None says nothing of that."""
 
     app: str
     release: str
@@ -29,6 +31,7 @@ class Step:
     pinned: bool = False
     at: int = field(default_factory=now_ms)
     numbers: dict[str, Any] | None = None
+    form: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,12 @@ def champion(c: sa.Connection, app: str) -> Any:
     """The row of the release that is full, or None."""
     full = [row for row in _latest(c, app) if row.state == "full"]
     return full[-1] if full else None
+
+
+def form(c: sa.Connection, app: str) -> str:
+    """The name of the form that the app's owner wants it to run in, "" where each machine may choose."""
+    row = rows.one(c, rollouts, rollouts.c.app == app, rollouts.c.form.is_not(None))
+    return row.form if row is not None and row.form != ANY_FORM else ""
 
 
 def wanted(c: sa.Connection) -> list[WantedRow]:

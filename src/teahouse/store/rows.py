@@ -39,7 +39,13 @@ def values(row: Any) -> dict[str, Any]:
 
 def upsert(c: sa.Connection, table: sa.Table) -> Any:
     """An INSERT that has ON CONFLICT in this connection's dialect."""
-    return (postgresql if c.dialect.name == "postgresql" else sqlite).insert(table)
+    return insert_in(c.dialect.name, table)
+
+
+@functools.cache
+def insert_in(dialect: str, table: sa.Table) -> Any:
+    """The same by the dialect's name."""
+    return (postgresql if dialect == "postgresql" else sqlite).insert(table)
 
 
 def add(c: sa.Connection, table: sa.Table, row: dict[str, Any]) -> int:

@@ -30,6 +30,12 @@ def append(c: sa.Connection, serving: Serving) -> int:
     return rows.add(c, servings, values(serving))
 
 
+def ready_on(c: sa.Connection, host: str) -> set[str]:
+    """The releases that were ready on this host at some time."""
+    where = (servings.c.host == host, servings.c.state == "ready")
+    return set(c.execute(sa.select(servings.c.release).distinct().where(*where)).scalars())
+
+
 def current(c: sa.Connection, web: str | None = None) -> list[Any]:
     """The latest row of each release, of one web process or of all."""
     last = sa.select(sa.func.max(servings.c.seq)).group_by(servings.c.web, servings.c.app, servings.c.release)

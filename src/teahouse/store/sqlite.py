@@ -1,6 +1,9 @@
 """SQLite as the house needs it: a sound version, durable pragmas, immediate transactions."""
 
+import errno
 import importlib
+import os
+import secrets
 import sqlite3
 from pathlib import Path
 from types import ModuleType
@@ -24,7 +27,10 @@ PRAGMAS = {
     "temp_store": 2,  # memory: what a visitor gave never lands in a temporary file
     "trusted_schema": 0,
     "cell_size_check": 1,
+    "wal_autocheckpoint": 0,  # SQLite's own, at the end of a commit, says nothing where the disk fails: see fold
 }
+FOLD = 1000  # pages of log (4 MB)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def is_sound(version: tuple[int, ...]) -> bool:
@@ -105,10 +111,43 @@ def trouble(error: BaseException) -> TeahouseError | None:
     return None
 
 
-def is_lost(error: BaseException) -> bool:
-    """Whether this process must not write any more: after a failed fsync the kernel may have forgotten pages."""
+def is_lost(error: BaseException, path: Path) -> bool:
+    """Whether this process must not write any more: after a failed fsync the kernel may have forgotten pages.
+
+    pysqlite3 does not tell a failed fsync from a failed write, so any failure of the disk counts that is no want of
+    room."""
     name, _words = _names(error)
-    return name.endswith("FSYNC") or name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+    if name.startswith("SQLITE_IOERR"):
+        return name.endswith("FSYNC") or has_room(path)
+    return name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+
+
+def has_room(path: Path) -> bool:
+    """Whether the disk takes another page behind what the database holds: a quota or a limit of a file's size may end
+    before the disk does. A disk that fails otherwise has room."""
+    files = (path, path.with_name(f"{path.name}-wal"))
+    end = max((file.stat().st_size for file in files if file.exists()), default=0)
+    probe = path.with_name(f".{secrets.token_hex(8)}")
+    try:
+        handle = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.pwrite(handle, bytes(4096), end)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        return error.errno not in _FULL
+    finally:
+        probe.unlink(missing_ok=True)
+    return True
+
+
+def fold(raw: Any) -> None:
+    """Fold the log into the file once it has FOLD pages; the driver's error where the disk does not take it."""
+    # Before 3.51 SQLite takes NOOP, which only counts, for PASSIVE, which folds: right as well, and slower.
+    _busy, pages, folded = raw.execute("PRAGMA wal_checkpoint(NOOP)").fetchone()
+    if pages >= FOLD and folded < pages:
+        raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
 def _names(error: BaseException) -> tuple[str, str]:

@@ -175,6 +175,7 @@ rollouts = _table(
     _text("why"),
     _id("verdict", "verdicts.id", null=True),
     _json("numbers", null=True),  # what was known when the step was taken: where the count begins, what decided
+    _word("form", null=True),  # the form that the owner wants the app to run in from here on; "fastest": any
     Index(None, "app", "release", "seq"),
 )
 servings = _table(

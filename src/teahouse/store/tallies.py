@@ -1,14 +1,19 @@
 """Tallies: counts by hour, so that no page counts predictions."""
 
-from collections.abc import Sequence
+import functools
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from teahouse.store import rows
-from teahouse.store.rows import takes, values
+from teahouse.store.rows import takes
 from teahouse.store.tables import tallies
+
+KEY = ("app", "hour", "what", "release", "arm")
+HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True)
@@ -27,10 +32,22 @@ class Tally:
 @takes(Tally)
 def add(c: sa.Connection, tally: Tally) -> None:
     """Add to the hour's count and sum."""
-    statement = rows.upsert(c, tallies).values(values(tally) | {"at": tally.hour * 3_600_000})
-    more = {name: tallies.c[name] + statement.excluded[name] for name in ("n", "total")}
-    names = [tallies.c[name] for name in ("app", "hour", "what", "release", "arm")]
-    c.execute(statement.on_conflict_do_update(index_elements=names, set_=more))
+    add_all(c, [tally])
+
+
+def add_all(c: sa.Connection, more: Iterable[Tally]) -> None:
+    """Add all of these, those of one kind together."""
+    n: Counter[tuple[Any, ...]] = Counter()
+    total: Counter[tuple[Any, ...]] = Counter()
+    for one in more:
+        key = tuple(getattr(one, name) for name in KEY)
+        n[key] += one.n
+        total[key] += one.total
+    found = [
+        {**dict(zip(KEY, key, strict=True)), "at": key[1] * HOUR_MS, "n": n[key], "total": total[key]} for key in n
+    ]
+    if found:
+        c.execute(_more(c.dialect.name), found)
 
 
 def played(c: sa.Connection, app: str) -> int:
@@ -65,6 +82,13 @@ def counts(c: sa.Connection, app: str, releases: Sequence[str], since_hour: int)
     where = (tallies.c.app == app, tallies.c.hour >= since_hour, tallies.c.release.in_(releases))
     found = c.execute(sa.select(*key, sa.func.sum(tallies.c.n)).where(*where).group_by(*key))
     return {(release, arm, what): int(n) for release, arm, what, n in found}
+
+
+@functools.cache
+def _more(dialect: str) -> Any:
+    statement = rows.insert_in(dialect, tallies)
+    more = {name: tallies.c[name] + statement.excluded[name] for name in ("n", "total")}
+    return statement.on_conflict_do_update(index_elements=[tallies.c[name] for name in KEY], set_=more)
 
 
 def _summed(when: Any, *where: Any) -> sa.Select[Any]:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy
 
 from teahouse.errors import TeahouseError, TrainingFailed
+from teahouse.model.forms import Tried
 from teahouse.spec.app import App
-from teahouse.training import figures, pictures, sealing, tries
+from teahouse.training import figures, forms, pictures, sealing, tries
 from teahouse.training.data import Pantry, TrainingData, TrainRow
 from teahouse.training.progress import Journal, finite
 from teahouse.training.run import code_files
@@ -21,6 +22,7 @@ CHECKED, CHECKED_KEPT = 200, 32  # rows that a check may use; of photos that kee
 THUMBNAIL = 256  # pixels of the longer side of a choice's small pictures
 FAMILIAR = 600  # of the maker's training rows, that tell what is familiar
 BATCH = 32
+FASTER_S, FASTER = 60.0, 0.1  # seconds that the faster form may take to build and judge, or so much of the training's
 ARRAYS = (numpy.ndarray, numpy.generic)  # one number of a batch is no ndarray any more
 
 
@@ -53,11 +55,11 @@ class Predict:
     its start. `predict.rows` are up to 200 rows that the training did not see where there are any, else rows that it
     saw."""
 
-    def __init__(self, app: App, folder: Path, rows: Sequence[Example]) -> None:
+    def __init__(self, app: App, folder: Path, rows: Sequence[Example], file: str = "model.onnx") -> None:
         from teahouse.model.session import Session
 
         self._app = app
-        self._session = Session(folder)
+        self._session = Session(folder, file=file)
         self.rows = list(rows)
 
     def __call__(self, given: Any) -> Any:
@@ -86,8 +88,9 @@ class Predict:
         )
 
 
-def make(app: App, folder: Path, net: Any, data: TrainingData) -> dict[str, Any]:
-    """Export the net to folder/candidate, try it, seal it; what result.json says of it."""
+def make(app: App, folder: Path, net: Any, data: TrainingData, took: float = 0.0) -> dict[str, Any]:
+    """Export the net to folder/candidate, try it, seal it; what result.json says of it. `took`: the seconds that the
+    training took, of which a tenth may go into its faster form."""
     from teahouse.model.export import export
 
     journal, target = Journal(folder), folder / "candidate"
@@ -111,7 +114,8 @@ def make(app: App, folder: Path, net: Any, data: TrainingData) -> dict[str, Any]
         journal.write("checked", passed=sum(one["passed"] for one in checks), of=len(checks))
     own = figures.of_photos(app, pantry, [*data.train.rows, *data.validation.rows])
     own |= figures.of_answers(app, pantry, data.validation.rows, predict.outputs)
-    release = _seal(app, folder, _Made(predict, data, metrics, parity, _familiar(app, data, target), own))
+    tried = _faster(app, folder, data, max(FASTER_S, took * FASTER))
+    release = _seal(app, folder, _Made(predict, data, metrics, parity, _familiar(app, data, target), own, tried))
     journal.write("sealed", release=release)
     return {"release": release, "metrics": metrics, "parity": parity, "checks": checks}
 
@@ -124,6 +128,23 @@ class _Made:
     parity: dict[str, Any]
     familiar: dict[str, Any] | None
     figures: dict[str, Any]
+    tried: Tried
+
+
+def _faster(app: App, folder: Path, data: TrainingData, seconds: float) -> Tried:
+    """The faster form, built from the maker's rows, or where there are none from the samples."""
+    journal, target = Journal(folder), folder / "candidate"
+    journal.write("building-form")
+    own = forms.of_rows(app, data.pantry, data.train.rows, data.validation.rows)
+    own = own if own.reads else forms.of_files(app, tries.sample_inputs(app, folder / "code"))
+    tried = forms.int8(app, target, own, _outputs(app, target), seconds)
+    told = {name: tried.form[name] for name in ("flips", "rows")} if tried.form else {"words": tried.why}
+    journal.write("built-form", **told)
+    return tried
+
+
+def _outputs(app: App, target: Path) -> Callable[[str], Callable[[Mapping[str, numpy.ndarray]], Any]]:
+    return lambda file: Predict(app, target, [], file).outputs
 
 
 def _examples(data: TrainingData, rows: Sequence[TrainRow]) -> list[Example]:
@@ -224,9 +245,11 @@ def _seal(app: App, folder: Path, made: _Made) -> str:
         _copy_code(folder / "code", target / "code")
     _write_thumbnails(app, folder / "code", target)
     (target / "card.md").write_text(_card(app, written, made), encoding="utf-8")
+    shown = _shown(app, folder, made)[: sealing.EXAMPLES]
     facts = sealing.Facts(
         parity=made.parity,
-        examples=sealing.write_examples(app, target, _shown(app, folder, made), made.predict),
+        examples=sealing.write_examples(app, target, shown, made.predict),
+        tried=forms.held(app, target, made.tried, shown, _outputs(app, target)),
         run=written["run"],
         version=written.get("version"),
         metrics=made.metrics,
@@ -243,8 +266,7 @@ def _shown(app: App, folder: Path, made: _Made) -> list[dict[str, Any]]:
     that it answers best, for a page opens with the first."""
     pantry, code = made.data.pantry, folder / "code"
     own = [row for row in [*made.data.validation.rows, *made.data.train.rows] if row.source == "maker"]
-    photo = next((name for name, field in app.fields.items() if field.binary), None)
-    given: list[dict[str, Any]] = [{photo: data} for data in tries.samples(app, code)]
+    given = tries.sample_inputs(app, code)
     rows = [] if len(given) >= sealing.EXAMPLES else _spread(pantry.there(own))
     shown = [{name: pantry.given(row, name) for name in app.fields if name in row.inputs} for row in rows]
     if not given and app.output.kind == "labels":

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -89,12 +90,13 @@ def train(folder: Path, written: dict[str, Any]) -> dict[str, Any]:
         validation=len(rows.validation),
         visitors=sum(row.is_new for row in rows.train.rows),
     )
+    began = time.monotonic()
     net = app.hooks["train"](rows, run)
     if not (hasattr(net, "state_dict") and hasattr(net, "eval")):
         raise TrainingFailed(
             "The train function returned no net.", f"It returned {type(net).__name__}.", "End it with: return net"
         )
-    return candidate.make(app, folder, net, rows)
+    return candidate.make(app, folder, net, rows, time.monotonic() - began)
 
 
 HOOKS = {"load": load, "data": data, "train": train}

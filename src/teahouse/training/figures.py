@@ -52,7 +52,7 @@ def of_answers(app: App, pantry: Pantry, rows: Sequence[TrainRow], outputs: Outp
     return {what: one for what, one in found.items() if one is not None}
 
 
-def evenly(rows: Sequence[TrainRow], most: int) -> list[TrainRow]:
+def evenly(rows: Sequence[Any], most: int) -> list[Any]:
     """At most so many of the rows, from all over them."""
     if len(rows) <= most:
         return list(rows)

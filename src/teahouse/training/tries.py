@@ -70,6 +70,12 @@ def samples(app: App, code: Path) -> list[bytes]:
     return found
 
 
+def sample_inputs(app: App, code: Path) -> list[dict[str, Any]]:
+    """The samples as what is given to the app, by field."""
+    photo = next((name for name, field in app.fields.items() if field.binary), None)
+    return [{photo: data} for data in samples(app, code)] if photo else []
+
+
 def cleaned_file(file: Path, side: int = 1024) -> bytes | None:
     """A picture file encoded again; None where it is none that can be read."""
     with contextlib.suppress(InputError, TooLarge, OSError):

@@ -170,6 +170,12 @@ class Image(Labelled):
 
         return media.encode(row)
 
+    def same(self, row: Array, other: Array) -> bool:
+        """Whether two pictures are one to who looks at them; see `media.same`."""
+        from teahouse.spec import media
+
+        return media.same(row, other)
+
     def truth(self, feedback: Feedback, output: Json) -> Json | None:
         """{"rate": word} of love or meh; a choice between two is no truth of either."""
         rated = feedback.kind == "rate" and isinstance(feedback.value, str) and feedback.value in RATES

@@ -73,6 +73,10 @@ class Labels(Labelled):
         scores = {word: round(part / sum(parts), 6) for word, part in zip(self._words, parts, strict=True)}
         return {"label": max(scores, key=scores.__getitem__), "scores": scores}
 
+    def same(self, row: Array, other: Array) -> bool:
+        """Whether two rows say the same label."""
+        return self.value(row)["label"] == self.value(other)["label"]
+
     def truth(self, feedback: Feedback, output: Json) -> Json | None:
         if feedback.kind == "agree":
             return {"label": output["label"]} if feedback.value is True and output else None

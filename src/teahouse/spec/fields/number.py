@@ -10,6 +10,7 @@ from teahouse.spec.fields.protocol import Array, Feedback, Json
 
 TAKES = ("low", "high", "step", "start", "label")
 FAR = 1e9
+ALIKE = 0.01  # of the range: what nobody sees of a number
 
 
 class Number(Labelled):
@@ -101,6 +102,11 @@ class Number(Labelled):
         if not math.isfinite(numbers[0]):
             raise InputError("The model's answer is not a number.")
         return {"number": float(f"{min(max(numbers[0], self.low), self.high):.7g}")}
+
+    def same(self, row: Array, other: Array) -> bool:
+        """Whether two rows lie within a hundredth of the range of each other."""
+        apart = abs(self.value(row)["number"] - self.value(other)["number"])
+        return apart <= ALIKE * (self.high - self.low)
 
     def truth(self, feedback: Feedback, output: Json) -> Json | None:
         if feedback.kind != "correct":

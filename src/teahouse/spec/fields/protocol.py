@@ -36,7 +36,8 @@ class Field(Protocol):
     """One kind of input or output. Implementations import the standard library only; pixels live in spec.media.
 
     label: the field's name in words for people. What a kind may have besides: `start`, the value of an input that
-    nobody gave; `drawn = True` and `draw()`, where each is another one; `answers = False`, where it is no output."""
+    nobody gave; `drawn = True` and `draw()`, where each is another one; `answers = False`, where it is no output; of an
+    output `same(row, other)`: whether two rows are one answer to who reads them (else they are where `value` is)."""
 
     kind: ClassVar[str]
     name: str

@@ -1,0 +1,79 @@
+"""Timing: how a release's forms do on this machine: how many side by side, with how many threads, how many together.
+
+Each form answers the release's own examples first: one that does not holds nothing here. Decoding is left out, for it
+is the same in every form.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from teahouse.engine.answering import Answerer, Decoded
+from teahouse.engine.port import Form, Timed
+from teahouse.errors import TeahouseError
+from teahouse.model.shape import WORTH
+
+SLICES, SLICE_S = 4, 0.1  # the best of so many: what else the machine does only makes one slower
+TOGETHER = 8
+
+Told = Callable[[float], None]
+
+
+def timed(folder: Path, names: Sequence[str], cores: int, told: Told = lambda share: None) -> list[Timed]:
+    """The fastest way to run each of these forms of a release, in their order; `told` hears the share that is done."""
+    found: list[Timed] = []
+    for name in names:
+        found.append(fastest(folder, name, cores, lambda part: told((len(found) + part) / len(names))))
+    return found
+
+
+def fastest(folder: Path, name: str, cores: int, told: Told = lambda share: None) -> Timed:
+    """The fastest way to run one form, or why it does not hold here."""
+    best, items, why = None, None, "The release has no examples to time it with."
+    for number, one_thread in enumerate((True, False) if cores > 1 else (True,)):
+        try:
+            answerer = Answerer(folder, form=name, threads=1 if one_thread else cores)
+            if items is None:
+                answerer.try_examples()
+                items = [answerer.decode(given) for given, _ in answerer.examples()]
+            slots, threads = cores if one_thread and not answerer.hook else 1, 1 if one_thread else cores
+            for together in batches(answerer) if items else ():
+                alike = [one for one in items if one.shapes == items[0].shapes]
+                ms = pace(answerer, alike, slots, threads, together)
+                if best is None or ms * WORTH < best.ms:
+                    best = Timed(Form(name, slots, threads, together), round(ms, 3))
+        except (TeahouseError, MemoryError) as error:
+            why = str(error) or "It needs more memory than a worker has."
+        told((number + 1) / 2)
+    return best or Timed(Form(name), why=why)
+
+
+def batches(answerer: Answerer) -> tuple[int, ...]:
+    """How many inputs are worth trying together: where each has a shape of its own, one is."""
+    free = not answerer.hook and all(getattr(field, "fit", "") != "keep" for field in answerer.fields.values())
+    return (1, TOGETHER) if free else (1,)
+
+
+def pace(answerer: Answerer, items: Sequence[Decoded], slots: int, threads: int, together: int) -> float:
+    """Milliseconds of this machine's time that an answer takes while every slot is busy.
+
+    By the processor's clock, not by the wall's: what else the machine does meanwhile is no property of the form."""
+
+    def work(turn: int, until: float) -> int:
+        done = 0
+        while not done or time.perf_counter() < until:
+            answerer.run([items[(turn + done + place) % len(items)] for place in range(together)])
+            done += together
+        return done
+
+    with ThreadPoolExecutor(slots, "timing") as pool:
+        found = []
+        for length in (0.0, *[SLICE_S] * SLICES):  # the first one warms up
+            start, used = time.perf_counter(), time.process_time()
+            turns = [pool.submit(work, turn, start + length) for turn in range(slots)]
+            answers = sum(turn.result() for turn in turns)
+            found.append((time.process_time() - used) * 1000 / answers / (slots * threads))
+    return min(found)

@@ -1,0 +1,152 @@
+"""Forms of a release: the wanted one answers, a change of form drops nothing, and this machine times them."""
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from teahouse.engine.answering import Answerer
+from teahouse.engine.bench import Bench
+from teahouse.engine.front import LocalEngine
+from teahouse.engine.port import Form, Wanted
+from teahouse.engine.process import WorkerLimits
+from teahouse.errors import ReleaseBroken
+from teahouse.testing import INT8, photo, tiny_release
+
+from .conftest import Releases, ask, until
+
+Begin = Callable[..., LocalEngine]
+FAST = Form("int8", 2, 1, 4)
+
+
+def two_forms(releases: Releases, second: Path | None = None, **more: object) -> str:
+    """A release whose second form is another file, or a copy of the first."""
+    source = releases._scratch / "twice"
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(releases.folder / releases.tiny(str(more)), source)
+    shutil.copyfile(second or source / "model.onnx", source / "model.int8.onnx")
+    fp32 = {"name": "fp32", "file": "model.onnx", "flips": 0}
+    return releases._sealed(source, {"forms": [fp32, {**INT8, **more}]})
+
+
+def slow_or_wrong(path: Path, heavy: int = 0, turned: bool = False) -> Path:
+    """The tiny graph with `heavy` large products beside that change nothing, or with its two answers turned around."""
+    onnx = pytest.importorskip("onnx")
+    import numpy
+
+    source = path.parent / "tiny-source"
+    tiny_release(source)
+    model = onnx.load(source / "model.onnx")
+    graph, made = model.graph, onnx.helper.make_node
+    next(node for node in graph.node if "output" in node.output).output[0] = "said"
+    if turned:
+        graph.node.append(made("Neg", ["said"], ["output"]))
+    else:
+        size = 3 * 16 * 16
+        constants = {"flat": numpy.array([-1, size]), "wide": numpy.eye(size, dtype=numpy.float32),
+                     "nothing": numpy.float32(0)}  # fmt: skip
+        graph.initializer.extend(onnx.numpy_helper.from_array(value, name) for name, value in constants.items())
+        graph.node.append(made("Reshape", ["input", "flat"], ["h0"]))
+        graph.node.extend(made("MatMul", [f"h{n}", "wide"], [f"h{n + 1}"]) for n in range(heavy))
+        graph.node.append(made("ReduceMean", [f"h{heavy}"], ["mean-of-it"], keepdims=1))
+        graph.node.append(made("Mul", ["mean-of-it", "nothing"], ["nothing-of-it"]))
+        graph.node.append(made("Sub", ["said", "nothing-of-it"], ["output"]))
+    onnx.save(model, path)
+    return path
+
+
+def test_a_form_is_chosen_by_its_name_and_told_with_the_answer(releases: Releases) -> None:
+    folder = releases.folder / two_forms(releases)
+    given = {"input": photo("cold")}
+    assert [Answerer(folder, form=name).answer(given).form for name in ("", "fp32", "int8")] == ["fp32", "fp32", "int8"]
+    assert Answerer(folder, form="int8", batch=4).batch == 4
+    with pytest.raises(ReleaseBroken, match="no form called int4"):
+        Answerer(folder, form="int4")
+
+
+async def test_the_wanted_form_answers_as_it_was_asked_to_run(begin: Begin, releases: Releases) -> None:
+    engine, release = begin(), two_forms(releases)
+    (told,) = await engine.ensure([Wanted("warmth", release, form=FAST)])
+    assert (told.form, told.why) == ("int8", "")
+    assert told.window >= FAST.slots * FAST.batch
+    assert (await ask(engine, release, photo("warm"))).form == "int8"
+
+
+async def test_a_change_of_form_drops_no_call(begin: Begin, releases: Releases) -> None:
+    engine, release = begin(), two_forms(releases)
+    await engine.ensure([Wanted("warmth", release)])
+    first = engine._desks[release].pid
+    stop = asyncio.Event()
+
+    async def visit(seed: int) -> list[str]:
+        said = []
+        while not stop.is_set():
+            said.append((await ask(engine, release, photo("warm", seed), 30)).form)
+        return said
+
+    visits = [asyncio.create_task(visit(seed)) for seed in range(8)]
+    for form in (FAST, Form(), FAST):
+        await until(lambda: engine.state().counts["answered"] > 20)
+        (told,) = await engine.ensure([Wanted("warmth", release, form=form)])
+        assert told.form == (form.name or "fp32")
+        seen = engine.state().counts["answered"]
+        await until(lambda seen=seen: engine.state().counts["answered"] > seen + 20)
+    stop.set()
+    said = [form for one in await asyncio.gather(*visits) for form in one]
+    assert {"fp32", "int8"} == set(said)
+    counts = engine.state().counts
+    assert (counts["full"], counts["late"], counts["broke"], counts["died"]) == (0, 0, 0, 0)
+    await until(lambda: not psutil.pid_exists(first))
+
+
+async def test_a_form_that_does_not_answer_its_examples_leaves_the_first_one(begin: Begin, releases: Releases) -> None:
+    releases._scratch.mkdir()
+    wrong = slow_or_wrong(releases._scratch / "wrong.onnx", turned=True)
+    engine, release = begin(), two_forms(releases, wrong)
+    (told,) = await engine.ensure([Wanted("warmth", release, form=FAST)])
+    assert (told.form, told.why) == ("fp32", "")
+    assert (await ask(engine, release, photo("warm"))).output["label"] == "warm"
+    started = engine.state().counts["started"]
+    (told,) = await engine.ensure([Wanted("warmth", release, form=FAST)])
+    assert told.form == "fp32" and engine.state().counts["started"] == started, "it is not tried again at once"
+
+
+async def test_who_ends_the_engine_while_a_form_changes_leaves_no_process(begin: Begin, releases: Releases) -> None:
+    engine, release = begin(), two_forms(releases)
+    await engine.ensure([Wanted("warmth", release)])
+    change = asyncio.create_task(engine.ensure([Wanted("warmth", release, form=FAST)]))
+    await until(lambda: engine.state().counts["started"] == 2)
+    change.cancel()
+    pids = [desk.pid for desk in engine._desks.all()]
+    await engine.close()
+    assert len(pids) == 2
+    await until(lambda: not any(pid and psutil.pid_exists(pid) for pid in pids))
+
+
+def test_this_machine_finds_the_faster_form_and_how_to_run_it(releases: Releases) -> None:
+    releases._scratch.mkdir()
+    slow = slow_or_wrong(releases._scratch / "slow.onnx", heavy=40)
+    with Bench(releases.folder / two_forms(releases, slow), limits=WorkerLimits()) as bench:
+        fp32, int8 = bench.time(["fp32", "int8"])
+        assert bench.answer({"input": photo("cold")}).output["label"] == "cold", "it answers on"
+    assert (fp32.form.name, int8.form.name, fp32.why, int8.why) == ("fp32", "int8", "", "")
+    assert fp32.form.slots * fp32.form.threads >= 1 and fp32.form.batch in (1, 8)
+    assert fp32.ms < int8.ms, "one of the two has forty large products to work out"
+
+
+def test_a_form_that_does_not_hold_has_no_time_and_says_why(releases: Releases) -> None:
+    releases._scratch.mkdir()
+    wrong = slow_or_wrong(releases._scratch / "wrong.onnx", turned=True)
+    with Bench(releases.folder / two_forms(releases, wrong), limits=WorkerLimits()) as bench:
+        fp32, int8, other = bench.time(["fp32", "int8", "int4"])
+    assert fp32.why == "" and int8.ms == other.ms == 0
+    assert "its own examples" in int8.why and "no form called int4" in other.why
+
+
+def test_a_makers_own_function_is_timed_one_at_a_time(releases: Releases) -> None:
+    with Bench(releases.folder / releases.moody(), limits=WorkerLimits()) as bench:
+        (told,) = bench.time(["fp32"])
+    assert (told.form.slots, told.form.batch, told.why) == (1, 1, "")

@@ -1,0 +1,68 @@
+"""A release that nobody plays has no worker, and has one again a moment after somebody comes."""
+
+import asyncio
+from collections.abc import Callable
+
+from teahouse.engine.desk import DeskRules
+from teahouse.engine.front import LocalEngine
+from teahouse.engine.port import Wanted
+from teahouse.testing import photo
+
+from .conftest import Releases, ask, until
+
+Begin = Callable[..., LocalEngine]
+SOON = DeskRules(sleep_s=0.3)
+
+
+async def asleep(engine: LocalEngine, release: str) -> None:
+    await until(lambda: release in engine.state().asleep and not engine._desks[release].pid, 20)
+
+
+async def test_it_sleeps_when_nobody_plays_and_wakes_for_who_comes(begin: Begin, releases: Releases) -> None:
+    engine = begin(desk=SOON)
+    release = releases.tiny()
+    (told,) = await engine.ensure([Wanted("warmth", release)])
+    assert not told.why
+    await asleep(engine, release)
+    state = engine.state()
+    assert state.memory == 0 and state.counts["died"] == 0
+    assert [each.release for each in state.ready] == [release], "who sleeps is ready"
+    answers = await asyncio.gather(*(ask(engine, release, photo("cold", seed)) for seed in range(6)))
+    assert {answer.output["label"] for answer in answers} == {"cold"}
+    assert engine.state().counts["started"] == 2, "one worker for all who came"
+
+
+async def test_a_page_that_opens_wakes_it(begin: Begin, releases: Releases) -> None:
+    engine = begin(desk=SOON)
+    release = releases.tiny()
+    await engine.ensure([Wanted("warmth", release)])
+    await asleep(engine, release)
+    await asyncio.to_thread(engine.wake, release)
+    await until(lambda: engine.state().counts["started"] == 2 and engine.state().memory > 0, 20)
+    assert release not in engine.state().asleep
+
+
+async def test_what_was_ready_before_may_begin_asleep(begin: Begin, releases: Releases) -> None:
+    engine = begin()
+    release = releases.tiny()
+    (told,) = await engine.ensure([Wanted("warmth", release, warm=False)])
+    assert not told.why and engine.state().asleep == (release,) and engine.state().counts["started"] == 0
+    assert (await ask(engine, release, photo("warm"))).output["label"] == "warm"
+    assert engine.state().asleep == ()
+
+
+async def test_what_the_house_does_by_itself_keeps_nothing_awake(begin: Begin, releases: Releases) -> None:
+    engine = begin(desk=SOON)
+    release = releases.tiny()
+    await engine.ensure([Wanted("warmth", release)])
+    for _ in range(3):
+        await ask(engine, release, photo("cold"), lane="idle")
+    await asleep(engine, release)
+
+
+async def test_a_house_closes_while_all_sleep(begin: Begin, releases: Releases) -> None:
+    engine = begin(desk=SOON)
+    release = releases.tiny()
+    await engine.ensure([Wanted("warmth", release)])
+    await asleep(engine, release)
+    await asyncio.wait_for(engine.close(), 5)

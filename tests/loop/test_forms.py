@@ -1,0 +1,51 @@
+"""The job that times a release's forms on this machine: once, in a process of their own."""
+
+import socket
+
+import pytest
+
+from teahouse import ids
+from teahouse.loop import steps
+from teahouse.settings import Settings
+from teahouse.store import forms, jobs
+from teahouse.testing import install_tiny, open_house
+
+
+@pytest.fixture
+def house(tmp_path):
+    with open_house(tmp_path / ".teahouse") as house:
+        yield house
+
+
+def carry_out(house, args):
+    asked = jobs.Asked(ids.new_id(), "time", None, args, "web")
+    house.db.write(lambda c: jobs.ask(c, asked))
+    with house.db.read() as c:
+        job = jobs.get(c, asked.id)
+    steps.execute(house, Settings(project=house.data), job)
+    with house.db.read() as c:
+        return jobs.get(c, asked.id)
+
+
+def rows(house, release):
+    with house.db.read() as c:
+        return forms.timed(c, release, socket.gethostname())
+
+
+def test_each_form_gets_a_row_of_this_machine_once(house):
+    release = install_tiny(house, kind="twice")
+    job = carry_out(house, {"release": release})
+    assert job.state == "done" and set(job.detail) == {"fp32", "int8"}
+    found = rows(house, release)
+    assert all(row.slots >= 1 and row.threads >= 1 and row.batch >= 1 and row.ms > 0 for row in found.values())
+    assert [found[name].flips for name in ("fp32", "int8")] == [0, 3]
+    carry_out(house, {"release": release})
+    assert {name: row.seq for name, row in rows(house, release).items()} == {n: row.seq for n, row in found.items()}
+
+
+def test_a_release_that_is_not_here_is_refused_and_one_that_does_not_start_fails(house):
+    assert carry_out(house, {"release": "0" * 64}).state == "refused"
+    release = install_tiny(house, kind="twice")
+    (house.releases / release / "model.onnx").write_bytes(b"damaged")
+    job = carry_out(house, {"release": release})
+    assert job.state == "failed" and rows(house, release) == {}
