@@ -189,8 +189,8 @@ def rounds(plan: Plan, bench: Bench) -> Found:
     for peer in serving_peers.PEERS:
         if peer.name in wanted and (why := serving_peers.missing(plan.peers, peer)):
             found.why[peer.name] = why
-    if "int8" not in bench.project.forms:
-        found.why["int8"] = "the release has no int8 form"
+    if bench.project.left_out:
+        found.why["int8"] = bench.project.left_out
     found.why |= {engine: "it was not asked for" for engine in ENGINES if engine not in wanted}
     for turn in range(plan.rounds):
         shift = turn % len(wanted) if wanted else 0
@@ -396,6 +396,8 @@ def finite(point: Point) -> dict[str, Any]:
 def measure(plan: Plan, scratch: Path, beside: dict[str, Any]) -> list[rows.Row]:
     """The rows of the report."""
     bench = prepared(scratch)
+    beside["timed"] = bench.project.timed
+    say("; ".join([*bench.project.timed, bench.project.left_out]))
     found = rounds(plan, bench)
     beside["points"] = [
         {"engine": engine, "size": size, "connections": connections, "rounds": [finite(point) for point in points]}
