@@ -22,8 +22,8 @@ against medians of 3 rounds. wrk's p99 counts what waited behind a slow answer t
 CPU are of user and kernel.
 
 --quick: one round, 2 seconds a run, FastAPI alone of the peers, 3,000 predictions in place of 100,000: three minutes.
---only names what is to be run of these, and of start, memory, phones, apps, retrain, stages. A full run takes 25
-minutes on two cores, and the machine should do nothing else.
+--only names what is to be run of these, and of start, memory, phones, apps, retrain, stages. A full run takes some 30
+minutes on two cores, on which nothing else should run: a row tells what others took.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ OF_PEERS = {"small": 1.0, "middle": 1.6, "phone": 4.5}
 OF_PEERS_INT8 = {"small": 1.8, "middle": 2.2, "phone": 5.0}
 NOT_BEHIND = 0.97  # what counts as level on the small size: two runs of one server differ by as much
 FULL_SYNC = 2
+OTHERS = 0.05
 AT_ONCE = 32
 
 
@@ -142,8 +143,10 @@ def limit(project: Project, photos: list[Path], seconds: int) -> Point:
     """What is answered without a server."""
     script = Path(__file__).with_name("serving_limit.py")
     command = [sys.executable, str(script), str(project.folder), "model.onnx", str(seconds), *map(str, photos)]
+    meter = serving_load.Meter()
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    return Point(float(told[0]), 0.0, 0.0, 0, 0, {"limit": float(told[1])})
+    others = meter.others(meter.children())
+    return Point(float(told[0]), 0.0, 0.0, 0, 0, {"limit": float(told[1])}, others)
 
 
 def drive(engine: str, turn: int, served: Served, plan: Plan, bench: Bench, found: Found) -> int:
@@ -186,8 +189,8 @@ def rounds(plan: Plan, bench: Bench) -> Found:
     for peer in serving_peers.PEERS:
         if peer.name in wanted and (why := serving_peers.missing(plan.peers, peer)):
             found.why[peer.name] = why
-    if "int8" not in bench.project.forms:
-        found.why["int8"] = "the release has no int8 form"
+    if bench.project.left_out:
+        found.why["int8"] = bench.project.left_out
     found.why |= {engine: "it was not asked for" for engine in ENGINES if engine not in wanted}
     for turn in range(plan.rounds):
         shift = turn % len(wanted) if wanted else 0
@@ -300,6 +303,16 @@ def peaks(found: Found, plan: Plan) -> list[rows.Row]:
     return told
 
 
+def quiet(found: Found) -> rows.Row:
+    """Whether the machine did nothing else meanwhile: else no other row means much."""
+    name = "share of the processors that others took meanwhile, on the median"
+    shares = [point.others for points in found.points.values() for point in points]
+    if not shares:
+        return rows.unmeasured(name, f"<= {OTHERS:.0%}", "nothing was measured")
+    value = f"{median(shares):.1%}, most {max(shares):.1%}"
+    return rows.row(name, value, f"<= {OTHERS:.0%}", median(shares) <= OTHERS)
+
+
 def cpu(found: Found) -> list[rows.Row]:
     """What an answer takes of the processors, by process."""
     told = []
@@ -383,6 +396,8 @@ def finite(point: Point) -> dict[str, Any]:
 def measure(plan: Plan, scratch: Path, beside: dict[str, Any]) -> list[rows.Row]:
     """The rows of the report."""
     bench = prepared(scratch)
+    beside["timed"] = bench.project.timed
+    say("; ".join([*bench.project.timed, bench.project.left_out]))
     found = rounds(plan, bench)
     beside["points"] = [
         {"engine": engine, "size": size, "connections": connections, "rounds": [finite(point) for point in points]}
@@ -390,6 +405,7 @@ def measure(plan: Plan, scratch: Path, beside: dict[str, Any]) -> list[rows.Row]
     ]
     beside["not measured"] = found.why
     told = [
+        quiet(found),
         *against_limit(found),
         *against_peers(found, "teahouse", OF_PEERS),
         *against_peers(found, "int8", OF_PEERS_INT8),
@@ -432,7 +448,7 @@ def main() -> int:
         beside["versions"] = {"here": versions(sys.prefix), "peers": versions(plan.peers)}
         if not serving_load.is_there():
             empty = Found(why=dict.fromkeys(ENGINES, serving_load.MISSING))
-            return [*against_limit(empty), *against_peers(empty, "teahouse", OF_PEERS),
+            return [quiet(empty), *against_limit(empty), *against_peers(empty, "teahouse", OF_PEERS),
                     *against_peers(empty, "int8", OF_PEERS_INT8), *durable(empty), *waits(empty), *peaks(empty, plan),
                     *(row for bars in sizes.bars.values() for row in left_out(bars, serving_load.MISSING))]  # fmt: skip
         place = given.scratch or (given.report.parent if given.report else Path("/var/tmp"))

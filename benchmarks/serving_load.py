@@ -55,7 +55,8 @@ class Target:
 @dataclass(frozen=True)
 class Point:
     """One run: answers a second, milliseconds of the median and of the slowest hundredth, how many were answered, how
-    many were not 2xx or broke, and the CPU seconds that each role took for one answer."""
+    many were not 2xx or broke, the CPU seconds that each role took for one answer, and the share of all cores that went
+    to what is not measured here."""
 
     rate: float
     p50: float
@@ -63,6 +64,7 @@ class Point:
     answered: int
     failed: int
     cpu: dict[str, float] = field(default_factory=dict)
+    others: float = 0.0
 
 
 class Load:
@@ -98,15 +100,16 @@ class Load:
         plan, edge = self.plan(size, seconds), min(EDGE_S, seconds / 4)
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", f"--timeout={PATIENCE_S}s", "-s", str(SCRIPT),
                    self.target.url, "--", str(plan)]  # fmt: skip
-        before, own = spent(family()), os.times()
+        before, meter = spent(family()), Meter()
         ended = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 2 * PATIENCE_S, check=False)
-        after, own_after = spent(family()), os.times()
+        after, sender = spent(family()), meter.children()
+        used = after - before
+        others = meter.others(used.total() + sender)
         told = next((line[5:] for line in ended.stdout.splitlines() if line.startswith("told ")), None)
         if told is None:
             raise RuntimeError(f"wrk: {ended.stdout[-500:]}{ended.stderr[-500:]}")
         found = json.loads(told)
-        used = (after - before) if after else Counter()
-        used["wrk"] = (own_after.children_user + own_after.children_system) - (own.children_user + own.children_system)
+        used["wrk"] = sender
         answered, nobody = max(1, found["answered"]), float("inf")  # who got no answer waited for longer than the run
         return Point(
             rate=found["counted"] / (seconds - edge),
@@ -115,6 +118,7 @@ class Load:
             answered=found["answered"] - found["refused"],
             failed=found["refused"] + found["broken"],
             cpu={role: taken / answered for role, taken in used.items()},
+            others=others,
         )
 
     def one(self, size: str) -> tuple[int, bytes]:
@@ -129,6 +133,34 @@ class Load:
             return answer.status, answer.read()
         finally:
             connection.close()
+
+
+class Meter:
+    """What the whole machine takes of its processors from now on."""
+
+    def __init__(self) -> None:
+        self.began, self.busy, self.ended = time.monotonic(), busy(), ended_children()
+
+    def children(self) -> float:
+        """CPU seconds of the children of this process that ended since."""
+        return ended_children() - self.ended
+
+    def others(self, mine: float) -> float:
+        """The share of all cores that went to others than those who took `mine` CPU seconds."""
+        whole = (time.monotonic() - self.began) * (psutil.cpu_count() or 1)
+        return max(0.0, busy() - self.busy - mine) / whole
+
+
+def busy() -> float:
+    """CPU seconds of all cores that were not idle."""
+    times = psutil.cpu_times()
+    return sum(times[:3]) + sum(getattr(times, name, 0.0) for name in ("irq", "softirq", "steal"))
+
+
+def ended_children() -> float:
+    """CPU seconds of the children of this process that have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def is_there() -> bool:

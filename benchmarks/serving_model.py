@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -21,7 +22,7 @@ from tests.standard.houses import RealHouse, wait_until  # noqa: E402
 
 from teahouse import ids  # noqa: E402
 from teahouse.model import bundle, shape  # noqa: E402
-from teahouse.store import apps, releases, rollouts, tables  # noqa: E402
+from teahouse.store import apps, forms, releases, rollouts, tables  # noqa: E402
 from teahouse.store.house import House  # noqa: E402
 
 APP = "mobilenet"
@@ -49,6 +50,21 @@ class Project:
         return [str(form["name"]) for form in bundle.read(self.folder).forms]
 
 
+    @property
+    def left_out(self) -> str:
+        """Why the release does not hold int8; "" where it does."""
+        why = {one["name"]: one["why"] for one in bundle.read(self.folder).left_out}
+        return "" if "int8" in self.forms else f"the release has no int8 form: {why.get('int8', 'nobody built one')}"
+
+    @property
+    def timed(self) -> list[str]:
+        """How this machine's own timing found each form, in words."""
+        with House.open(self.root / ".teahouse") as house, house.db.read() as c:
+            found = forms.timed(c, self.release, socket.gethostname())
+        return [f"{one.form}: {one.slots} slots of {one.threads} threads, {one.batch} together, {one.ms} ms"
+                for one in found.values()]  # fmt: skip
+
+
 def made(root: Path) -> Project:
     """The project, trained as its maker would do it."""
     app = root / "apps" / APP
@@ -65,13 +81,14 @@ def made(root: Path) -> Project:
 
 
 def plain(project: Project, root: Path) -> Project:
-    """The same with a release that has nothing but fp32; the project itself where that is so already."""
+    """The same, pinned to fp32; the project itself where its release has nothing else."""
     if project.forms == [FP32]:
         return project
     shutil.copytree(project.root, root)
+    step = rollouts.Step(APP, project.release, "full", why="a benchmark", form=FP32)
     with House.open(root / ".teahouse") as house:
-        release = put(house, project, root / "fp32", APP, (FP32,))
-    return Project(root, release)
+        house.db.write(lambda c: rollouts.append(c, step))
+    return Project(root, project.release)
 
 
 def crowd(project: Project, root: Path, count: int) -> list[str]:
@@ -85,14 +102,10 @@ def crowd(project: Project, root: Path, count: int) -> list[str]:
     return names
 
 
-def put(house: House, project: Project, folder: Path, app: str, forms: tuple[str, ...] = ()) -> str:
-    """Seals the release again for an app of this name, with these forms alone (all where none is named), and puts it
-    on; its id."""
-    manifest = bundle.read(project.folder)
-    kept = [form for form in manifest.forms if not forms or form["name"] in forms]
-    gone = {form["file"] for form in manifest.forms} - {form["file"] for form in kept}
-    shutil.copytree(project.folder, folder, ignore=lambda _folder, found: [name for name in found if name in gone])
-    bundle.seal(folder, replace(manifest, app=app, forms=kept, files={}))
+def put(house: House, project: Project, folder: Path, app: str) -> None:
+    """Seals the release again for an app of this name, and puts it on."""
+    shutil.copytree(project.folder, folder)
+    bundle.seal(folder, replace(bundle.read(project.folder), app=app, files={}))
     release = bundle.install(folder, house.releases)
     told, at = shape.to_json(bundle.read(house.releases / release)), ids.now_ms()
 
@@ -100,10 +113,12 @@ def put(house: House, project: Project, folder: Path, app: str, forms: tuple[str
         declared = apps.get(c, APP)
         apps.declare(c, app, declared.title, {**declared.declaration, "name": app}, "", at)
         releases.add(c, release, app, None, told, at=at)
-        rollouts.append(c, rollouts.Step(app, release, "full", 10_000, "owner", "a benchmark", at=at))
+        rollouts.append(c, rollouts.Step(app, release, "full", why="a benchmark", at=at))
+        for one in forms.timed(c, project.release, socket.gethostname()).values():  # it is the same net
+            how = (one.form, one.slots, one.threads, one.batch, one.ms, one.flips)
+            forms.add(c, forms.Timed(release, one.host, *how))
 
     house.db.write(write)
-    return release
 
 
 def copied(root: Path, folder: Path) -> RealHouse:

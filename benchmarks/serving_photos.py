@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 
 SEED = 20_261_127
 GRAIN = 5.0  # of 255: what a sensor adds, and what makes a JPEG's bytes those of a photo
+COLOURS = ((200, 60, 60), (60, 180, 70), (60, 80, 200), (200, 180, 60), (60, 180, 190), (180, 70, 180))
 ROOM = 48  # characters of the comment that the load generator writes anew into each request
 MARK = b"teahouse serving benchmark ".ljust(ROOM, b".")
 
@@ -48,16 +49,16 @@ def scenes(count: int) -> list[Pillow.Image]:
     return found
 
 
-def scene(seed: int, colour: tuple[int, int, int] | None = None, side: int = 640) -> Pillow.Image:
-    """A made-up picture: clouds of all sizes, each twice as fine and half as strong as the one before."""
+def scene(seed: int, colour: tuple[int, int, int] | None = None, side: int = 640, strength: int = 45) -> Pillow.Image:
+    """A made-up picture: clouds of all sizes, of this `strength` (of 255), the finer the weaker."""
     rng = numpy.random.default_rng(seed)
     base = numpy.array(colour if colour else rng.integers(60, 196, 3), dtype=numpy.float32)
     whole = numpy.zeros((side, side, 3), dtype=numpy.float32) + base
     for octave in range(1, 8):
-        rough = rng.normal(0, 90 / octave, (2**octave, 2**octave, 3)).astype(numpy.float32)
+        rough = rng.normal(0, strength / octave, (2**octave, 2**octave, 3)).astype(numpy.float32)
         layers = [Pillow.fromarray(rough[:, :, channel]).resize((side, side), Pillow.Resampling.BICUBIC)
                   for channel in range(3)]  # fmt: skip
-        whole += numpy.stack([numpy.asarray(layer) for layer in layers], axis=2) / 2
+        whole += numpy.stack([numpy.asarray(layer) for layer in layers], axis=2)
     return Pillow.fromarray(whole.clip(0, 255).astype(numpy.uint8))
 
 
@@ -106,10 +107,8 @@ def write(folder: Path, count: int) -> dict[str, list[Path]]:
 
 def write_training(folder: Path, labels: tuple[str, ...], count: int) -> None:
     """`count` small photos a label, each label of its own colour."""
-    colours = numpy.random.default_rng(SEED).integers(30, 226, (len(labels), 3))
     for place, label in enumerate(labels):
         (folder / label).mkdir(parents=True)
         for number in range(count):
-            colour = tuple(int(part) for part in colours[place])
-            small = scene(1000 * place + number, colour, 256)
+            small = scene(1000 * place + number, COLOURS[place], 256, 15)
             small.save(folder / label / f"{number:03d}.jpg", "JPEG", quality=88)
