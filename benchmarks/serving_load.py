@@ -184,8 +184,11 @@ def family_of(pid: int) -> list[psutil.Process]:
 
 
 def role(process: psutil.Process) -> str:
-    """What a process does: web, worker, bare, loop, trainer, keeper; "server" of a peer's."""
-    words = process.cmdline()
+    """What a process does: web, worker, bare, loop, trainer, keeper; "server" of a peer's; "" of one that is gone."""
+    try:
+        words = process.cmdline()
+    except psutil.Error:
+        return ""
     if "--bare" in words:
         return "bare"
     return next((name for word, name in ROLES.items() if any(word in each for each in words)), "server")

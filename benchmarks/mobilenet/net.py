@@ -5,7 +5,7 @@ from torch import nn
 
 WIDTHS = ((32, 64, 1), (64, 128, 2), (128, 128, 1), (128, 256, 2), (256, 256, 1), (256, 512, 2), (512, 512, 1),
           (512, 512, 1), (512, 512, 1), (512, 512, 1), (512, 512, 1), (512, 1024, 2), (1024, 1024, 1))  # fmt: skip
-FIRST, AGAIN, SMALLER = 30, 1000, 3  # epochs; how many times smaller photos are at first
+FIRST, AGAIN, SMALLER = 45, 1000, 3  # epochs; how many times smaller photos are at first
 LOOKS, STEPS, GIVE = 4, 200, 0.5
 
 
@@ -41,7 +41,7 @@ def learnt(data, run, labels):
     if run.previous:
         net.load_state_dict({name: torch.as_tensor(value) for name, value in run.previous.items()})
     optimizer = torch.optim.AdamW(net.parameters(), 1e-3)
-    calmer = torch.optim.lr_scheduler.ExponentialLR(optimizer, 1.0 if run.previous else 0.92)
+    calmer = torch.optim.lr_scheduler.ExponentialLR(optimizer, 1.0 if run.previous else 0.94)
     for _ in run.epochs(AGAIN if run.previous else FIRST):
         for photos, truths in data.train.batches(16):
             shown = photos if run.previous else nn.functional.avg_pool2d(photos, SMALLER)
@@ -57,7 +57,7 @@ def learnt(data, run, labels):
 
 def lit(photos):
     """The same photos in another light each."""
-    light = torch.empty(len(photos), 1, 1, 1).uniform_(-0.6, 0.6)
+    light = torch.empty(len(photos), 1, 1, 1).uniform_(-0.45, 0.45)
     return photos * (1 + light / 2) + light
 
 
