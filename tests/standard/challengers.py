@@ -95,10 +95,10 @@ def install(house: House, folder: Path, kind: str) -> str:
 
 
 @contextmanager
-def champion(root: Path, kind: str, **declared: Any) -> Iterator[RealHouse]:
+def champion(root: Path, kind: str, per_minute: int = 1_000_000, **declared: Any) -> Iterator[RealHouse]:
     """A real house at work whose champion, `house.champion`, does it this way; `declared` of its app, as a deadline.
     `house.own` is the test's own way into it."""
-    with RealHouse(root / "house") as house, House.open(house.data) as own:
+    with RealHouse(root / "house", per_minute=per_minute) as house, House.open(house.data) as own:
         testing.install_tiny(own, state="")
         house.own, house.champion = own, install(own, root / "champion", kind)
 

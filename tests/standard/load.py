@@ -54,8 +54,9 @@ class Told(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """networks: of how many /64 the visitors are, from `network` on. keyed: each request has an Idempotency-Key, and is
-    sent again under it, within 5 s, where it came to nothing. most: requests in all (0: no end)."""
+    """networks: of how many /64 the visitors are, from `network` on; hosts: how many addresses each has. keyed: each
+    request has an Idempotency-Key, and is sent again under it, within 5 s, where it came to nothing. most: requests in
+    all (0: no end)."""
 
     url: str
     seconds: float = 0.0
@@ -63,6 +64,7 @@ class Plan:
     hands: int = 8
     networks: int = 200
     network: int = 1
+    hosts: int = 1
     keyed: bool = False
     most: int = 0
     app: str = testing.APP
@@ -187,7 +189,7 @@ class Visitors:
             f"Origin: {plan.url}",
             "Content-Type: image/jpeg",
             f"Content-Length: {len(body)}",
-            f"X-Forwarded-For: 2001:db8:{plan.network + number % plan.networks:x}::1",
+            f"X-Forwarded-For: 2001:db8:{plan.network + number % plan.networks:x}::{1 + number % plan.hosts:x}",
             *([f"Idempotency-Key: load-{plan.seed}-{number}"] if plan.keyed else []),
         ]
         return "\r\n".join([*lines, "\r\n"]).encode() + body

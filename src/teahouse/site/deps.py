@@ -15,6 +15,7 @@ from itsdangerous import Signer, TimestampSigner
 from teahouse import ids
 from teahouse.errors import NotFound
 from teahouse.site.budget import Budget
+from teahouse.site.kept import Kept
 from teahouse.site.mirror import Mirror
 from teahouse.site.pulse import Pulse
 from teahouse.site.seen import Looks
@@ -132,6 +133,7 @@ class Deps:
     mirror: Mirror = field(default_factory=Mirror)
     pulse: Pulse = field(default_factory=Pulse)
     budget: Budget = field(default_factory=Budget)
+    kept: Kept = field(default_factory=Kept)
     _keys: dict[str, bytes] = field(default_factory=dict)
 
     def key(self, purpose: str) -> bytes:

@@ -215,7 +215,10 @@ async def answer(deps: Deps, asked: Asked) -> Outcome:
 
 
 async def _answer(deps: Deps, asked: Asked) -> Outcome:
-    cleaning = asyncio.create_task(keep.clean_or_none(deps, asked.live.fields, asked.parts)) if asked.standing else None
+    cleaning = None
+    if asked.standing:
+        whose = asked.visitor.id, asked.network
+        cleaning = asyncio.create_task(keep.clean_or_none(deps, asked.live.fields, asked.parts, *whose))
     try:
         asked, told = await worked_out(deps, asked)
         cleaned = await cleaning if cleaning else None
