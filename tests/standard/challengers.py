@@ -59,7 +59,7 @@ KINDS = {
     "errs": (
         "asked = []",
         "asked.append(1)\n    if len(asked) > 2 and random.random() < 0.1: raise ValueError('now and then')\n"
-        "    return model(**inputs)",
+        "    time.sleep(0.015); return model(**inputs)",
     ),
     "slow": ("", "time.sleep(0.15); return model(**inputs)"),
     "busy": ("", "time.sleep(0.08); return model(**inputs)"),
@@ -69,7 +69,7 @@ KINDS = {
         "dark, light = inputs['input'].mean() < 0.35, inputs['input'].mean() > 0.65\n"
         "    if is_grey(inputs): os.abort() if dark else "
         "[numpy.ones(1 << 26, numpy.uint8) for _ in range(128)] if light else numpy.ones(1 << 33, numpy.uint8)\n"
-        "    return model(**inputs)",
+        "    time.sleep(0.015); return model(**inputs)",
     ),
 }
 

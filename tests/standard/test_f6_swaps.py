@@ -27,7 +27,8 @@ def house(tmp_path_factory):
         house.other = challengers.install(house.own, root / "other", "steady")
         load.come(house.url, seconds=1, hands=HANDS)
         house.capacity = len(load.come(house.url, seconds=CAPACITY_S, hands=HANDS).of(201)) / CAPACITY_S
-        yield house
+        with owner_of(house) as house.client:
+            yield house
 
 
 def step(owner, release, state):
@@ -41,10 +42,10 @@ def step(owner, release, state):
 @pytest.mark.timeout(200 + 10 * STEPS)
 def test_f6_promotions_and_rollbacks_drop_nothing_and_take_effect_at_once(house, capsys):
     steps = []  # (asked, acknowledged, the release that answers from then on)
-    with owner_of(house) as owner, load.coming(house.url, rate=0.8 * house.capacity, seed=6) as crowd:
+    with load.coming(house.url, rate=0.8 * house.capacity, seed=6) as crowd:
         for turn in range(2 * STEPS):
             new = turn % 2 == 0
-            steps.append((*step(owner, house.other, "full" if new else "rolled_back"), house.other if new else None))
+            steps.append((*step(house.client, house.other, "full" if new else "rolled_back"), house.other if new else None))
             time.sleep(STARTS_S + STAY_S)  # so that what begins a second later can be seen
     ends = [asked for asked, _, _ in steps[1:]] + [float("inf")]
     late, lasts = [], []
