@@ -45,7 +45,8 @@ def test_f6_promotions_and_rollbacks_drop_nothing_and_take_effect_at_once(house,
     with load.coming(house.url, rate=0.8 * house.capacity, seed=6) as crowd:
         for turn in range(2 * STEPS):
             new = turn % 2 == 0
-            steps.append((*step(house.client, house.other, "full" if new else "rolled_back"), house.other if new else None))
+            taken = step(house.client, house.other, "full" if new else "rolled_back")
+            steps.append((*taken, house.other if new else None))
             time.sleep(STARTS_S + STAY_S)  # so that what begins a second later can be seen
     ends = [asked for asked, _, _ in steps[1:]] + [float("inf")]
     late, lasts = [], []
