@@ -1,7 +1,7 @@
 """What one network, and one visitor, may take in a minute: refused past it, in words that say what and when."""
 
 import asyncio
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -87,6 +87,15 @@ def test_who_has_had_a_second_of_work_this_minute_comes_after_who_has_not(clock)
     assert (budget.lane("a"), budget.lane("b")) == ("late", "free")
     clock.now += 120
     assert budget.lane("a") == "free"
+
+
+def test_what_a_network_asks_while_four_of_its_answers_are_under_way_comes_after_others(clock):
+    budget, lanes = Budget(600, clock), []
+    with ExitStack() as under_way:
+        lanes = [under_way.enter_context(budget.under_way("a")) for _ in range(6)]
+        assert (budget.lane("a"), budget.lane("b")) == ("late", "free")
+    assert lanes == ["free"] * 4 + ["late"] * 2
+    assert budget.lane("a") == "free" and not budget.working
 
 
 def test_work_and_bytes_are_counted_for_the_network_and_the_visitor(tmp_path):
