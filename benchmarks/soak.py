@@ -11,8 +11,8 @@ Idempotency-Key, as a visitor's page would; it has failed where no answer came w
 due. How many needed that is told too. The photos that break the model are no visitor's, and are not counted.
 
 Memory, open files and threads are those of the whole tree of processes, once a second: the last third of the time is
-compared with the middle third, by their medians. Their slope in per cent an hour is told, and has a bar from two hours
-on (STANDARD F9 wants 24).
+compared with the middle third, by their medians, which has a bar from eight minutes on. Their slope in per cent an hour
+is told, and has a bar from two hours on (the standard's row wants 24).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from teahouse.store import jobs, rollouts  # noqa: E402
 
 HANDS, CAPACITY_S, SLOW, SLOW_S = 4, 4.0, 60, 20
 ANSWERED, GROWTH, SLOPE, WAL = 0.999, 0.1, 0.01, 64e6
-LONG_MIN = 120  # minutes from which on a slope says something
+SHORT_MIN, LONG_MIN = 8, 120  # minutes from which on a change, and a slope, says something
 FAULTS = ("worker killed", "web killed", "loop killed", "promotion", "rollback", "rolling restart", "slow clients",
           "photo that breaks the model")  # fmt: skip
 
@@ -184,9 +184,11 @@ def told(soak: Soak, crowd: load.Crowd, capacity: float, minutes: float) -> list
         third = len(values) // 3
         middle, last = median(values[third : 2 * third]), median(values[2 * third :])
         slope = (last / middle - 1) / (minutes / 60 / 3)
-        bar, holds = f"<= {GROWTH:.0%} from the middle third to the last", last <= (1 + GROWTH) * middle
+        bar, holds = "told", True
         if minutes >= LONG_MIN:
             bar, holds = f"<= {SLOPE:.0%} an hour", slope <= SLOPE
+        elif minutes >= SHORT_MIN:
+            bar, holds = f"<= {GROWTH:.0%} from the middle third to the last", last <= (1 + GROWTH) * middle
         shown = (f"{middle / 1e6:.0f} to {last / 1e6:.0f} MB" if what == "memory" else f"{middle:.0f} to {last:.0f}")
         found.append(rows.row(f"{what} of all processes", f"{shown} ({slope:+.0%} an hour)", bar, holds))
     most = max(one["wal"] for one in soak.seen)

@@ -206,7 +206,7 @@ async def answer(deps: Deps, asked: Asked) -> Outcome:
     """The answer, after it is on disk. A photo under a standing yes is cleaned meanwhile."""
     try:
         with deps.budget.under_way(asked.payers[0]) as lane:
-            found = await _answer(deps, replace(asked, lane=lane))
+            found = await _answer(deps, asked if lane == asked.lane else replace(asked, lane=lane))
     except BaseException as error:
         deps.pulse.over(error)
         raise
