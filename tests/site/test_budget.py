@@ -1,12 +1,14 @@
 """What one network, and one visitor, may take in a minute: refused past it, in words that say what and when."""
 
 import asyncio
+import time
 from contextlib import ExitStack, suppress
 
 import pytest
 
 from teahouse import settings as page
 from teahouse.errors import TooMany
+from teahouse.site import budget as budget_page
 from teahouse.site.budget import VISITOR, Budget, Window
 from teahouse.testing import APP, photo, whole_house
 
@@ -96,6 +98,21 @@ def test_what_a_network_asks_while_four_of_its_answers_are_under_way_comes_after
         assert (budget.lane("a"), budget.lane("b")) == ("late", "free")
     assert lanes == ["free"] * 4 + ["late"] * 2
     assert budget.lane("a") == "free" and not budget.working
+
+
+async def test_who_comes_again_though_told_to_wait_hears_it_later_and_comes_last(clock, monkeypatch):
+    monkeypatch.setattr(budget_page, "HOLD_S", 0.2)
+    budget = Budget(600, clock)
+    began = time.monotonic()
+    for _ in range(30):
+        assert budget.lane("a") == "free"
+        await budget.hold("a")
+    assert time.monotonic() - began < 0.2
+    await budget.hold("a")
+    assert time.monotonic() - began >= 0.2
+    assert (budget.lane("a"), budget.lane("b")) == ("late", "free")
+    clock.now += 120
+    assert budget.lane("a") == "free"
 
 
 def test_work_and_bytes_are_counted_for_the_network_and_the_visitor(tmp_path):

@@ -21,7 +21,7 @@ SECONDS = float(os.environ.get("TEAHOUSE_OVERLOAD_S", "15"))  # nightly 600
 TEA = Path(load.__file__).parents[2] / "src" / "teahouse" / "starters" / "tea"
 SIDE, PHOTOS, HANDS, NETWORKS = 320, 8, 16, 2000
 CAPACITY_S, NORMAL_S, CALM_S = 4.0, 4.0, 10.0
-QUEUE, DEADLINE_S, REFUSED_S, LOOK_S = 64, 10.0, 0.05, 0.5
+QUEUE, DEADLINE_S, REFUSED_S, LOOK_S = 64, 10.0, 0.05, 1.5
 # On a machine that does other work the capacity of one moment says little of the next.
 GOODPUT, GROWTH = (0.9, 0.05) if load.EXACT else (0.4, 0.15)
 

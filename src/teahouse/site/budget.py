@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 import time
@@ -18,6 +19,7 @@ EACH = {"requests": 1.0, "bytes": 2e6, "seconds": 0.1}
 as welcome as many light ones. A request writes a row or two: those are counted with it."""
 MUCH = 1 / 60  # of a network's seconds: who has had so much in the last minute comes after those who have not,
 FEW = 4  # and so does what one network asks while so many of its answers are under way
+OFTEN, HOLD_S = 30, 1.0  # who comes again so often in a minute, though told to wait, comes last and hears it later
 
 
 class Budget:
@@ -28,6 +30,7 @@ class Budget:
     def __init__(self, per_minute: int = 600, clock: Callable[[], float] = time.monotonic) -> None:
         self.most = {what: per_minute * each for what, each in EACH.items()}
         self.taken = {what: Window(clock) for what in EACH}
+        self.refused = Window(clock)
         self.working: Counter[str] = Counter()
 
     def take(self, who: str, share: float = 1.0) -> None:
@@ -45,8 +48,16 @@ class Budget:
 
     def lane(self, network: str) -> str:
         """Where in the queue a network's next call stands."""
-        much = self.working[network] >= FEW or self.taken["seconds"].of(network) >= MUCH * self.most["seconds"]
-        return "late" if much else "free"
+        if self.working[network] >= FEW or self.refused.of(network) >= OFTEN:
+            return "late"
+        return "late" if self.taken["seconds"].of(network) >= MUCH * self.most["seconds"] else "free"
+
+    async def hold(self, network: str) -> None:
+        """Counts a refusal, and waits with it where the network has had many: one costs little, but who asks for
+        thousands of them would take the time in which others are answered."""
+        self.refused.add(network, 1)
+        if self.refused.of(network) > OFTEN:
+            await asyncio.sleep(HOLD_S)
 
     @contextmanager
     def under_way(self, network: str) -> Iterator[str]:

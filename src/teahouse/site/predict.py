@@ -162,6 +162,7 @@ async def _read(request: Request, deps: Deps) -> Asked:
     network = origin.network_of(security.client_address(request))
     until = time.monotonic() + shown.deadline_s
     if (full := deps.engine.full(shown.champion.release, until, deps.budget.lane(network))) is not None:
+        await deps.budget.hold(network)
         raise full  # before the photo is read
     visitor, payers = visitors.visitor_of(request), [network]
     if not visitor.fresh:
