@@ -31,8 +31,8 @@ def test_r1_a_flood_is_told_to_wait_and_honest_visitors_hardly_notice(tmp_path, 
         print(f"\nR1: honest p99 alone {before.p99() * 1000:.0f} ms")
         for what, (honest, flood) in found.items():
             said = {status: len(flood.of(status)) for status in sorted({one.status for one in flood.told})}
-            print(f"  {what}: {len(flood.told)} in {FLOOD / A_SECOND:.0f} s, {said}; honest p99 {honest.p99() * 1000:.0f} ms, "
-                  f"{len(honest.failed)} of {len(honest.told)} failed")  # fmt: skip
+            print(f"  {what}: {len(flood.told)} in {FLOOD / A_SECOND:.0f} s, {said}; honest p99 "
+                  f"{honest.p99() * 1000:.0f} ms, {len(honest.failed)} of {len(honest.told)} failed")  # fmt: skip
     for what, (honest, flood) in found.items():
         assert all(1 <= int(one.retry) <= 60 for one in flood.told if one.status in (429, 503)), what
         if flood.plan.networks == 1:
