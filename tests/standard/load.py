@@ -78,6 +78,12 @@ class Crowd:
 
     plan: Plan
     told: list[Told] = field(default_factory=list)
+    work_s: float = 0.0  # processor time of their own process
+
+    def read(self, plan: Path) -> None:
+        """Takes what the process wrote beside its plan."""
+        found = json.loads(plan.with_suffix(".told").read_text())
+        self.told, self.work_s = [Told(*one) for one in found["told"]], found["work_s"]
 
     def of(self, status: int) -> list[Told]:
         return [one for one in self.told if one.status == status]
@@ -110,7 +116,7 @@ def coming(url: str, **plan: object) -> Iterator[Crowd]:
             finally:
                 process.stdin.close()
                 assert process.wait(PATIENCE_S + 30) == 0, "the visitors broke"
-        crowd.told = [Told(*one) for one in json.loads(file.with_suffix(".told").read_text())]
+        crowd.read(file)
 
 
 def come(url: str, **plan: object) -> Crowd:
@@ -121,7 +127,7 @@ def come(url: str, **plan: object) -> Crowd:
         command = [sys.executable, "-m", "tests.standard.load", str(file), "--alone"]
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
         subprocess.run(command, check=True, cwd=Path(__file__).parents[2], **pipes)
-        crowd.told = [Told(*one) for one in json.loads(file.with_suffix(".told").read_text())]
+        crowd.read(file)
     return crowd
 
 
@@ -271,7 +277,7 @@ async def main(file: Path, alone: bool) -> None:
     given = json.loads(file.read_text())
     visitors = Visitors(Plan(**{**given, "photos": tuple(given["photos"])}))
     await visitors.come(alone)
-    file.with_suffix(".told").write_text(json.dumps(visitors.told))
+    file.with_suffix(".told").write_text(json.dumps({"told": visitors.told, "work_s": time.process_time()}))
 
 
 if __name__ == "__main__":

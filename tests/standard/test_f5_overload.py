@@ -91,7 +91,8 @@ def test_f5_three_times_the_capacity_costs_no_answer_and_refuses_soon(tmp_path, 
         house.start()
         plan = {"app": app, "photos": tuple(photos), "networks": NETWORKS}
         load.come(house.url, seconds=2, hands=HANDS, **plan)
-        capacity = len(load.come(house.url, seconds=CAPACITY_S, hands=HANDS, **plan).of(201)) / CAPACITY_S
+        busy = load.come(house.url, seconds=CAPACITY_S, hands=HANDS, **plan)
+        capacity = len(busy.of(201)) / CAPACITY_S
         before = load.come(house.url, seconds=NORMAL_S, rate=capacity / 2, seed=2, **plan)
         release = before.told[0].release
         step = {"path": f"/api/owner/apps/{app}/rollouts", "release": release}
@@ -102,19 +103,22 @@ def test_f5_three_times_the_capacity_costs_no_answer_and_refuses_soon(tmp_path, 
     began = min(one.due for one in crowd.told)
     answered, refused = crowd.of(201), [one for one in crowd.told if one.status in (503, 429)]
     goodput = sum(one.ended <= began + SECONDS for one in answered) / SECONDS / capacity
+    # three times as many visitors take more of this machine themselves: that much less is left for the house
+    left = 1 - (crowd.work_s / SECONDS - busy.work_s / CAPACITY_S) / os.cpu_count()
     retries = [int(one.retry) for one in refused]  # ValueError where one is no whole number
     late = load.quantile((one.took for one in refused), 0.99)
     half = watch.memory[len(watch.memory) // 2 :]
     grown = watch.memory[-1] / half[0] - 1
     with capsys.disabled():
         print(f"\nF5: capacity {capacity:.0f}/s; {len(crowd.told) / SECONDS:.0f}/s for {SECONDS:.0f} s: goodput "
-              f"{goodput:.0%}, accepted p99 {crowd.p99():.2f} s, {len(refused)} refused, p99 {late * 1000:.0f} ms, "
-              f"Retry-After {min(retries)} to {max(retries)} s; queue <= {max(watch.queue)}; memory {grown:+.1%}; "
-              f"normal p99 {before.p99() * 1000:.0f} ms before, {after.p99() * 1000:.0f} ms after")  # fmt: skip
+              f"{goodput:.0%}, {goodput / left:.0%} of what the visitors' own process left of the machine; accepted p99 "
+              f"{crowd.p99():.2f} s, {len(refused)} refused, p99 {late * 1000:.0f} ms, Retry-After {min(retries)} to "
+              f"{max(retries)} s; queue <= {max(watch.queue)}; memory {grown:+.1%}; normal p99 "
+              f"{before.p99() * 1000:.0f} ms before, {after.p99() * 1000:.0f} ms after")  # fmt: skip
         for what, statuses in watch.said.items():
             print(f"  {what}: {sum(status < 400 for status in statuses)} of {len(statuses)}")
     assert len(answered) + len(refused) == len(crowd.told), {one.status for one in crowd.told}
-    assert goodput >= GOODPUT
+    assert goodput / left >= GOODPUT
     assert load.within(crowd.p99(), DEADLINE_S) and load.within(late, REFUSED_S)
     assert 1 <= min(retries) and max(retries) <= 60 and len(set(retries)) > 1
     assert max(watch.queue) <= QUEUE
