@@ -46,6 +46,8 @@ standard: .make/all .make/browser ## the rows of the reliability, security and p
 
 nightly: .make/all .make/browser ## the standard's full counts: hours
 	@TEAHOUSE_KILLS=500 TEAHOUSE_CUTS=1000 TEAHOUSE_FAULTS=100 TEAHOUSE_UPLOADS=1000 TEAHOUSE_MUTATIONS=10000 TEAHOUSE_API_CASES=2000 TEAHOUSE_FUZZ_SECONDS=600 TEAHOUSE_FUZZ_SEED=0 \
+		TEAHOUSE_EXACT=1 TEAHOUSE_WORKER_KILLS=200 TEAHOUSE_DEADLINE_S=10 TEAHOUSE_SLOW=1000 TEAHOUSE_SLOW_S=120 \
+		TEAHOUSE_OVERLOAD_S=600 TEAHOUSE_STEPS=50 TEAHOUSE_FLOOD=10000 \
 		TEAHOUSE_OFFLINE_WHOLE=1 $(BIN)/python -m pytest -m "standard" $(PYTEST)
 
 peers: .make/peers/made ## the servers that benchmarks/serving.py measures beside this one, in an environment of their own

@@ -47,6 +47,8 @@ LONGEST = (
     "standard/test_d1_",
     "standard/test_i7_",
     "standard/test_v1_",
+    "standard/test_f",
+    "standard/test_r1_",
     "loop/test_circle",
     "loop/",
     "engine/test_front",

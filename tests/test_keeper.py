@@ -340,3 +340,10 @@ def test_the_keeper_imports_the_standard_library_alone() -> None:
     fresh = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, env=path, check=True)
     loaded = {name for name in fresh.stdout.split() if name.split(".")[0] not in sys.stdlib_module_names}
     assert loaded - {"__main__"} == {"teahouse", "teahouse.child", "teahouse.errors", "teahouse.keeper"}
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux has it")
+def test_the_kernel_lets_go_of_a_visitor_that_takes_nothing() -> None:
+    with keeper.listening("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        with listener.accept()[0] as visitor:
+            assert visitor.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == keeper.UNREAD_MS

@@ -42,6 +42,7 @@ class EngineSection(Section):
 
 class Keep(Section):
     days: int = Field(90, ge=1, description="Days that answers' records, and photos that nobody accepted, are kept.")
+    most_gb: float = Field(20.0, gt=0, description="GB of visitors' photos; past it no new ones are kept.")
     forget_days: int = Field(
         30, ge=1, description="Days within which a release that learned from an erased row is to be replaced."
     )

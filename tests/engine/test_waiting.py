@@ -8,6 +8,7 @@ import pytest
 
 from teahouse.engine.traffic import Traffic
 from teahouse.engine.waiting import Call, Lanes, Pace, Strikes, queue_full
+from teahouse.errors import QueueFull
 
 
 def call(lane: str = "free", **given: object) -> Call:
@@ -94,3 +95,23 @@ def test_what_is_idle_waits_until_the_worker_has_nothing_else() -> None:
     assert lanes.take(busy=True) is None
     lanes.add(free)
     assert [lanes.take(busy=True), lanes.take(busy=True), lanes.take()] == [free, None, idle]
+
+
+async def test_who_had_much_goes_where_there_is_no_room_and_a_refusal_can_be_had_beforehand() -> None:
+    traffic, until = Traffic(2, 600.0, lambda: None), time.monotonic() + 30
+
+    def come(lane: str) -> asyncio.Task:
+        return asyncio.create_task(traffic.ask("predict", {"input": lane.encode()}, until, lane))
+
+    waiting = [come("late"), come("free")]
+    await asyncio.sleep(0)
+    assert traffic.full(until, "late").extra["place"] == 2 and traffic.full(until, "free") is None
+    waiting.append(come("free"))
+    await asyncio.sleep(0)
+    with pytest.raises(QueueFull):
+        await waiting.pop(0)
+    assert traffic.full(until, "free") is not None and traffic.full(until, "owner") is None
+    assert traffic.waiting == 2 and traffic.counts["full"] == 3
+    for each in waiting:
+        each.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)

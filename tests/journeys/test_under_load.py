@@ -16,8 +16,7 @@ import pytest
 from teahouse import testing
 from teahouse.store import releases
 from teahouse.testing import APP, LABELS, photo
-from tests.journeys.conftest import printed_link
-from tests.standard.houses import RealHouse, wait_until
+from tests.standard.houses import RealHouse, owner_of, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -27,7 +26,6 @@ KILLS = 5
 ROUNDS = 10
 NEW_WORKER_S = 3.0
 ROLLBACK_S = 5.0
-PASSWORD = "six plain words would do here"
 
 
 @dataclass(frozen=True)
@@ -141,10 +139,7 @@ def test_promotions_and_rollbacks_under_load_drop_nothing(house, capsys):
     with testing.open_house(house.data) as opened, opened.db.read() as c:
         new, old = (row.id for row in releases.of_app(c, APP)[:2])
     web, turns = house.child("site.serve").pid, []
-    own = {"Origin": house.url, "Sec-Fetch-Site": "same-origin"}
-    with httpx.Client(base_url=house.url, headers=own, timeout=90) as owner, crowd(house.url) as people:
-        claim = {"password": PASSWORD, "token": printed_link(house).rsplit("/", 1)[1]}
-        owner.post("/api/owner/session", json=claim).raise_for_status()
+    with owner_of(house) as owner, crowd(house.url) as people:
         for _ in range(ROUNDS):
             promoted = ask(owner, new, "full")
             people.wait_for_answer(promoted, new)

@@ -1,12 +1,14 @@
 """What one network, and one visitor, may take in a minute: refused past it, in words that say what and when."""
 
 import asyncio
-from contextlib import suppress
+import time
+from contextlib import ExitStack, suppress
 
 import pytest
 
 from teahouse import settings as page
 from teahouse.errors import TooMany
+from teahouse.site import budget as budget_page
 from teahouse.site.budget import VISITOR, Budget, Window
 from teahouse.testing import APP, photo, whole_house
 
@@ -84,6 +86,30 @@ def test_who_has_had_a_second_of_work_this_minute_comes_after_who_has_not(clock)
     budget = Budget(600, clock)
     assert budget.lane("a") == "free"
     budget.spend(("a",), "seconds", 1.0)
+    assert (budget.lane("a"), budget.lane("b")) == ("late", "free")
+    clock.now += 120
+    assert budget.lane("a") == "free"
+
+
+def test_what_a_network_asks_while_four_of_its_answers_are_under_way_comes_after_others(clock):
+    budget, lanes = Budget(600, clock), []
+    with ExitStack() as under_way:
+        lanes = [under_way.enter_context(budget.under_way("a")) for _ in range(6)]
+        assert (budget.lane("a"), budget.lane("b")) == ("late", "free")
+    assert lanes == ["free"] * 4 + ["late"] * 2
+    assert budget.lane("a") == "free" and not budget.working
+
+
+async def test_who_comes_again_though_told_to_wait_hears_it_later_and_comes_last(clock, monkeypatch):
+    monkeypatch.setattr(budget_page, "HOLD_S", 0.2)
+    budget = Budget(600, clock)
+    began = time.monotonic()
+    for _ in range(30):
+        assert budget.lane("a") == "free"
+        await budget.hold("a")
+    assert time.monotonic() - began < 0.2
+    await budget.hold("a")
+    assert time.monotonic() - began >= 0.2
     assert (budget.lane("a"), budget.lane("b")) == ("late", "free")
     clock.now += 120
     assert budget.lane("a") == "free"

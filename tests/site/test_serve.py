@@ -165,3 +165,28 @@ def test_an_owner_who_looks_on_does_not_hold_up_the_end(tmp_path):
             "".join(told)
         assert process.wait(15) == 0 and time.monotonic() - began < 5
     os.close(hear), os.close(say)
+
+
+async def test_it_takes_no_visitor_before_it_knows_what_to_answer_or_gave_up(monkeypatch):
+    from teahouse.site import serve
+
+    async def answer(scope, receive, send):
+        raise AssertionError("nobody asks")
+
+    monkeypatch.setattr(serve, "FIRST_LOOK_S", 0.3)
+    for settles, ends, listens in ((True, False, True), (False, False, True), (False, True, False)):
+        settled = asyncio.Event()
+        server = serve.PatientServer(serve.config(answer), settled)
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            starting = asyncio.create_task(server._serve([listener]))
+            await asyncio.sleep(0.1)
+            assert not server.started
+            if settles:
+                settled.set()
+            server.should_exit = ends
+            while not (server.started or starting.done()):
+                await asyncio.sleep(0.01)
+            assert server.started == listens
+            server.should_exit = True
+            await starting

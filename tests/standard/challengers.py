@@ -59,7 +59,7 @@ KINDS = {
     "errs": (
         "asked = []",
         "asked.append(1)\n    if len(asked) > 2 and random.random() < 0.1: raise ValueError('now and then')\n"
-        "    return model(**inputs)",
+        "    time.sleep(0.015); return model(**inputs)",
     ),
     "slow": ("", "time.sleep(0.15); return model(**inputs)"),
     "busy": ("", "time.sleep(0.08); return model(**inputs)"),
@@ -69,7 +69,7 @@ KINDS = {
         "dark, light = inputs['input'].mean() < 0.35, inputs['input'].mean() > 0.65\n"
         "    if is_grey(inputs): os.abort() if dark else "
         "[numpy.ones(1 << 26, numpy.uint8) for _ in range(128)] if light else numpy.ones(1 << 33, numpy.uint8)\n"
-        "    return model(**inputs)",
+        "    time.sleep(0.015); return model(**inputs)",
     ),
 }
 
@@ -95,10 +95,10 @@ def install(house: House, folder: Path, kind: str) -> str:
 
 
 @contextmanager
-def champion(root: Path, kind: str, **declared: Any) -> Iterator[RealHouse]:
+def champion(root: Path, kind: str, per_minute: int = 1_000_000, **declared: Any) -> Iterator[RealHouse]:
     """A real house at work whose champion, `house.champion`, does it this way; `declared` of its app, as a deadline.
     `house.own` is the test's own way into it."""
-    with RealHouse(root / "house") as house, House.open(house.data) as own:
+    with RealHouse(root / "house", per_minute=per_minute) as house, House.open(house.data) as own:
         testing.install_tiny(own, state="")
         house.own, house.champion = own, install(own, root / "champion", kind)
 

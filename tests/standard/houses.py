@@ -2,13 +2,17 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import psutil
 
 from teahouse import testing
@@ -26,12 +30,14 @@ class RealHouse:
     process: subprocess.Popen | None = None
     under: tuple[str, ...] = ()  # a command that runs it: strace and its options
     environment: dict[str, str] = field(default_factory=dict)
+    per_minute: int = 1_000_000  # requests of one network: a test is one
     log: Path = field(init=False)
 
     def __post_init__(self):
         self.root.mkdir(parents=True, exist_ok=True)
         (self.root / "teahouse.toml").write_text(
-            '[site]\nport = 0\n[limits]\nrequests_per_minute = 1000000\ntrusted_proxies = ["127.0.0.1"]\n'
+            f"[site]\nport = 0\n[limits]\nrequests_per_minute = {self.per_minute}\n"
+            'trusted_proxies = ["127.0.0.1"]\n'
         )
         self.log = self.root / "serve.log"
 
@@ -72,6 +78,11 @@ class RealHouse:
                 pass
             time.sleep(0.02)
         raise AssertionError(f"the site did not stand: {self.log.read_text()[-3000:]}")
+
+    @property
+    def keeper(self) -> int:
+        """The keeper's process id, as the house's note has it."""
+        return json.loads((self.data / "run" / "house.json").read_text())["pid"]
 
     def family(self) -> list[psutil.Process]:
         """The keeper's process and all below it."""
@@ -124,7 +135,7 @@ class RealHouse:
     def stop(self) -> int:
         """SIGTERM to the keeper; its exit status."""
         if self.process.poll() is None:
-            os.kill(json.loads((self.data / "run" / "house.json").read_text())["pid"], signal.SIGTERM)
+            os.kill(self.keeper, signal.SIGTERM)
         try:
             return self.process.wait(20)
         except subprocess.TimeoutExpired:
@@ -137,6 +148,17 @@ class RealHouse:
     def __exit__(self, *_exc: object) -> None:
         if self.process and self.process.poll() is None:
             self.kill()
+
+
+@contextmanager
+def owner_of(house: RealHouse, password: str = "six plain words would do here") -> Iterator[httpx.Client]:
+    """The owner of a house that is unclaimed yet: who has its printed link, logged in."""
+    own = {"Origin": house.url, "Sec-Fetch-Site": "same-origin"}
+    with httpx.Client(base_url=house.url, headers=own, timeout=90) as client:
+        (*_, link) = wait_until(lambda: re.findall(r"http://\S+/claim/\S+", house.log.read_text()), "no claim link")
+        token = link.rsplit("/", 1)[1]
+        client.post("/api/owner/session", json={"password": password, "token": token}).raise_for_status()
+        yield client
 
 
 def wait_until(is_so, why: str, patience: float = PATIENCE_S, pause: float = 0.05):

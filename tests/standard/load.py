@@ -32,7 +32,7 @@ from teahouse.site.pulse import quantile
 
 EXACT = bool(os.environ.get("TEAHOUSE_EXACT"))
 """Nothing else runs on this machine: a row's figures are asserted as they stand (`make nightly`)."""
-NOISE_S = 2.0
+NOISE_S = 5.0
 RELEASE, PATIENCE_S, AGAIN_S = re.compile(rb'"release":"([0-9a-f]{64})"'), 60.0, 5.0
 
 
@@ -54,8 +54,9 @@ class Told(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """networks: of how many /64 the visitors are, from `network` on. keyed: each request has an Idempotency-Key, and is
-    sent again under it, within 5 s, where it came to nothing. most: requests in all (0: no end)."""
+    """networks: of how many /64 the visitors are, from `network` on; hosts: how many addresses each has. keyed: each
+    request has an Idempotency-Key, and is sent again under it, within 5 s, where it came to nothing. most: requests in
+    all (0: no end)."""
 
     url: str
     seconds: float = 0.0
@@ -63,6 +64,7 @@ class Plan:
     hands: int = 8
     networks: int = 200
     network: int = 1
+    hosts: int = 1
     keyed: bool = False
     most: int = 0
     app: str = testing.APP
@@ -76,6 +78,12 @@ class Crowd:
 
     plan: Plan
     told: list[Told] = field(default_factory=list)
+    work_s: float = 0.0  # processor time of their own process
+
+    def read(self, plan: Path) -> None:
+        """Takes what the process wrote beside its plan."""
+        found = json.loads(plan.with_suffix(".told").read_text())
+        self.told, self.work_s = [Told(*one) for one in found["told"]], found["work_s"]
 
     def of(self, status: int) -> list[Told]:
         return [one for one in self.told if one.status == status]
@@ -108,7 +116,7 @@ def coming(url: str, **plan: object) -> Iterator[Crowd]:
             finally:
                 process.stdin.close()
                 assert process.wait(PATIENCE_S + 30) == 0, "the visitors broke"
-        crowd.told = [Told(*one) for one in json.loads(file.with_suffix(".told").read_text())]
+        crowd.read(file)
 
 
 def come(url: str, **plan: object) -> Crowd:
@@ -119,7 +127,7 @@ def come(url: str, **plan: object) -> Crowd:
         command = [sys.executable, "-m", "tests.standard.load", str(file), "--alone"]
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
         subprocess.run(command, check=True, cwd=Path(__file__).parents[2], **pipes)
-        crowd.told = [Told(*one) for one in json.loads(file.with_suffix(".told").read_text())]
+        crowd.read(file)
     return crowd
 
 
@@ -187,7 +195,7 @@ class Visitors:
             f"Origin: {plan.url}",
             "Content-Type: image/jpeg",
             f"Content-Length: {len(body)}",
-            f"X-Forwarded-For: 2001:db8:{plan.network + number % plan.networks:x}::1",
+            f"X-Forwarded-For: 2001:db8:{plan.network + number % plan.networks:x}::{1 + number % plan.hosts:x}",
             *([f"Idempotency-Key: load-{plan.seed}-{number}"] if plan.keyed else []),
         ]
         return "\r\n".join([*lines, "\r\n"]).encode() + body
@@ -269,7 +277,7 @@ async def main(file: Path, alone: bool) -> None:
     given = json.loads(file.read_text())
     visitors = Visitors(Plan(**{**given, "photos": tuple(given["photos"])}))
     await visitors.come(alone)
-    file.with_suffix(".told").write_text(json.dumps(visitors.told))
+    file.with_suffix(".told").write_text(json.dumps({"told": visitors.told, "work_s": time.process_time()}))
 
 
 if __name__ == "__main__":

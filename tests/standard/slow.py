@@ -38,7 +38,7 @@ class Kind:
 
 def kinds(host: str) -> dict[str, Kind]:
     """The kinds, by name. What is not read is the style sheet, which costs the house nothing but its bytes."""
-    with urlopen(f"http://{host}/") as page:  # noqa: S310  the house under test
+    with urlopen(f"http://{host}/", timeout=30) as page:  # noqa: S310  the house under test
         sheet = re.search(r"/static/[^\"]+\.css", page.read().decode()).group()
     get, body = HEAD.format(f"GET {sheet}", host), HEAD.format(POST, host) + "Content-Type: image/jpeg\r\n"
     return {

@@ -6,7 +6,7 @@ import json
 import pytest
 from starlette.routing import Route
 
-from teahouse.site import owner_releases
+from teahouse.site import budget, owner_releases
 from teahouse.site.routes import ROUTES
 from teahouse.testing import APP, photo
 from tests.standard.conftest import ORIGIN, OWN, PASSWORD, People, play
@@ -238,17 +238,11 @@ def test_a5_another_name_is_refused_on_every_route(crowd: People, host):
 
 
 def test_a6_a_thousand_made_up_addresses_are_one_client(people: People, monkeypatch):
-    from teahouse.site.assembly import create_app
-    from teahouse.site.budget import Budget
-    from teahouse.testing import client_of
-
-    monkeypatch.setattr(people.site.deps, "budget", Budget(40))
-    with client_of(create_app(people.site.deps), "203.0.113.9") as client:
-        told = [
-            client.get("/api/apps", headers={"X-Forwarded-For": f"198.51.{n // 250}.{n % 250}"}).status_code
-            for n in range(1000)
-        ]
-        last = client.get("/api/apps", headers={"X-Forwarded-For": "192.0.2.1"})
+    monkeypatch.setattr(budget, "HOLD_S", 0.0)
+    people.site.deps.budget, client = budget.Budget(40), people.site.visitor("203.0.113.9")
+    invented = [{"X-Forwarded-For": f"198.51.{n // 250}.{n % 250}"} for n in range(1000)]
+    told = [client.get("/api/apps", headers=headers).status_code for headers in invented]
+    last = client.get("/api/apps", headers={"X-Forwarded-For": "192.0.2.1"})
     assert told.count(200) <= 60 and last.status_code == 429
     assert 1 <= int(last.headers["Retry-After"]) <= 60
 

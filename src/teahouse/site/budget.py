@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from teahouse.errors import TooMany
 
@@ -15,7 +17,9 @@ VISITOR = 0.5  # of what a network may take
 EACH = {"requests": 1.0, "bytes": 2e6, "seconds": 0.1}
 """What a request may weigh when all of them in a minute are made: a budget is of the sums, so that few heavy ones are
 as welcome as many light ones. A request writes a row or two: those are counted with it."""
-MUCH = 1 / 60  # of a network's seconds: who has had so much in the last minute comes after those who have not
+MUCH = 1 / 60  # of a network's seconds: who has had so much in the last minute comes after those who have not,
+FEW = 4  # and so does what one network asks while so many of its answers are under way
+OFTEN, HOLD_S = 30, 1.0  # who comes again so often in a minute, though told to wait, comes last and hears it later
 
 
 class Budget:
@@ -26,6 +30,8 @@ class Budget:
     def __init__(self, per_minute: int = 600, clock: Callable[[], float] = time.monotonic) -> None:
         self.most = {what: per_minute * each for what, each in EACH.items()}
         self.taken = {what: Window(clock) for what in EACH}
+        self.refused = Window(clock)
+        self.working: Counter[str] = Counter()
 
     def take(self, who: str, share: float = 1.0) -> None:
         """Counts one request of a network (a visitor: `share` VISITOR), or raises TooMany."""
@@ -42,7 +48,28 @@ class Budget:
 
     def lane(self, network: str) -> str:
         """Where in the queue a network's next call stands."""
+        if self.working[network] >= FEW or self.refused.of(network) >= OFTEN:
+            return "late"
         return "late" if self.taken["seconds"].of(network) >= MUCH * self.most["seconds"] else "free"
+
+    async def hold(self, network: str) -> None:
+        """Counts a refusal, and waits with it where the network has had many: one costs little, but who asks for
+        thousands of them would take the time in which others are answered."""
+        self.refused.add(network, 1)
+        if self.refused.of(network) > OFTEN:
+            await asyncio.sleep(HOLD_S)
+
+    @contextmanager
+    def under_way(self, network: str) -> Iterator[str]:
+        """While one answer is worked out for a network: where in the queue it stands."""
+        lane = self.lane(network)
+        self.working[network] += 1
+        try:
+            yield lane
+        finally:
+            self.working[network] -= 1
+            if not self.working[network]:
+                del self.working[network]
 
 
 class Window:

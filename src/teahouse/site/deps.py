@@ -16,6 +16,7 @@ from teahouse import ids
 from teahouse.engine.port import Form
 from teahouse.errors import NotFound, NotReady
 from teahouse.site.budget import Budget
+from teahouse.site.kept import Kept
 from teahouse.site.known import Known
 from teahouse.site.mirror import Mirror
 from teahouse.site.pulse import Pulse
@@ -138,6 +139,7 @@ class Deps:
     pulse: Pulse = field(default_factory=Pulse)
     known: Known = field(default_factory=Known)
     budget: Budget = field(default_factory=Budget)
+    kept: Kept = field(default_factory=Kept)
     _keys: dict[str, bytes] = field(default_factory=dict)
 
     def key(self, purpose: str) -> bytes:

@@ -19,6 +19,7 @@ from teahouse.feedback import collect, erase
 from teahouse.model import shape
 from teahouse.site import api, given, visitors
 from teahouse.site.deps import Deps, deps_of
+from teahouse.site.kept import refuse_more
 from teahouse.site.pages import PURPOSE_VERSION
 from teahouse.spec.fields import Field, field_from_json
 from teahouse.store import consents, predictions, releases
@@ -65,13 +66,23 @@ async def clean(deps: Deps, fields: Mapping[str, Field], parts: given.Parts) -> 
     return found
 
 
-async def clean_or_none(deps: Deps, fields: Mapping[str, Field], parts: given.Parts) -> list[Clean] | None:
-    """The same beside an answer, which is not to wait for it or fail with it: None where it can not be done."""
+async def clean_or_none(
+    deps: Deps, fields: Mapping[str, Field], parts: given.Parts, visitor: bytes, network: bytes
+) -> list[Clean] | None:
+    """The same beside an answer, which is not to wait for it or fail with it: None where it can not be done, or where
+    there is no room for it."""
     try:
-        return await clean(deps, fields, parts)
+        found = await clean(deps, fields, parts)
+        await run_in_threadpool(refuse_more, deps, visitor, network, sizes(found))
+        return found
     except TeahouseError as error:
         log.warning("photo-not-kept", code=error.code, what=error.what)
         return None
+
+
+def sizes(cleaned: list[Clean]) -> list[tuple[str, int]]:
+    """The digests and bytes of what is cleaned."""
+    return [(one.blob, len(one.data)) for one in cleaned if one.blob]
 
 
 def refuse_full(deps: Deps) -> None:
@@ -111,6 +122,7 @@ async def put_input(request: Request) -> Response:
     if not secrets.compare_digest(digest, row.given):
         raise Conflict("This is not what was predicted.", "Its bytes differ.", "Send exactly the same file again.")
     cleaned = await clean(deps, fields, parts)
+    await run_in_threadpool(refuse_more, deps, row.visitor, row.network, sizes(cleaned))
     at, rules = deps.clock(), api.rules_of(deps, row.app)
 
     def keep(c: Any) -> tuple[list[str], bool]:

@@ -54,8 +54,8 @@ class Asked:
     standing: Any = None
     shadow_of: bytes | None = None
     device: str = "other"
+    payers: tuple[str, ...] = ("",)  # whose budgets its work is counted in, the network's first
     lane: str = "free"
-    payers: tuple[str, ...] = ()  # whose budgets its work is counted in
     beside: bytes | None = None  # the prediction that this one is to be compared with
     cached: bool = False  # answered from memory
     received_ms: float = 0.0
@@ -161,8 +161,9 @@ async def _read(request: Request, deps: Deps) -> Asked:
         why = "Its release is not loaded."
         raise NotReady("This app is not open yet.", why, "Try again in a moment.", retry_after=5)
     network = origin.network_of(security.client_address(request))
-    lane, until = deps.budget.lane(network), time.monotonic() + shown.deadline_s
-    if (full := deps.engine.full(shown.champion.release, until, lane)) is not None:
+    until = time.monotonic() + shown.deadline_s
+    if (full := deps.engine.full(shown.champion.release, until, deps.budget.lane(network))) is not None:
+        await deps.budget.hold(network)
         raise full  # before the photo is read
     visitor, payers = visitors.visitor_of(request), [network]
     if not visitor.fresh:
@@ -194,7 +195,6 @@ async def _read(request: Request, deps: Deps) -> Asked:
         key=key and stored_key(visitor.id, key),
         standing=standing,
         device=seen.device_of(request.headers.get("user-agent", "")),
-        lane=lane,
         payers=tuple(payers),
     )
 
@@ -207,7 +207,8 @@ def stored_key(visitor: bytes, key: str) -> str:
 async def answer(deps: Deps, asked: Asked) -> Outcome:
     """The answer, after it is on disk. A photo under a standing yes is cleaned meanwhile."""
     try:
-        found = await _answer(deps, asked)
+        with deps.budget.under_way(asked.payers[0]) as lane:
+            found = await _answer(deps, asked if lane == asked.lane else replace(asked, lane=lane))
     except BaseException as error:
         deps.pulse.over(error)
         raise
@@ -216,7 +217,10 @@ async def answer(deps: Deps, asked: Asked) -> Outcome:
 
 
 async def _answer(deps: Deps, asked: Asked) -> Outcome:
-    cleaning = asyncio.create_task(keep.clean_or_none(deps, asked.live.fields, asked.parts)) if asked.standing else None
+    cleaning = None
+    if asked.standing:
+        whose = asked.visitor.id, asked.network
+        cleaning = asyncio.create_task(keep.clean_or_none(deps, asked.live.fields, asked.parts, *whose))
     try:
         asked, told = await worked_out(deps, asked)
         cleaned = await cleaning if cleaning else None

@@ -18,7 +18,7 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from teahouse import telemetry
-from teahouse.errors import InputError, NotFound, Refused, TeahouseError, TooLarge
+from teahouse.errors import InputError, NotFound, Refused, TeahouseError, TooLarge, TooMany
 from teahouse.site import origin, refusals
 from teahouse.site.deps import Deps, deps_of
 from teahouse.site.route import Route
@@ -88,6 +88,8 @@ class Guard:
         except ClientDisconnect:
             log.info("client-left", path=self.loggable(scope["path"]))
         except (TeahouseError, HTTPException) as error:
+            if isinstance(error, TooMany):
+                await self.deps.budget.hold(network)
             await gate.refuse(request, scope, receive, error)
         except Exception as error:  # edge: whatever breaks is logged, and told without a trace
             path = self.loggable(scope["path"])

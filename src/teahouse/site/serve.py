@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -85,9 +86,9 @@ async def serve(listener: socket.socket, notify_fd: int, project: Path | None) -
     app.state.closing = threading.Event()
     try:
         async with reconciled(deps) as reconciler:
-            server = uvicorn.Server(config(app))
+            server = PatientServer(config(app), reconciler.settled)
             beside = [
-                asyncio.create_task(announce(server, reconciler, notify_fd)),
+                asyncio.create_task(announce(server, notify_fd)),
                 asyncio.create_task(pool.Filler(deps).run()),
                 asyncio.create_task(watch(server, house, notify_fd, app.state.closing)),
             ]
@@ -98,6 +99,24 @@ async def serve(listener: socket.socket, notify_fd: int, project: Path | None) -
         await engine.close()
         await asyncio.to_thread(house.close)
     return 1 if house.db.broken else 0
+
+
+class PatientServer(uvicorn.Server):
+    """Uvicorn's server, which takes its first visitor when it knows what to answer: until then the web that it replaces
+    answers on the same socket, or they wait a moment."""
+
+    def __init__(self, config: uvicorn.Config, settled: asyncio.Event) -> None:
+        super().__init__(config)
+        self.settled = settled
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listens once the first look at the rollouts is done, or was given up; not where it is told to end before."""
+        until = time.monotonic() + FIRST_LOOK_S
+        while not (self.settled.is_set() or self.should_exit or time.monotonic() > until):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.settled.wait(), LOOK_S)
+        if not self.should_exit:
+            await super().startup(sockets)
 
 
 def config(app: FastAPI) -> uvicorn.Config:
@@ -156,10 +175,8 @@ async def reconciled(deps: Deps) -> AsyncIterator[Reconciler]:
             await seen.fold(deps, patience=0.0)
 
 
-async def announce(server: uvicorn.Server, reconciler: Reconciler, notify_fd: int) -> None:
-    """Says 'ready' once the socket is served and the first look at the rollouts is done."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(reconciler.settled.wait(), FIRST_LOOK_S)
+async def announce(server: uvicorn.Server, notify_fd: int) -> None:
+    """Says 'ready' once the socket is served."""
     while not server.started:
         await asyncio.sleep(0.01)
     say(notify_fd, "ready")

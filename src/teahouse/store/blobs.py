@@ -48,6 +48,13 @@ class FolderBlobs:
         """Whether something lies there (not verified)."""
         return self.path(digest).is_file()
 
+    def size(self, digest: str) -> int:
+        """How many bytes lie there; 0 where nothing does."""
+        try:
+            return self.path(digest).stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def put(self, data: bytes) -> str:
         """Keep the bytes; their SHA-256, durable on return, idempotent. DiskFull where the disk does not take them."""
         digest = sha256(data)

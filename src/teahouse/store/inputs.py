@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from teahouse.ids import now_ms
 from teahouse.store import rows
 from teahouse.store.rows import takes, values
-from teahouse.store.tables import inputs
+from teahouse.store.tables import inputs, predictions
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,14 @@ def of_prediction(c: sa.Connection, prediction: bytes) -> list[Any]:
     """What is kept of a prediction, by field."""
     where = (inputs.c.prediction == prediction, inputs.c.blob.is_not(None) | inputs.c.value.is_not(None))
     return rows.after(c, inputs, *where)
+
+
+def blobs(c: sa.Connection, visitor: bytes | None = None) -> list[str]:
+    """The digests of all photos that are kept, or of one visitor's; each once."""
+    query = sa.select(inputs.c.blob).where(inputs.c.blob.is_not(None)).distinct()
+    if visitor is not None:
+        query = query.join(predictions, predictions.c.id == inputs.c.prediction).where(predictions.c.visitor == visitor)
+    return list(c.execute(query).scalars())
 
 
 def erase(c: sa.Connection, prediction: bytes) -> list[str]:

@@ -1,0 +1,41 @@
+"""R1: ten thousand requests of one address, or of a hundred: 429 with Retry-After, and others hardly notice."""
+
+import os
+
+import pytest
+
+from tests.standard import challengers, load
+
+FLOOD = int(os.environ.get("TEAHOUSE_FLOOD", "2000"))  # nightly 10,000
+A_SECOND, PER_MINUTE, HONEST, BEFORE_S = 400.0, 600, 5.0, 6.0
+MOST_S = 0.5  # of an honest p99 beside a flood of one network; of many networks it is told, and has no bar
+FLOODS = {
+    "one address": {"networks": 1, "network": 0x5000},
+    "a hundred addresses of one network": {"networks": 1, "network": 0x6000, "hosts": 100},
+    "a hundred addresses of as many networks": {"networks": 100, "network": 0x7000},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300 + FLOOD // 10)
+def test_r1_a_flood_is_told_to_wait_and_honest_visitors_hardly_notice(tmp_path, capsys):
+    found = {}
+    with challengers.champion(tmp_path, "steady", per_minute=PER_MINUTE) as house:
+        load.come(house.url, rate=HONEST, seconds=1)
+        before = load.come(house.url, rate=HONEST, seconds=BEFORE_S, seed=2)
+        for number, (what, plan) in enumerate(FLOODS.items()):
+            with load.coming(house.url, rate=HONEST, seed=3 + number) as honest:
+                span = FLOOD / A_SECOND
+                found[what] = honest, load.come(house.url, rate=A_SECOND, seconds=span, seed=30 + number, **plan)
+    with capsys.disabled():
+        print(f"\nR1: honest p99 alone {before.p99() * 1000:.0f} ms")
+        for what, (honest, flood) in found.items():
+            said = {status: len(flood.of(status)) for status in sorted({one.status for one in flood.told})}
+            print(f"  {what}: {len(flood.told)} in {FLOOD / A_SECOND:.0f} s, {said}; honest p99 "
+                  f"{honest.p99() * 1000:.0f} ms, {len(honest.failed)} of {len(honest.told)} failed")  # fmt: skip
+    for what, (honest, flood) in found.items():
+        assert all(1 <= int(one.retry) <= 60 for one in flood.told if one.status in (429, 503)), what
+        if flood.plan.networks == 1:
+            assert len(flood.of(429)) + len(flood.of(503)) >= len(flood.told) - 2 * PER_MINUTE and flood.of(429)
+            assert not honest.failed
+            assert load.within(honest.p99(), MOST_S), what
