@@ -112,7 +112,7 @@ def test_f5_three_times_the_capacity_costs_no_answer_and_refuses_soon(tmp_path, 
     with capsys.disabled():
         print(f"\nF5: capacity {capacity:.0f}/s; {len(crowd.told) / SECONDS:.0f}/s for {SECONDS:.0f} s: goodput "
               f"{goodput:.0%}, {goodput / left:.0%} of what the visitors themselves left of the machine; accepted "
-              f"p99 {crowd.p99():.2f} s, {len(refused)} refused, p99 {late * 1000:.0f} ms, Retry-After {min(retries)} to "
+              f"p99 {crowd.p99():.2f} s, {len(refused)} refused, p99 {late * 1000:.0f} ms, retry {min(retries)} to "
               f"{max(retries)} s; queue <= {max(watch.queue)}; memory {grown:+.1%}; normal "
               f"p99 {before.p99() * 1000:.0f} ms before, {after.p99() * 1000:.0f} ms after")  # fmt: skip
         for what, statuses in watch.said.items():

@@ -5,14 +5,17 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from tests.standard.houses import wait_until
 
+from teahouse import ids
 from teahouse.errors import DiskFull
-from teahouse.store import migrate, tables
+from teahouse.store import database, migrate, sqlite, tables
 from teahouse.store.backup import examine
 from teahouse.store.blobs import FolderBlobs
 from teahouse.store.database import Database
@@ -77,9 +80,11 @@ def test_ten_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
 FULL = """
 import json, resource, sys
 from pathlib import Path
+from teahouse import ids
 from teahouse.errors import DiskFull
 from teahouse.store import tables
 from teahouse.store.database import Database
+from tests.standard.houses import wait_until
 
 db = Database(Path(sys.argv[1]) / "house.db")
 row = lambda n: {"at": 1, "kind": str(n), "ref": "x" * 150, "reason": "y" * 2000}
@@ -152,4 +157,61 @@ def test_a_transaction_that_sqlite_gave_up_is_never_acknowledged(tmp_path: Path)
     with pytest.raises((DiskFull, sa.exc.OperationalError)):
         db.write(give_up)
     assert db.write(lambda c: 7) == 7
+    db.close()
+
+
+def _lines(db: Database, size: int) -> None:
+    row = {"at": 1, "kind": "a line", "ref": ids.new_id().hex(), "reason": "x" * size}
+    db.write(lambda c: c.execute(tables.erasures.insert().values(row)))
+
+
+def test_nobody_waits_while_a_long_log_is_folded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrate.upgrade(tmp_path)
+    db = Database(tmp_path / "house.db")
+    begun, go_on, folded, fold = threading.Event(), threading.Event(), threading.Event(), sqlite.fold
+
+    def slowly(raw: object) -> None:
+        begun.set()
+        assert go_on.wait(20)
+        fold(raw)
+        folded.set()
+
+    monkeypatch.setattr(sqlite, "fold", slowly)
+    _lines(db, database.FOLD * 4200)
+    assert begun.wait(20)
+    _lines(db, 1)  # answered, though the fold has not ended
+    go_on.set()
+    assert folded.wait(20)
+    with db.read() as c:
+        assert c.execute(sa.text("PRAGMA wal_checkpoint(NOOP)")).one()[2] >= database.FOLD
+    db.close()
+
+
+def test_a_log_that_outgrows_its_folds_is_folded_by_the_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrate.upgrade(tmp_path)
+    db, by = Database(tmp_path / "house.db"), []
+    monkeypatch.setattr(sqlite, "fold", lambda _raw: by.append(threading.current_thread().name))
+    _lines(db, database.FAR * database.FOLD * 4200)
+    _lines(db, 1)  # the second begins when the writer has looked at the log of the first
+    assert "teahouse-writer" in by
+    db.close()
+
+
+def test_a_fold_that_fails_is_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrate.upgrade(tmp_path)
+    db = Database(tmp_path / "house.db")
+    failed = sqlite.sound_module().OperationalError("disk I/O error")
+    failed.sqlite_errorname = "SQLITE_IOERR_FSYNC"
+    calls: list[object] = []
+
+    def fail(raw: object) -> None:
+        calls.append(raw)
+        raise failed
+
+    monkeypatch.setattr(sqlite, "fold", fail)
+    _lines(db, database.FOLD * 4200)
+    wait_until(lambda: db.broken, "the failure was not heard")
+    with pytest.raises(DiskFull):
+        _lines(db, 1)
+    assert len(calls) == 1
     db.close()

@@ -22,6 +22,7 @@ log = telemetry.log("store")
 T = TypeVar("T")
 MOST = 500  # writes a transaction
 LONGEST = 0.05  # seconds that a transaction goes on taking writes
+FOLD, FAR = 1000, 8  # pages of log (4 MB) to fold, and how often that before the writer itself does it
 BRIEF_MS, PAUSE_S = 50, 0.2  # a checkpoint holds all writers up while it waits for readers: briefly, then again
 Conn = sa.Connection
 
@@ -67,6 +68,9 @@ class Database:
         self._reading = sqlite.engine(self.path, writes=False)
         self._watch = self._reading.raw_connection()
         self._watch_lock = threading.Lock()
+        self._long = threading.Event()  # the log waits to be folded
+        self._folder = threading.Thread(target=self._fold, name="teahouse-folder", daemon=True)
+        self._folder.start()
         self._thread = threading.Thread(target=self._run, name="teahouse-writer", daemon=True)
         self._thread.start()
 
@@ -124,6 +128,8 @@ class Database:
             self._closed = True
             self._queue.put(None)
         self._thread.join()
+        self._long.set()
+        self._folder.join()
         if self.broken:  # a daemon's frame is never taken down, so nothing that it holds is closed by the way
             threading.Thread(target=lambda _: threading.Event().wait(), args=(self,), daemon=True).start()
             return
@@ -153,7 +159,7 @@ class Database:
             except Exception as error:  # edge: whatever broke, each caller must hear of it
                 group.refuse(self._meaning(error))
             group.answer()
-            self._fold()
+            self._look()
 
     def _fill(self, group: "_Group", item: Any) -> None:
         """Take what waits, up to 500 writes or 50 ms."""
@@ -186,12 +192,34 @@ class Database:
         except Exception as error:  # edge: the caller hears of it
             item.future.set_exception(self._meaning(error))
 
-    def _fold(self) -> None:
-        """Fold a long log, once all who waited have their answers: nobody is owed one for this."""
+    def _look(self) -> None:
+        """Have a long log folded, or fold it here, where it grows faster than the other thread folds."""
         if self.broken:
             return
+        with self._heard():
+            pages = sqlite.unfolded(self._connection.connection.driver_connection)
+            if pages >= FOLD:
+                self._long.set()
+            if pages >= FAR * FOLD:
+                sqlite.fold(self._connection.connection.driver_connection)
+
+    def _fold(self) -> None:
+        """Fold a long log on a connection of its own: its fsync takes a tenth of a second, and nobody's answer waits
+        for it."""
+        raw = self._reading.raw_connection()  # which may not write, and may do this
+        while self._long.wait():
+            self._long.clear()
+            if self._closed or self.broken:
+                break
+            with self._heard():
+                sqlite.fold(raw.driver_connection)
+        raw.close()
+
+    @contextmanager
+    def _heard(self) -> Iterator[None]:
+        """A fold that fails is told in the log, and nothing is written any more where the disk can not be trusted."""
         try:
-            sqlite.fold(self._connection.connection.driver_connection)
+            yield
         except self._writing.dialect.dbapi.Error as error:
             log.warning("log-not-folded", error=str(self._meaning(error)))
 

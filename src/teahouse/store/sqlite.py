@@ -29,7 +29,6 @@ PRAGMAS = {
     "cell_size_check": 1,
     "wal_autocheckpoint": 0,  # SQLite's own, at the end of a commit, says nothing where the disk fails: see fold
 }
-FOLD = 1000  # pages of log (4 MB)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -142,12 +141,16 @@ def has_room(path: Path) -> bool:
     return True
 
 
-def fold(raw: Any) -> None:
-    """Fold the log into the file once it has FOLD pages; the driver's error where the disk does not take it."""
+def unfolded(raw: Any) -> int:
+    """How many pages the log has, where not all of them are folded into the file."""
     # Before 3.51 SQLite takes NOOP, which only counts, for PASSIVE, which folds: right as well, and slower.
     _busy, pages, folded = raw.execute("PRAGMA wal_checkpoint(NOOP)").fetchone()
-    if pages >= FOLD and folded < pages:
-        raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return pages if folded < pages else 0
+
+
+def fold(raw: Any) -> None:
+    """Fold the log into the file, as far as no reader holds it; the driver's error where the disk does not take it."""
+    raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
 def _names(error: BaseException) -> tuple[str, str]:
