@@ -18,9 +18,10 @@ CHOICES = (
 )
 
 
-def independent(rows: Iterable[labels.LabelRow]) -> list[labels.LabelRow]:
-    """Of these rows (oldest first) those that a test may count: none looks like an older one (six bits of 64), and of
-    one visitor there are at most five, or a tenth. More rows never make it fewer."""
+def independent(rows: Iterable[Any]) -> list[Any]:
+    """Of these rows (labels, or what `labels.gold_rows` tells of them; oldest first) those that a test may count: none
+    looks like an older one (six bits of 64), and of one visitor there are at most five, or a tenth. More rows never
+    make it fewer."""
     looks = Looks()
     fresh = [row for row in rows if looks.is_new(row.near or row.id)]
     most, of_visitor = max(VISITOR_ROWS, int(len(fresh) * VISITOR_SHARE)), Counter[bytes]()
@@ -43,13 +44,12 @@ def counts(c: Any, app: str) -> dict[str, int]:
 
 def live(c: Any, app: str) -> int:
     """How many photos of visitors may judge, counted as the judge counts them."""
-    rows = labels.of_app(c, app, sources=["visitor"], splits=["test"])
-    return len(independent(row for row in rows if row.is_live_gold))
+    return len(independent(labels.gold_rows(c, app, "gold_live")))
 
 
 def base(c: Any, app: str) -> int:
     """The same of the rows that the maker brought."""
-    return len(independent(row for row in labels.of_app(c, app, splits=["gold"]) if row.is_base_gold))
+    return len(independent(labels.gold_rows(c, app, "gold_base")))
 
 
 def choices(c: Any, app: str, champion: str, challenger: str) -> list[feedback.Choice]:

@@ -203,13 +203,26 @@ def gold(c: sa.Connection, app: str) -> dict[str, int]:
     return _count(query, c, "gold_base", "gold_live")
 
 
+def gold_rows(c: sa.Connection, app: str, kind: str) -> list[Any]:
+    """(id, source, visitor, network, near) of each row that `gold` counts as "gold_base" or "gold_live", oldest first."""
+    col = joined().where(labels.c.app == app, labels.c.split.in_(("gold", "test"))).subquery().c
+    told = sa.select(col.id, col.source, col.visitor, col.network, col.near)
+    return list(c.execute(told.where(_kinds(col)[kind]).order_by(col.seq)))
+
+
 def _count(query: sa.Select[Any], c: sa.Connection, *names: str) -> dict[str, int]:
-    col = query.subquery().c
+    kinds = _kinds(query.subquery().c)
+    sums = [sa.func.coalesce(sa.func.sum(sa.case((kinds[name], 1), else_=0)), 0).label(name) for name in names]
+    return {name: int(n) for name, n in c.execute(sa.select(*sums)).one()._mapping.items()}
+
+
+def _kinds(col: Any) -> dict[str, Any]:
+    """SQL: which rows of `joined` are of each kind."""
     visitor = col.source == "visitor"
     accepted = (col.decision == "accept") & col.consent_live & col.reviewed_truth.is_not(None)
     usable = accepted | (~visitor & col.decision.is_(None) & col.truth.is_not(None))
     by_lot = (col.split == "test") & col.held & col.consent_before & (col.reviewed_by == OWNER)
-    kinds = {
+    return {
         "waiting": visitor & col.decision.is_(None) & col.consent_live & (col.split != "set_aside"),
         "accepted": visitor & accepted,
         "set_aside": (col.decision == "set_aside") | (col.decision.is_(None) & (col.split == "set_aside")),
@@ -218,12 +231,6 @@ def _count(query: sa.Select[Any], c: sa.Connection, *names: str) -> dict[str, in
         "test": (col.split == "test") & usable,
         "train": (col.split == "train") & usable,
     }
-    sums = [
-        sa.func.coalesce(sa.func.sum(sa.case((what, 1), else_=0)), 0).label(name)
-        for name, what in kinds.items()
-        if name in names
-    ]
-    return {name: int(n) for name, n in c.execute(sa.select(*sums)).one()._mapping.items()}
 
 
 def erase(c: sa.Connection, id: bytes) -> list[str]:
