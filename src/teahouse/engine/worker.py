@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import gc
 import os
 import socket
 import sys
@@ -294,6 +295,7 @@ def main(argv: list[str] | None = None) -> int:
         return _never_started(sock, error)
     except Exception as error:  # edge: whatever a release can not be loaded for, the front is told
         return _never_started(sock, ReleaseBroken("The release cannot be loaded.", f"{type(error).__name__}: {error}"))
+    gc.freeze()  # no answer waits while a full collection looks at all that is loaded
     with contextlib.suppress(ConnectionError):  # the front is gone: nobody is left to answer
         Worker(sock, service, given.folder.name if given.folder else "").serve()
     sys.stderr.flush()

@@ -113,7 +113,7 @@ def decide(request: Request, given: DecisionGiven) -> DecisionOut:
     owner_access.require_owner(request)
     label, at, began = ids.parse(given.label), deps.clock(), time.monotonic()
 
-    def write(c: Any) -> DecisionOut:
+    def write(c: Any) -> tuple[str, bytes | None]:
         row = labels.get(c, label)
         if row is None:
             raise NotFound("This photo is gone.", "Its visitor deleted it.", "Go on with the next.")
@@ -121,10 +121,12 @@ def decide(request: Request, given: DecisionGiven) -> DecisionOut:
         truth = checked(given, row, shown.declaration)
         decided = reviews.Decision(label, given.decision, truth, labels.OWNER, given.reason, at)
         audit.decide(c, decided, [ids.parse(one) for one in given.like], api.rules_of(deps, row.app))
-        job = retrain_if_due(c, deps, shown, at)
-        return DecisionOut(label=given.label, left=reviews.left(c, row.app), job=ids.text(job) if job else None)
+        return row.app, retrain_if_due(c, deps, shown, at)
 
-    done = deps.house.db.write(write)
+    app, job = deps.house.db.write(write)
+    with deps.house.db.read() as c:
+        left = reviews.left(c, app)
+    done = DecisionOut(label=given.label, left=left, job=ids.text(job) if job else None)
     ms = round((time.monotonic() - began) * 1000, 1)
     log.info("reviewed", label=given.label, decision=given.decision, job=done.job, ms=ms)
     return done

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import select
@@ -116,6 +117,7 @@ class PatientServer(uvicorn.Server):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.settled.wait(), LOOK_S)
         if not self.should_exit:
+            gc.freeze()  # else each full collection looks at all that is loaded, and everybody waits 90 ms for it
             await super().startup(sockets)
 
 

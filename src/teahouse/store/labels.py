@@ -204,7 +204,7 @@ def gold(c: sa.Connection, app: str) -> dict[str, int]:
 
 
 def gold_rows(c: sa.Connection, app: str, kind: str) -> list[Any]:
-    """(id, source, visitor, network, near) of each row that `gold` counts as "gold_base" or "gold_live", oldest first."""
+    """(id, source, visitor, network, near) of each row that `gold` counts as this kind, oldest first."""
     col = joined().where(labels.c.app == app, labels.c.split.in_(("gold", "test"))).subquery().c
     told = sa.select(col.id, col.source, col.visitor, col.network, col.near)
     return list(c.execute(told.where(_kinds(col)[kind]).order_by(col.seq)))
