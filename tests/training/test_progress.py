@@ -33,20 +33,23 @@ def test_a_picture_is_kept_beside_the_numbers_under_a_safe_name(tmp_path):
 
 
 @pytest.mark.torch
-def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(tmp_path):
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(tmp_path, device):
     torch = pytest.importorskip("torch")
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device here")
 
     def train(folder, until):
         folder.mkdir(exist_ok=True)
         seed_all(3)
-        net = torch.nn.Linear(4, 2)
+        net = torch.nn.Linear(4, 2).to(device)
         optimizer = torch.optim.Adam(net.parameters(), 0.1)
         run = Run(folder, seed=3)
         run.keep(net, optimizer)
         for epoch in run.epochs(6):
             if epoch == until:
                 return net  # as if killed here
-            loss = (net(torch.rand(8, 4)) ** 2).mean()
+            loss = (net(torch.rand(8, 4, device=device)) ** 2).mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

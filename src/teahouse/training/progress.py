@@ -138,6 +138,8 @@ class Run:
                         scalars[f"{index}.{name}"] = value
             meta |= {"groups": state["param_groups"], "scalars": scalars}
         tensors["rng.torch"] = torch.get_rng_state()
+        if torch.cuda.is_initialized():  # the maker trains on a GPU, which draws its own numbers
+            tensors["rng.cuda"] = torch.cuda.get_rng_state()
         data = save({name: tensor.contiguous() for name, tensor in tensors.items()}, {"run": json.dumps(meta)})
         folder = self._folder / "keep"
         folder.mkdir(exist_ok=True)
@@ -169,6 +171,8 @@ class Run:
                 {"state": _optimizer_state(tensors, meta["scalars"]), "param_groups": meta["groups"]}
             )
         torch.set_rng_state(tensors["rng.torch"])
+        if "rng.cuda" in tensors and torch.cuda.is_initialized():
+            torch.cuda.set_rng_state(tensors["rng.cuda"])
         self.epoch = int(meta["epoch"])
         self.on_resume(self.epoch)
         self._journal.write("resumed", epoch=self.epoch)

@@ -27,6 +27,7 @@ MOST_CODE = 200_000_000
 PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 MOST_PHOTOS = 50  # in a folder beside app.py that are taken for samples or styles; more of them are data
 OUT = ("candidate", "pictures", "out", "made")
+DEVICES = ("CUDA_", "NVIDIA_", "HIP_", "ROCR_", "PYTORCH_")  # which GPU the maker's train takes, and how
 
 
 @dataclass(frozen=True)
@@ -126,9 +127,8 @@ def follow(folder: Path, on_event: Event = lambda event: None, stop: Callable[[]
 
     `stop` is asked five times a second and ends the child early. Raises nothing of the child's: see Result."""
     written = json.loads((folder / "run.json").read_bytes())
-    environment = child.environment(
-        **child.one_thread(written["threads"]), PYTHONHASHSEED=str(written["seed"] % 2**32), PYTHONDONTWRITEBYTECODE="1"
-    )
+    alike = {"PYTHONHASHSEED": str(written["seed"] % 2**32), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = child.environment(*DEVICES, **child.one_thread(written["threads"]), **alike)
     command = [
         sys.executable,
         "-P",
