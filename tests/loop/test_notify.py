@@ -14,6 +14,7 @@ from functools import partial
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+from tests.standard import outside
 
 from teahouse import ids, settings
 from teahouse.loop import notify, steps
@@ -201,6 +202,20 @@ def test_a_server_that_never_answers_holds_the_loop_no_longer_than_its_time(hous
         began = time.monotonic()
         detail = told(house, webhook=server.address, local=True)
     assert time.monotonic() - began < 4 and "did not answer" in detail["failed"][0]
+
+
+@pytest.mark.parametrize("kind", outside.KINDS)
+def test_no_call_outlives_its_time_whatever_the_other_side_does(house, monkeypatch, kind):
+    monkeypatch.setattr(notify, "SECONDS", 1.0)
+    news(house)
+    with outside.outside(kind) as server:
+        monkeypatch.setenv(notify.SMTP, f"smtp://127.0.0.1:{server.port}")
+        began = time.monotonic()
+        detail = told(house, email="kin@tea.example", webhook=f"http://127.0.0.1:{server.port}/", local=True)
+        took = time.monotonic() - began
+        assert server.calls == (0 if kind == "refused" else 2)
+    assert detail["told"] == 0 and len(detail["failed"]) == 2 and waiting(house) == ["1"]
+    assert took < 10 * notify.SECONDS  # a read that begins anew with each byte would have no end
 
 
 def test_one_way_that_works_is_enough_and_the_other_is_named(house, monkeypatch):

@@ -7,12 +7,15 @@ notice that went out and could not be marked goes out again, with the same id in
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate
@@ -25,7 +28,7 @@ from teahouse.settings import Notify, Settings
 from teahouse.store import notices
 from teahouse.store.house import House
 
-SECONDS = 10.0
+SECONDS = 10.0  # for a whole call, however slowly the other side talks
 SMTP = "TEAHOUSE_SMTP_URL"
 TITLES = {
     "rollback": "A release was taken off",
@@ -127,8 +130,11 @@ def by_mail(url: str, told: Notify, message: Message) -> None:
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(f"{message.words}\n\n{message.url}\n\nYou get this because [notify] in teahouse.toml names you.\n")
     host = parts.hostname or ""
+    secure = parts.scheme == "smtps"
+    line = smtplib.SMTP_SSL(timeout=SECONDS, context=_tls()) if secure else smtplib.SMTP(timeout=SECONDS)
     try:
-        with _connected(parts, host) as line:
+        with _hung_up_in_time(line):
+            _connect(line, parts, host)
             if parts.username:
                 line.login(unquote(parts.username), unquote(parts.password or ""))
             line.send_message(mail)
@@ -136,19 +142,38 @@ def by_mail(url: str, told: Notify, message: Message) -> None:
         raise NotSent(f"{host} did not take the mail ({type(error).__name__})") from error
 
 
-def _connected(parts: SplitResult, host: str) -> smtplib.SMTP:
-    context = ssl.create_default_context()
+@contextmanager
+def _hung_up_in_time(line: smtplib.SMTP) -> Iterator[None]:
+    """Ends the line after SECONDS: its own time limit is that of one read, and a byte now and then is no answer."""
+
+    def hang_up() -> None:
+        with suppress(OSError, AttributeError):
+            line.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(SECONDS, hang_up)
+    timer.start()
+    try:
+        with line:
+            yield
+    finally:
+        timer.cancel()
+
+
+def _connect(line: smtplib.SMTP, parts: SplitResult, host: str) -> None:
+    line._host = host  # type: ignore[attr-defined]  # what its certificate has to name: connect() leaves that out
+    line.connect(host, parts.port or (465 if parts.scheme == "smtps" else 587))
     if parts.scheme == "smtps":
-        return smtplib.SMTP_SSL(host, parts.port or 465, timeout=SECONDS, context=context)
-    line = smtplib.SMTP(host, parts.port or 587, timeout=SECONDS)
+        return
     line.ehlo()
     if line.has_extn("starttls"):
-        line.starttls(context=context)
+        line.starttls(context=_tls())
         line.ehlo()
     elif parts.username and not _is_here(host):
-        line.close()
         raise NotSent(f"{host} offers no encryption, and the password does not go without")
-    return line
+
+
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
 
 
 def by_webhook(told: Notify, message: Message) -> None:
@@ -174,11 +199,15 @@ def by_webhook(told: Notify, message: Message) -> None:
     }
     headers = {"Host": parts.netloc.rpartition("@")[2], "Idempotency-Key": message.id, "User-Agent": "Teahouse"}
     extensions = {"sni_hostname": parts.hostname}
+
+    async def post() -> int:
+        async with asyncio.timeout(SECONDS), httpx.AsyncClient(timeout=SECONDS, trust_env=False) as client:
+            async with client.stream("POST", target, json=body, headers=headers, extensions=extensions) as answer:
+                return answer.status_code
+
     try:
-        with httpx.Client(timeout=SECONDS, follow_redirects=False, trust_env=False) as client:
-            with client.stream("POST", target, json=body, headers=headers, extensions=extensions) as answer:
-                status = answer.status_code
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        status = asyncio.run(post())
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
         raise NotSent(f"{parts.hostname} did not answer ({type(error).__name__})") from error
     if not 200 <= status < 300:
         raise NotSent(f"{parts.hostname} answered {status}")

@@ -27,6 +27,8 @@ class Session:
         options.enable_cpu_mem_arena = False
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
+        # Threads that wait for the next inference by turning in circles take the cores from decoding and from the web.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         path = Path(folder) / file
         check_onnx(path)
