@@ -141,8 +141,9 @@ class Answerer:
         return looks.look(arrays[name], longer_side(bytes(given[name])))
 
     def _by_batch(self, items: Sequence[Decoded]) -> list[Made]:
+        arrays = {name: [item.arrays[name] for item in items] for name in self.fields}
         said = self.session.predict_all(
-            {name: numpy.stack([item.arrays[name] for item in items]) for name in self.fields}
+            {name: numpy.stack(some) if len(some) > 1 else some[0][None] for name, some in arrays.items()}
         )
         scores = [float(score) for score in said["score"]] if "score" in said else [None] * len(items)
         return [Made(row, score) for row, score in zip(said["output"], scores, strict=True)]

@@ -34,8 +34,6 @@ def _shrink(size: int, to: int) -> Array:
 def _resize(planes: Array, to: int) -> Array:
     """Area means of [C, H, W], [C, to, to]."""
     height, width = planes.shape[1:]
-    if height % to == 0 and width % to == 0:
-        return planes.reshape(len(planes), to, height // to, to, width // to).mean((2, 4))
     return _shrink(height, to) @ planes @ _shrink(width, to).T
 
 
@@ -74,7 +72,7 @@ def _edges(level: Array) -> list[Array]:
     """Logarithms of edge energy: by direction, by place, and how unevenly it is spread."""
     across = level[:, 1:-1, 2:] - level[:, 1:-1, :-2]
     down = level[:, 2:, 1:-1] - level[:, :-2, 1:-1]
-    energy = np.hypot(across, down)
+    energy = np.sqrt(across * across + down * down)  # np.hypot minds overflow, and takes three times as long
     direction = np.floor((np.arctan2(down[0], across[0]) + math.pi) * (8 / math.pi)).astype(np.int64) % 8
     by_direction = np.bincount(direction.ravel(), energy[0].ravel(), 8)[:8] / energy[0].size
     total = by_direction.sum() + 1e-4
@@ -84,7 +82,7 @@ def _edges(level: Array) -> list[Array]:
     )
     flat = energy.reshape(3, -1)
     uneven = _quantiles(flat, (0.3, 0.6, 0.9))
-    strength = [np.log(flat.mean(1) + 0.003), np.log(np.abs(bend).mean((1, 2)) + 0.003)]
+    strength = [np.log(flat.mean(1) + 0.003), np.log(np.abs(bend).reshape(3, -1).mean(1) + 0.003)]
     return [np.sort(by_direction / total), *strength, np.log(uneven + 0.003), np.log(by_place + 0.005).ravel()]
 
 

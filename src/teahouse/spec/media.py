@@ -104,7 +104,9 @@ def pixels(
         sides = tuple(max(LEAST, round(side * scale) // EVEN * EVEN) for side in picture.size)
         picture = picture if sides == picture.size else picture.resize(sides, Pillow.Resampling.BICUBIC)
     array = numpy.asarray(picture, dtype=numpy.uint8)
-    return numpy.ascontiguousarray(array.transpose(2, 0, 1), dtype=numpy.float32) / numpy.float32(255)
+    planes = numpy.ascontiguousarray(array.transpose(2, 0, 1), dtype=numpy.float32)
+    planes /= numpy.float32(255)
+    return planes
 
 
 def clean(data: bytes, side: int = 1024) -> Cleaned:
