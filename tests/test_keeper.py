@@ -55,7 +55,7 @@ LOOP = """
     if os.path.exists(folder + "/loop-is-elsewhere"):
         sys.exit(75)
 """
-MIGRATE = """
+OPENING = """
     import os, sys
     sys.exit(7 if os.path.exists(os.path.dirname(sys.argv[1]) + "/migration-fails") else 0)
 """
@@ -63,7 +63,7 @@ RUN = """
     import sys, pathlib
     from teahouse import keeper
     folder, port = pathlib.Path(sys.argv[1]), int(sys.argv[2])
-    commands = {name: (sys.executable, str(folder / f"{name}.py")) for name in ("web", "loop", "migrate")}
+    commands = {name: (sys.executable, str(folder / f"{name}.py")) for name in ("web", "loop", "opening")}
     spec = keeper.KeeperSpec(folder, folder / "data", port=port, ready_s=5.0, stop_s=3.0, **commands)
     sys.exit(keeper.run(spec))
 """
@@ -83,7 +83,7 @@ class Kept:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name, source in {"web": WEB, "loop": LOOP, "migrate": MIGRATE, "run": RUN}.items():
+        for name, source in {"web": WEB, "loop": LOOP, "opening": OPENING, "run": RUN}.items():
             (folder / f"{name}.py").write_text(textwrap.dedent(source))
 
     def begin(self, stderr: Any = subprocess.PIPE, **more: str) -> "Kept":

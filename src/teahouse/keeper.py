@@ -12,8 +12,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from teahouse import child
@@ -25,8 +25,9 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 @dataclass(frozen=True)
 class KeeperSpec:
-    """What is kept. The commands are completed here: migrate with the data directory; web with --listen-fd, --notify-fd
-    and --project; loop with --project. url is the public address where it is another than the one listened on.
+    """What is kept. The commands are completed here: opening, before the first web, with the data directory; web with
+    --listen-fd, --notify-fd and --project; loop with --project. greeting runs once the first web is ready, and sees all
+    of this process's environment. url is the public address where it is another than the one listened on.
 
     ready_s: how long a web may take to say "ready". stop_s: how long children may take to end. rest_s: a child that
     lived so long starts again at once; backoff_s doubles for one that did not, up to most_backoff_s.
@@ -38,9 +39,10 @@ class KeeperSpec:
     host: str = "127.0.0.1"
     port: int = 8360
     url: str = ""
-    migrate: tuple[str, ...] = (sys.executable, "-P", "-m", "teahouse.store.migrate")
+    opening: tuple[str, ...] = (sys.executable, "-P", "-m", "teahouse.store.migrate")
     web: tuple[str, ...] = (sys.executable, "-P", "-m", "teahouse.site.serve")
     loop: tuple[str, ...] = (sys.executable, "-P", "-m", "teahouse.loop.runner")
+    greeting: tuple[str, ...] = ()
     ready_s: float = 60.0
     stop_s: float = 9.0
     rest_s: float = 10.0
@@ -157,6 +159,7 @@ class Keeper:
                 self._due["loop"] = min(self._due["loop"], soon)
 
     def _take_over(self, kept: Kept) -> None:
+        first = not self._was_ready
         kept.ready = self._was_ready = True
         if kept is self._next:
             if self._web is not None:
@@ -167,6 +170,9 @@ class Keeper:
             write_note(self._spec, self._listener)
         except OSError as error:  # a full disk: what the note told of the web before is true of this one
             say(f"house.json was not written: {error}")
+        if first and self._spec.greeting:
+            greeting = subprocess.Popen(self._spec.greeting, stdin=subprocess.DEVNULL, process_group=0)
+            self._old.append(Kept(greeting))
 
     def _reap(self) -> None:
         """Looks after children that ended."""
@@ -233,22 +239,45 @@ class Keeper:
         self._selector.close()
 
 
-def run(spec: KeeperSpec, meanwhile: Callable[[], None] = lambda: None) -> int:
-    """Migrates, listens, keeps; the exit status (the migration's where it failed, 1 where no web became ready).
+def run(spec: KeeperSpec) -> int:
+    """Opens the house, listens, keeps; the exit status (the opening's where it failed, 1 where no web became ready).
 
-    `meanwhile` runs in this process beside the migration, before the first web. Only in a process's main thread.
-    Conflict where the address is taken or the house is kept already."""
+    Only in a process's main thread. Conflict where the address is taken or the house is kept already."""
     with locked(spec.data, spec.locked_s), listening(spec.host, spec.port) as listener:
-        migrate = (*spec.migrate, str(spec.data))
-        with subprocess.Popen(migrate, env=child.environment("TEAHOUSE_"), stdin=subprocess.DEVNULL) as migrating:
-            meanwhile()
-        if migrating.returncode != 0:
-            return migrating.returncode
-        with signals() as wakeup:
-            try:
-                return Keeper(spec, listener).keep(wakeup)
-            finally:
-                note_of(spec.data).unlink(missing_ok=True)
+        return keep(spec, listener)
+
+
+def become(spec: KeeperSpec, lock: int, listener: socket.socket) -> None:
+    """Turns this process, which has the lock and listens, into the keeper alone; does not return. A command line has
+    loaded a lot that would lie in memory for as long as the house stands."""
+    for fd in (lock, listener.fileno()):
+        os.set_inheritable(fd, True)
+    words = (json.dumps(asdict(spec), default=str), str(lock), str(listener.fileno()))
+    os.execv(sys.executable, (sys.executable, "-P", "-m", "teahouse.keeper", *words))  # noqa: S606  our own module
+
+
+def main(argv: list[str]) -> int:
+    """`python -m teahouse.keeper SPEC LOCK LISTENER`: what `become` turns a process into."""
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(argv[0]).items()}
+    spec = KeeperSpec(**{**given, "project": Path(given["project"]), "data": Path(given["data"])})
+    for fd in map(int, argv[1:]):
+        os.set_inheritable(fd, False)  # no child has the house's lock
+    with os.fdopen(int(argv[1]), "a"), socket.socket(fileno=int(argv[2])) as listener:
+        return keep(spec, listener)
+
+
+def keep(spec: KeeperSpec, listener: socket.socket) -> int:
+    """What `run` does with the lock and the socket."""
+    opened = subprocess.run(
+        (*spec.opening, str(spec.data)), env=child.environment("TEAHOUSE_"), stdin=subprocess.DEVNULL, check=False
+    )
+    if opened.returncode != 0:
+        return opened.returncode
+    with signals() as wakeup:
+        try:
+            return Keeper(spec, listener).keep(wakeup)
+        finally:
+            note_of(spec.data).unlink(missing_ok=True)
 
 
 def say(words: str) -> None:
@@ -275,8 +304,9 @@ def write_note(spec: KeeperSpec, listener: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def locked(data: Path, patience: float = 0.5) -> Iterator[None]:
-    """One keeper a house: whoever holds this lock is it. What the one before left written is taken away."""
+def locked(data: Path, patience: float = 0.5) -> Iterator[int]:
+    """One keeper a house: whoever holds this lock (a file descriptor) is it. What the one before left written is taken
+    away."""
     run_folder = Path(data) / "run"
     for folder in (Path(data), run_folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -288,7 +318,7 @@ def locked(data: Path, patience: float = 0.5) -> Iterator[None]:
                 raise Conflict("This house is open already.", why, "Stop it with: teahouse stop")
             time.sleep(0.02)
         note_of(data).unlink(missing_ok=True)
-        yield
+        yield lock.fileno()
 
 
 def taken(lock: int) -> bool:
@@ -337,3 +367,7 @@ def signals() -> Iterator[int]:
             signal.signal(number, handler)
         os.close(read)
         os.close(write)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

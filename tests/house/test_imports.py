@@ -45,12 +45,12 @@ def test_the_web_is_light():
     )
 
 
-def test_serving_keeps_the_webs_libraries_out_of_the_keepers_process(tmp_path):
+def test_opening_and_greeting_need_none_of_the_webs_libraries(tmp_path):
     (tmp_path / "teahouse.toml").touch()
     place = f"place = where.find_project(__import__('pathlib').Path({str(tmp_path)!r}))"
-    calls = "serve.prepare(place); reach.wait_ready(place.data, 0); serve.welcome(place, 'http://127.0.0.1:1')"
+    calls = "opening.prepare(place); reach.wait_ready(place.data, 0); serve.welcome(place, 'http://127.0.0.1:1')"
     program = "import contextlib, io; from teahouse.cli import serve\n"
-    program += f"from teahouse.desk import reach, where\n{place}\n"
+    program += f"from teahouse.desk import opening, reach, where\n{place}\n"
     program += f"with contextlib.redirect_stdout(io.StringIO()):\n    {calls}\nimport sys"
     asked = ["fastapi", "starlette", "uvicorn", "httpx", "dbos", "numpy", "PIL", "onnxruntime", "torch"]
     assert loaded_after(program, *asked) == set()

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 import teahouse
 from teahouse import App, Choice, Image, Labels, Number, Seed, Text
-from teahouse.cli import serve
+from teahouse.desk import opening
 from teahouse.desk.where import find_project
 from teahouse.errors import Conflict
 from teahouse.publishing import entry, kernel, save, show
@@ -55,9 +55,9 @@ def champion(root):
 def test_a_saved_project_serves_the_same_release_after_it_was_only_copied(published, tmp_path):
     published.save(tmp_path / "kept")
     shutil.copytree(tmp_path / "kept", tmp_path / "elsewhere")
-    serve.prepare(find_project(tmp_path / "elsewhere"))
+    opening.prepare(find_project(tmp_path / "elsewhere"))
     assert champion(tmp_path / "elsewhere") == published.release
-    serve.prepare(find_project(tmp_path / "elsewhere"))  # and once only
+    opening.prepare(find_project(tmp_path / "elsewhere"))  # and once only
     assert champion(tmp_path / "elsewhere") == published.release
 
 

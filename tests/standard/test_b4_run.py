@@ -77,7 +77,7 @@ def test_b4_a_site_with_a_training_unpickles_nothing_in_any_of_its_processes(tmp
         assert house.stop() == 0
     assert watch.told() == []
     words = " ".join(watch.watched())
-    for process in ("cli serve", "store.migrate", "site.serve", "engine.worker", "loop.runner", "training.child"):
+    for process in ("cli serve", "desk.opening", "site.serve", "engine.worker", "loop.runner", "training.child"):
         assert f"teahouse.{process}" in words, f"{process} was not watched"
 
 

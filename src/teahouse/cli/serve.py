@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import threading
 import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from teahouse.desk import reach
-from teahouse.desk.where import Project
+from teahouse.desk.where import Project, found
+
+if TYPE_CHECKING:
+    from teahouse.keeper import KeeperSpec
 
 
 @click.command("serve", short_help="Put the project's apps on a site, in this terminal.")
@@ -31,6 +33,7 @@ def serve_verb(port: int | None, host: str | None, open_page: bool | None, quiet
     reachable from this machine only, unless --host says otherwise; where a phone can reach it (--host 0.0.0.0: the same
     network) a QR code is printed too.
     """
+    from teahouse import keeper
     from teahouse.desk import say
     from teahouse.desk.where import project
 
@@ -44,10 +47,11 @@ def serve_verb(port: int | None, host: str | None, open_page: bool | None, quiet
         say.warn(f"Port {place.settings.site.port} is taken, so this site takes {free}. --port chooses another.")
         os.environ["TEAHOUSE_SITE_PORT"] = str(free)
         place = project()
-    if not quiet:
-        wanted = sys.stdout.isatty() if open_page is None else open_page
-        threading.Thread(target=greet, args=(place, wanted), daemon=True).start()
-    raise SystemExit(run(place))
+    greeting = () if quiet else greeting_of(place, sys.stdout.isatty() if open_page is None else open_page)
+    spec = spec_of(place, greeting)
+    with keeper.locked(spec.data, spec.locked_s) as lock, keeper.listening(spec.host, spec.port) as listener:
+        log_aside(place.data / "run" / "site.log")
+        keeper.become(spec, lock, listener)
 
 
 def refuse_second(place: Project, do_next: str = "teahouse open, or teahouse stop") -> None:
@@ -74,26 +78,41 @@ def free_instead(place: Project) -> int | None:
 
 
 def run(place: Project) -> int:
-    """Run the keeper in the foreground; its exit status."""
+    """Run the keeper in this process; its exit status."""
+    from teahouse import keeper
+
+    with log_beside(place.data / "run" / "site.log"):
+        return keeper.run(spec_of(place))
+
+
+def spec_of(place: Project, greeting: tuple[str, ...] = ()) -> KeeperSpec:
+    """What the keeper of a project keeps."""
     from teahouse import keeper
 
     site = place.settings.site
     for folder in (place.data, place.data / "run"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    spec = keeper.KeeperSpec(project=place.root, data=place.data, host=site.host, port=site.port, url=site.url)
-    with log_beside(place.data / "run" / "site.log"):
-        return keeper.run(spec, lambda: prepare(place))
+    return keeper.KeeperSpec(
+        project=place.root,
+        data=place.data,
+        host=site.host,
+        port=site.port,
+        url=site.url,
+        opening=(sys.executable, "-P", "-m", "teahouse.desk.opening", str(place.root)),
+        greeting=greeting,
+    )
+
+
+def greeting_of(place: Project, open_page: bool) -> tuple[str, ...]:
+    """The command that prints the links once the site stands."""
+    return (sys.executable, "-P", "-m", "teahouse.cli.serve", str(place.root), *(["--open"] if open_page else []))
 
 
 @contextlib.contextmanager
 def log_beside(log: Path) -> Iterator[None]:
-    """On a terminal the house's JSON log goes to a file, so that the links stay readable; else it stays on stderr."""
-    if not sys.stderr.isatty():
-        yield
-        return
+    """`log_aside` while the block lasts."""
     before = os.dup(2)
-    with log.open("ab") as file:
-        os.dup2(file.fileno(), 2)
+    log_aside(log)
     try:
         yield
     finally:
@@ -101,49 +120,15 @@ def log_beside(log: Path) -> Iterator[None]:
         os.close(before)
 
 
-def prepare(place: Project) -> None:
-    """Bring the tables to this version and declare the project's apps, so that the web finds them as rows. A release
-    that lies beside an app.py is put on where the app has none yet: so a project answers after it was only copied."""
-    from teahouse import ids
-    from teahouse.desk import say
-    from teahouse.errors import DeclarationError, ReleaseBroken
-    from teahouse.spec.load import load_app
-    from teahouse.store import apps
-
-    with place.house() as house:
-        for name, folder in place.app_folders().items():
-            try:
-                app = load_app(folder)
-            except DeclarationError as wrong:
-                say.warn(f"{name} is left as it was: {wrong}")
-                continue
-            row = (app.name or name, app.title, app.declaration(), str(folder), ids.now_ms())
-            house.db.write(lambda c, row=row: apps.declare(c, *row))
-            try:
-                put_shipped_on(house, app, folder)
-            except ReleaseBroken as broken:
-                say.warn(f"the release beside {name}'s app.py is left out: {broken}")
-
-
-def put_shipped_on(house: Any, app: Any, folder: Path) -> None:
-    """Install the release in the app's own folder, where there is one and the app has no champion. keys.txt is not
-    asked: that folder is the project's own as app.py beside it is, and who can write the one can write the other."""
-    from teahouse.store import rollouts
-
-    beside = folder / "release"
-    if not (beside / "release.json").is_file():
-        return
-    with house.db.read() as c:
-        if rollouts.champion(c, app.name) is not None:
-            return
-    from teahouse.desk import shipped
-
-    how = shipped.Shipped("owner", "the release beside its app.py", app.declaration())
-    shipped.put_on(house, app.name, folder, beside, how)
+def log_aside(log: Path) -> None:
+    """On a terminal the house's JSON log goes to a file, so that the links stay readable; else it stays on stderr."""
+    if sys.stderr.isatty():
+        with log.open("ab") as file:
+            os.dup2(file.fileno(), 2)
 
 
 def greet(place: Project, open_page: bool, patience: float = 60) -> None:
-    """Wait until the site answers, then print its links (a thread of `serve`)."""
+    """Wait until the site answers, then print its links."""
     from teahouse.desk import say
 
     note = reach.wait_ready(place.data, patience)
@@ -176,3 +161,13 @@ def welcome(place: Project, url: str) -> None:
         say.line("  [dim]For your phone: teahouse serve --host 0.0.0.0 prints a QR code for the same Wi-Fi.[/]")
     log = f" Its log: {place.data}/run/site.log" if sys.stdout.isatty() else ""
     say.line(f"  [dim]Ctrl-C stops it.{log}[/]", soft_wrap=True)
+
+
+def main() -> int:
+    """`python -m teahouse.cli.serve PROJECT [--open]`, by the keeper once the site stands: print its links."""
+    greet(found(Path(sys.argv[1])), "--open" in sys.argv)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

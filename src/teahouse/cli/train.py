@@ -33,8 +33,8 @@ def train_here(project: Project, app: str | None, no_wait: bool, as_json: bool) 
     """Ask the job in the project's own house, or join the one that has not ended, and follow it to its verdict."""
     from teahouse import ids
     from teahouse.cli import follow
-    from teahouse.cli.serve import prepare
     from teahouse.desk import say
+    from teahouse.desk.opening import prepare
 
     app = project.one_app(app)
     need_torch()

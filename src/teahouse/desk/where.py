@@ -106,11 +106,16 @@ def find_project(start: Path | None = None) -> Project | None:
 
 def project() -> Project:
     """The project at or above the current folder; WrongUse where there is none."""
-    found = find_project()
-    if found is None:
+    return found(Path.cwd())
+
+
+def found(folder: Path) -> Project:
+    """The project at or above a folder; WrongUse where there is none."""
+    there = find_project(folder)
+    if there is None:
         raise WrongUse(
             "There is no project here.",
-            f"Neither {Path.cwd()} nor a folder above it has a teahouse.toml.",
+            f"Neither {folder} nor a folder above it has a teahouse.toml.",
             "teahouse new NAME --starter tea, then cd NAME",
         )
-    return found
+    return there

@@ -69,7 +69,7 @@ class Database:
         self._watch = self._reading.raw_connection()
         self._watch_lock = threading.Lock()
         self._long = threading.Event()  # the log waits to be folded
-        self._folder = threading.Thread(target=self._fold, name="teahouse-folder", daemon=True)
+        self._folder = threading.Thread(target=self._fold_long_ones, name="teahouse-folder", daemon=True)
         self._folder.start()
         self._thread = threading.Thread(target=self._run, name="teahouse-writer", daemon=True)
         self._thread.start()
@@ -159,7 +159,9 @@ class Database:
             except Exception as error:  # edge: whatever broke, each caller must hear of it
                 group.refuse(self._meaning(error))
             group.answer()
-            self._look()
+            # where the log grows faster than the other thread folds it, the writer itself does
+            if self._fold(self._connection.connection.driver_connection, FAR * FOLD) >= FOLD:
+                self._long.set()
 
     def _fill(self, group: "_Group", item: Any) -> None:
         """Take what waits, up to 500 writes or 50 ms."""
@@ -192,36 +194,27 @@ class Database:
         except Exception as error:  # edge: the caller hears of it
             item.future.set_exception(self._meaning(error))
 
-    def _look(self) -> None:
-        """Have a long log folded, or fold it here, where it grows faster than the other thread folds."""
+    def _fold(self, raw: Any, least: int) -> int:
+        """Fold a log of `least` pages and more; how many it had. A failure is told in the log, and where the disk can
+        not be trusted nothing is written any more."""
         if self.broken:
-            return
-        with self._heard():
-            pages = sqlite.unfolded(self._connection.connection.driver_connection)
-            if pages >= FOLD:
-                self._long.set()
-            if pages >= FAR * FOLD:
-                sqlite.fold(self._connection.connection.driver_connection)
-
-    def _fold(self) -> None:
-        """Fold a long log on a connection of its own: its fsync takes a tenth of a second, and nobody's answer waits
-        for it."""
-        raw = self._reading.raw_connection()  # which may not write, and may do this
-        while self._long.wait():
-            self._long.clear()
-            if self._closed or self.broken:
-                break
-            with self._heard():
-                sqlite.fold(raw.driver_connection)
-        raw.close()
-
-    @contextmanager
-    def _heard(self) -> Iterator[None]:
-        """A fold that fails is told in the log, and nothing is written any more where the disk can not be trusted."""
+            return 0
         try:
-            yield
+            if (pages := sqlite.unfolded(raw)) >= least:
+                sqlite.fold(raw)
+            return pages
         except self._writing.dialect.dbapi.Error as error:
             log.warning("log-not-folded", error=str(self._meaning(error)))
+            return 0
+
+    def _fold_long_ones(self) -> None:
+        """On a thread and a connection of their own: the fsync of a fold may take a tenth of a second, and nobody's
+        answer waits for it."""
+        raw = self._reading.raw_connection()  # which may not write, and may do this
+        while self._long.wait() and not self._closed:
+            self._long.clear()
+            self._fold(raw.driver_connection, FOLD)
+        raw.close()
 
     def _meaning(self, error: Exception) -> Exception:
         if not isinstance(error, (sa.exc.DBAPIError, self._writing.dialect.dbapi.Error)):
