@@ -22,11 +22,13 @@ from teahouse import child, keeper
 WEB = """
     import argparse, os, signal, socket, sys, threading, time
     parser = argparse.ArgumentParser()
-    for name in ("--listen-fd", "--notify-fd"):
+    for name in ("--listen-fd", "--notify-fd", "--gate-fd"):
         parser.add_argument(name, type=int)
     parser.add_argument("--project")
     given = parser.parse_args()
     folder = given.project
+    if given.gate_fd and not os.read(given.gate_fd, 1):
+        sys.exit(4)
     if os.path.exists(folder + "/web-is-broken"):
         sys.exit(3)
     notify, listener = socket.socket(fileno=given.notify_fd), socket.socket(fileno=given.listen_fd)
@@ -207,7 +209,7 @@ def test_a_failed_migration_starts_nothing(kept: Kept) -> None:
     (kept.folder / "migration-fails").touch()
     kept.begin()
     assert kept.process.wait(10) == 7
-    assert not kept.seen("web")
+    assert not kept.seen("web") and not kept.seen("loop")
 
 
 def test_a_waiting_job_starts_the_loop_once_it_is_over(kept: Kept) -> None:

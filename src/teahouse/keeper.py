@@ -25,9 +25,10 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 @dataclass(frozen=True)
 class KeeperSpec:
-    """What is kept. The commands are completed here: opening, before the first web, with the data directory; web with
-    --listen-fd, --notify-fd and --project; loop with --project. greeting runs once the first web is ready, and sees all
-    of this process's environment. url is the public address where it is another than the one listened on.
+    """What is kept. The commands are completed here: opening, before all others, with the data directory; web with
+    --listen-fd, --notify-fd and --project, the first one with --gate-fd too; loop with --project. greeting runs once the
+    first web is ready, and sees this process's whole environment. url is the public address where it is another than
+    the one listened on.
 
     ready_s: how long a web may take to say "ready". stop_s: how long children may take to end. rest_s: a child that
     lived so long starts again at once; backoff_s doubles for one that did not, up to most_backoff_s.
@@ -81,6 +82,23 @@ class Keeper:
         self._on_terminal = os.isatty(0)
         self._selector = selectors.DefaultSelector()
 
+    @contextlib.contextmanager
+    def early_web(self) -> Iterator[None]:
+        """Starts the first web, which loads while the block opens the house and waits until it is done; an error ends
+        it."""
+        gate, go = os.pipe()
+        try:
+            self._web = self._start_web(gate)
+            yield
+            os.write(go, b"1")
+            self._web.began = time.monotonic()
+        except BaseException:
+            self._stop()
+            raise
+        finally:
+            os.close(gate)
+            os.close(go)
+
     def keep(self, wakeup: int) -> int:
         """Until a signal stops it; the exit status. `wakeup` delivers signal numbers."""
         self._selector.register(wakeup, selectors.EVENT_READ)
@@ -120,11 +138,12 @@ class Keeper:
         if self._loop is None and self._was_ready and now >= self._due["loop"]:
             self._loop = Kept(self._spawn((*self._spec.loop, "--project", str(self._spec.project))))
 
-    def _start_web(self) -> Kept:
+    def _start_web(self, *gate: int) -> Kept:
         ours, theirs = socket.socketpair()
         with theirs:
-            fds = (self._listener.fileno(), theirs.fileno())
-            command = (*self._spec.web, "--listen-fd", str(fds[0]), "--notify-fd", str(fds[1]))
+            fds = (self._listener.fileno(), theirs.fileno(), *gate)
+            named = zip(("--listen-fd", "--notify-fd", "--gate-fd"), map(str, fds), strict=False)
+            command = (*self._spec.web, *(word for pair in named for word in pair))
             kept = Kept(self._spawn((*command, "--project", str(self._spec.project)), fds), ours)
         ours.setblocking(False)
         self._selector.register(ours, selectors.EVENT_READ, kept)
@@ -268,14 +287,16 @@ def main(argv: list[str]) -> int:
 
 def keep(spec: KeeperSpec, listener: socket.socket) -> int:
     """What `run` does with the lock and the socket."""
-    opened = subprocess.run(
-        (*spec.opening, str(spec.data)), env=child.environment("TEAHOUSE_"), stdin=subprocess.DEVNULL, check=False
-    )
-    if opened.returncode != 0:
-        return opened.returncode
+    keeper = Keeper(spec, listener)
+    try:
+        with keeper.early_web():
+            command, seen = (*spec.opening, str(spec.data)), child.environment("TEAHOUSE_")
+            subprocess.run(command, env=seen, stdin=subprocess.DEVNULL, check=True)
+    except subprocess.CalledProcessError as failed:
+        return failed.returncode
     with signals() as wakeup:
         try:
-            return Keeper(spec, listener).keep(wakeup)
+            return keeper.keep(wakeup)
         finally:
             note_of(spec.data).unlink(missing_ok=True)
 

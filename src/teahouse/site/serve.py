@@ -1,4 +1,4 @@
-"""The web process: `python -m teahouse.site.serve --listen-fd N --notify-fd M [--project PATH]`, run by the keeper."""
+"""The web process, run by the keeper: `python -m teahouse.site.serve --listen-fd N --notify-fd M [--project PATH]`."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m teahouse.site.serve")
     parser.add_argument("--listen-fd", type=int, required=True, help="the listening socket, inherited")
     parser.add_argument("--notify-fd", type=int, required=True, help="where 'ready' and 'loop' are said")
+    parser.add_argument("--gate-fd", type=int, help="says a byte once the house is open; without it, it is")
     parser.add_argument("--project", type=Path, default=None, help="the folder of teahouse.toml")
     asked = parser.parse_args(argv)
     child.die_with_parent()
@@ -51,6 +52,8 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: None)
     logging.basicConfig(level=logging.WARNING, handlers=[OneLine()], force=True)
     listener = socket.socket(fileno=asked.listen_fd)
+    if asked.gate_fd is not None and not os.read(asked.gate_fd, 1):
+        return 0  # it will not be opened
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(serve(listener, asked.notify_fd, asked.project))
