@@ -26,9 +26,9 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 @dataclass(frozen=True)
 class KeeperSpec:
     """What is kept. The commands are completed here: opening, before all others, with the data directory; web with
-    --listen-fd, --notify-fd and --project, the first one with --gate-fd too; loop with --project. greeting runs once the
-    first web is ready, and sees this process's whole environment. url is the public address where it is another than
-    the one listened on.
+    --listen-fd, --notify-fd and --project, the first one with --gate-fd too; loop with --project. greeting runs once
+    the first web is ready, and sees this process's whole environment. url is the public address where it is another
+    than the one listened on.
 
     ready_s: how long a web may take to say "ready". stop_s: how long children may take to end. rest_s: a child that
     lived so long starts again at once; backoff_s doubles for one that did not, up to most_backoff_s.

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.standard.houses import RealHouse
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ["torch", "onnx", "onnxruntime", "sqlalchemy", "starlette", "fastapi", "numpy", "PIL", "dbos", "rich", "httpx"]
@@ -62,6 +63,16 @@ def test_the_keeper_is_standard_library_only():
     own = {*sys.stdlib_module_names, "teahouse"}
     outside = {top for name in done.stdout.split() if (top := name.split(".")[0]) not in own}
     assert outside == set()
+
+
+@pytest.mark.slow
+def test_the_keeper_of_a_house_that_stands_holds_nothing_else_in_its_memory(tmp_path):
+    with RealHouse(tmp_path / "house") as house:
+        house.start()
+        maps = Path(f"/proc/{house.keeper}/maps").read_text()
+        assert house.stop() == 0
+    assert "libpython" in maps or "python" in maps
+    assert "site-packages" not in maps and "sqlite" not in maps
 
 
 @pytest.mark.timeout(120)
