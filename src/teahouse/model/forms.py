@@ -33,6 +33,7 @@ ROWS = 1000  # at least so many are judged
 SMALL, FAST_MS = 200_000, 0.5  # bytes and milliseconds an answer below which there is nothing to gain
 LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")  # where the time goes
 SLOW = 1.25  # times as slow: then no other way to build it is fast
+MOST_WHY = 600  # characters: a manifest takes 1,000
 TIMED_S, TIMED = 0.3, 30  # seconds and answers by which a form is timed
 
 
@@ -56,7 +57,7 @@ class Tried:
     def facts(self) -> dict[str, Json]:
         """What the manifest says of it: {"forms"} beside fp32, or {"left_out"}."""
         if self.form is None:
-            return {"left_out": [{"name": "int8", "why": self.why}]}
+            return {"left_out": [{"name": "int8", "why": self.why[:MOST_WHY]}]}
         return {"forms": [{"name": "fp32", "file": FP32, "flips": 0}, dict(self.form)]}
 
 
@@ -115,7 +116,7 @@ def try_int8(folder: Path, output: Field, given: Given, outputs: Callable[[str],
                 continue
             judged = judge(output, exact, other, given, until)
         except ReleaseBroken as error:
-            whys.append(f"{error.what} {error.why}")
+            whys.append(in_our_words(error))
             continue
         if judged.equal:
             return Tried({"name": "int8", "file": INT8, "flips": judged.flips, "rows": judged.rows})
@@ -125,6 +126,12 @@ def try_int8(folder: Path, output: Field, given: Given, outputs: Callable[[str],
         differs.append(judged)
     (folder / INT8).unlink(missing_ok=True)
     return Tried(None, told(min(differs, key=lambda one: one.flips / one.rows)) if differs else whys[-1])
+
+
+def in_our_words(error: ReleaseBroken) -> str:
+    """What went wrong, without the words of a library: they name files of the machine that trained."""
+    cause = error.__cause__
+    return f"{error.what} {error.why}" if cause is None else f"{error.what} ({type(cause).__name__})"
 
 
 def told(judged: Judged) -> str:
