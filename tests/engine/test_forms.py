@@ -114,6 +114,19 @@ async def test_a_form_that_does_not_answer_its_examples_leaves_the_first_one(beg
     assert told.form == "fp32" and engine.state().counts["started"] == started, "it is not tried again at once"
 
 
+async def test_a_form_that_answers_stays_where_the_next_one_does_not_start(begin: Begin, releases: Releases) -> None:
+    engine, release = begin(), two_forms(releases)
+    await engine.ensure([Wanted("warmth", release, form=FAST)])
+    (releases.folder / release / "model.onnx").write_bytes(b"damaged")
+    (told,) = await engine.ensure([Wanted("warmth", release)])
+    assert (told.form, told.why) == ("int8", "")
+    assert (await ask(engine, release, photo("warm"))).form == "int8"
+    started = engine.state().counts["started"]
+    (told,) = await engine.ensure([Wanted("warmth", release)])
+    assert (told.form, told.why) == ("int8", "")
+    assert engine.state().counts["started"] == started == 2, "it is not tried again at once"
+
+
 async def test_who_ends_the_engine_while_a_form_changes_leaves_no_process(begin: Begin, releases: Releases) -> None:
     engine, release = begin(), two_forms(releases)
     await engine.ensure([Wanted("warmth", release)])
