@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -146,3 +147,17 @@ def test_what_was_never_timed_here_is_asked_for_once_and_not_at_once(site, recon
     write_times(site, 9.0, 4.0)
     look(reconciler)
     assert reconciler.facts.untimed == ()
+
+
+def test_a_release_that_begins_asleep_is_told_in_the_first_of_its_forms(site, reconciler, monkeypatch):
+    ensure = site.engine.ensure
+
+    async def asleep(given):
+        return [replace(one, form="") for one in await ensure(given)]
+
+    monkeypatch.setattr(site.engine, "ensure", asleep)
+    asyncio.run(reconciler.look())
+    assert site.deps.serving.apps[APP].champion.form == "fp32"
+    with site.house.db.read() as c:
+        (serving,) = servings.current(c, site.deps.web)
+    assert (serving.state, serving.form) == ("ready", "fp32")

@@ -219,7 +219,12 @@ class Reconciler:
 
 def state_of(live: Live, ready: Ready) -> tuple[str, int, str]:
     """(ready or failed, the step of the rollout, the form) of a release, as it is told."""
-    return "failed" if ready.why else "ready", live.seq, ready.form
+    return "failed" if ready.why else "ready", live.seq, form_of(live, ready)
+
+
+def form_of(live: Live, ready: Ready) -> str:
+    """The name of the form that a release is ready in: one that sleeps in its first form has not said it yet."""
+    return ready.form or ("" if ready.why else live.manifest.forms[0]["name"])
 
 
 def lives(serving: Serving) -> list[Live]:
@@ -234,7 +239,7 @@ def lives(serving: Serving) -> list[Live]:
 
 def with_ready(live: Live, ready: Ready) -> Live:
     """The release with what the engine said of it."""
-    return replace(live, form=ready.form, ready=not ready.why, why=ready.why or "")
+    return replace(live, form=form_of(live, ready), ready=not ready.why, why=ready.why or "")
 
 
 async def once(deps: Deps) -> None:
