@@ -127,6 +127,22 @@ async def test_a_form_that_answers_stays_where_the_next_one_does_not_start(begin
     assert engine.state().counts["started"] == started == 2, "it is not tried again at once"
 
 
+async def test_who_wakes_in_a_form_that_does_not_start_answers_in_the_first_one(
+    begin: Begin, releases: Releases
+) -> None:
+    releases._scratch.mkdir()
+    wrong = slow_or_wrong(releases._scratch / "wrong.onnx", turned=True)
+    engine, release = begin(), two_forms(releases, wrong)
+    (told,) = await engine.ensure([Wanted("warmth", release, warm=False, form=FAST)])
+    assert not told.why and engine.state().asleep == (release,)
+    assert (await ask(engine, release, photo("warm"), 30)).form == "fp32"
+    assert [each.form for each in engine.state().ready] == ["fp32"]
+    started = engine.state().counts["started"]
+    (told,) = await engine.ensure([Wanted("warmth", release, form=FAST)])
+    assert (told.form, told.why) == ("fp32", "")
+    assert engine.state().counts["started"] == started == 2, "it is not tried again at once"
+
+
 async def test_who_ends_the_engine_while_a_form_changes_leaves_no_process(begin: Begin, releases: Releases) -> None:
     engine, release = begin(), two_forms(releases)
     await engine.ensure([Wanted("warmth", release)])

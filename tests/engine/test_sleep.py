@@ -51,6 +51,28 @@ async def test_what_was_ready_before_may_begin_asleep(begin: Begin, releases: Re
     assert engine.state().asleep == ()
 
 
+async def test_what_began_asleep_and_does_not_start_says_so_and_is_tried_again(
+    begin: Begin, releases: Releases
+) -> None:
+    engine = begin(desk=DeskRules(backoff_s=0.05, most_backoff_s=0.1))
+    release = releases.tiny()
+    model = releases.folder / release / "model.onnx"
+    whole = model.read_bytes()
+    model.write_bytes(b"damaged")
+    wanted = [Wanted("warmth", release, warm=False)]
+    (told,) = await engine.ensure(wanted)
+    assert not told.why
+    engine.wake(release)
+    await until(lambda: not engine.state().ready, 20)
+    (told,) = await engine.ensure(wanted)
+    assert "model.onnx" in told.why
+    model.write_bytes(whole)
+    await until(lambda: engine.state().ready, 20)
+    (told,) = await engine.ensure(wanted)
+    assert not told.why
+    assert (await ask(engine, release, photo("warm"))).output["label"] == "warm"
+
+
 async def test_what_the_house_does_by_itself_keeps_nothing_awake(begin: Begin, releases: Releases) -> None:
     engine = begin(desk=SOON)
     release = releases.tiny()

@@ -37,13 +37,14 @@ class DeskRules:
 
 class Desk:
     """A release that answers. A worker that dies is replaced; a release that never was ready is not tried again. `form`
-    is how `spawn` runs it. Nobody played for a while: it sleeps, ready all the same, and has a worker again a moment
-    after it is asked; `asleep`: it begins so, for it was ready here before."""
+    is how it shall run, and the first form what it runs in from then on where it was ready and does not start so again.
+    Nobody played for a while: it sleeps, ready all the same, and has a worker again a moment after it is asked;
+    `asleep`: it begins so, for it was ready here before."""
 
     def __init__(
         self,
         name: str,
-        spawn: Callable[[], WorkerProcess],
+        spawn: Callable[[Form], WorkerProcess],
         rules: DeskRules,
         log: Any,
         form: Form = Form(),
@@ -51,7 +52,7 @@ class Desk:
         asleep: bool = False,
     ) -> None:
         self.name, self._spawn, self._rules, self._log, self.form = name, spawn, rules, log, form
-        self.asleep = asleep
+        self.asleep, self._runs = asleep, form
         self.ready = Ready(name, form.name, why="" if asleep else "It is still loading.")
         self.traffic = Traffic(rules.bound, rules.refused_s, self._hangs)
         self._worker: WorkerProcess | None = None
@@ -101,6 +102,10 @@ class Desk:
             try:
                 reader = await self._begin()
             except ReleaseBroken as error:
+                if self._first.is_set() and self._runs != Form():
+                    self._log.error("form-not-started", release=self.name, form=self._runs.name, why=str(error))
+                    self._runs = Form()
+                    continue
                 failures += 1
                 self.ready = Ready(self.name, why=str(error))
                 self._log.error("release-not-started", release=self.name, why=str(error))
@@ -123,7 +128,7 @@ class Desk:
         start = time.monotonic()
         self.traffic.counts["started"] += 1
         try:
-            self._worker = self._spawn()
+            self._worker = self._spawn(self._runs)
         except OSError as error:
             raise ReleaseBroken("A worker cannot be started.", str(error)) from error
         reader, self._writer = await asyncio.open_unix_connection(sock=self._worker.sock, limit=1 << 20)

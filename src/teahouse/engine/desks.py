@@ -111,7 +111,7 @@ class Desks(dict[str, Desk]):
         return desk
 
     def _new(self, name: str, folder: Path | None, form: Form, asleep: bool = False) -> Desk:
-        def spawn() -> WorkerProcess:
+        def spawn(form: Form) -> WorkerProcess:
             return WorkerProcess(folder, self._limits, form)
 
         return Desk(name, spawn, self._rules.desk, self._log, form, asleep=asleep)

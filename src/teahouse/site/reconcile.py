@@ -53,7 +53,7 @@ class Reconciler:
         self.told: dict[tuple[str, str], tuple[str, int, str]] = {}
         self.answers: dict[str, float] = {}  # by release, since when (time.monotonic)
         self.manifests: dict[str, shape.Manifest] = {}
-        self.asked = self.retry_at = self.fold_at = float("-inf")
+        self.asked = self.retry_at = self.fold_at = self.heed_at = float("-inf")
         self.failures = 0
         self.cold: frozenset[str] = frozenset()
         self.day = ""
@@ -62,7 +62,7 @@ class Reconciler:
     async def run(self) -> None:
         """Goes on until it is cancelled; whatever breaks is logged and tried again."""
         while True:
-            beside = (self.remind, self.time_forms, self.fold, self.count, self.noticing.look)
+            beside = (self.heed, self.remind, self.time_forms, self.fold, self.count, self.noticing.look)
             for part in (self.look, self.rolling.tick, *beside):
                 try:
                     await part()
@@ -88,6 +88,19 @@ class Reconciler:
         if self.facts.job_waits and now - self.asked >= ASK_S:
             self.asked = now
             self.deps.ask_for_loop()
+
+    async def heed(self) -> None:
+        """Every two seconds, sees to it that what is shown as ready, in a form, is so: a release that slept may not
+        start again, or not in this form."""
+        now = time.monotonic()
+        if now < self.heed_at:
+            return
+        self.heed_at = now + ASK_S
+        ready = {one.release: one for one in self.deps.engine.state().ready}
+        for live in lives(self.deps.serving):
+            found = ready.get(live.release)
+            if live.ready and (found is None or form_of(live, found) != live.form):
+                self.retry_at = now
 
     async def remind(self) -> None:
         """Once a day, asks the loop for what is due once a day."""
