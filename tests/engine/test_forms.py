@@ -1,13 +1,16 @@
 """Forms of a release: the wanted one answers, a change of form drops nothing, and this machine times them."""
 
 import asyncio
+import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
+from teahouse.engine import timing
 from teahouse.engine.answering import Answerer
 from teahouse.engine.bench import Bench
 from teahouse.engine.front import LocalEngine
@@ -173,6 +176,24 @@ def test_a_form_that_does_not_hold_has_no_time_and_says_why(releases: Releases) 
         fp32, int8, other = bench.time(["fp32", "int8", "int4"])
     assert fp32.why == "" and int8.ms == other.ms == 0
     assert "its own examples" in int8.why and "no form called int4" in other.why
+    assert not (int8.unknown or other.unknown), "that much is certain"
+
+
+def test_of_a_form_whose_worker_ends_or_lacks_memory_nothing_is_known(releases: Releases) -> None:
+    with Bench(releases.folder / two_forms(releases), limits=WorkerLimits()) as bench:
+        os.kill(bench._worker.pid, signal.SIGKILL)
+        killed, other = bench.time(["fp32", "int8"])
+    assert killed.unknown and killed.ms == 0 and "SIGKILL" in killed.why
+    assert other.ms > 0 and not (other.why or other.unknown), "the next one has a worker again"
+    with Bench(releases.folder / releases.greedy(), limits=WorkerLimits(512)) as bench:
+        (told,) = bench.time(["fp32"])
+    assert told.unknown and told.ms == 0 and "more memory" in told.why
+
+
+def test_a_slow_machine_says_while_it_times_that_it_goes_on(releases: Releases) -> None:
+    told: list[float] = []
+    timing.fastest(releases.folder / two_forms(releases), "fp32", 2, told.append)
+    assert len(told) > 2 * timing.SLICES and told == sorted(told)
 
 
 def test_a_makers_own_function_is_timed_one_at_a_time(releases: Releases) -> None:

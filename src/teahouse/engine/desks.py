@@ -80,9 +80,9 @@ class Desks(dict[str, Desk]):
         self._log.error("form-not-started", release=release, form=form.name, why=why)
 
     async def _in_form(self, release: str, form: Form, asleep: bool = False) -> Ready:
-        """The desk that is there, if it is in this form; else a new one, which takes over once it is ready, and where it
-        does not get so leaves the one that is. The first one may begin `asleep`; in place of one that sleeps the new
-        one sleeps on."""
+        """The desk that is there, if it is in this form; else a new one, which takes over once it is ready; where it
+        never is, the one that is there stays. The first one may begin `asleep`; in place of one that sleeps the new one
+        sleeps on."""
         folder, desk = self._releases / release, self.get(release)
         if desk is None or desk.form == form:
             return await self._known(release, folder, form, asleep).opened()

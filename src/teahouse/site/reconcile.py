@@ -30,6 +30,7 @@ ASK_S = 2.0
 FOLD_S = 1.0
 RETRY_S = (2.0, 5.0, 15.0, 60.0)
 TIME_S = 5.0  # after a release began to answer its forms are timed: who came meanwhile comes first
+AGAIN_S = 86_400.0  # until what could not be timed, on a machine that was too busy, is tried again
 
 
 @dataclass(frozen=True)
@@ -111,12 +112,13 @@ class Reconciler:
             self.day = today
 
     async def time_forms(self) -> None:
-        """Asks the loop to time the forms of what answers and was never timed on this machine; not at once."""
+        """Asks the loop to time the forms of what answers and was not timed on this machine; not at once, and once
+        a day."""
         now = time.monotonic()
         due = [release for release in self.facts.untimed if now - self.answers.get(release, now) > TIME_S]
         if due:
             at = self.deps.clock()
-            self.answers |= dict.fromkeys(due, float("inf"))
+            self.answers |= dict.fromkeys(due, now + AGAIN_S)
             await self.deps.house.db.write_async(lambda c: [running.ask(c, release, at) for release in due])
 
     async def fold(self) -> None:
