@@ -11,6 +11,7 @@ from teahouse.model.figures import are_sound
 
 FORMAT = 1
 NAME = r"[a-z][a-z0-9]{0,19}"  # of a form
+MOST_BATCH = 64  # inputs together: so many more a worker takes at once, which then stand in no queue
 WORTH = 1.1  # times as fast another form, or another way to run one, has to be; else the simpler one stays
 Json = Any
 
@@ -110,13 +111,15 @@ def most_apart(output: dict[str, Json]) -> float:
 
 def _is_form(form: dict[str, Json], most: float) -> bool:
     """Whether a form that a manifest lists can be chosen, run and told of."""
-    counts = (form.get("flips", 0), form.get("rows", 0), form.get("batch", 1))
+    counts, batch = (form.get("flips", 0), form.get("rows", 0)), form.get("batch", 1)
     tolerance = form.get("tolerance", 0)
     return (
         isinstance(form.get("file"), str)
         and isinstance(form.get("name"), str)
         and re.fullmatch(NAME, form["name"]) is not None
         and all(type(count) is int and 0 <= count < 2**31 for count in counts)
+        and type(batch) is int
+        and 0 <= batch <= MOST_BATCH
         and type(tolerance) in (int, float)
         and 0 <= tolerance <= most
     )
