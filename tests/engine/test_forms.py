@@ -196,7 +196,7 @@ def test_a_slow_machine_says_while_it_times_that_it_goes_on(releases: Releases) 
     assert len(told) > 2 * timing.SLICES and told == sorted(told)
 
 
-def test_a_makers_own_function_is_timed_one_at_a_time(releases: Releases) -> None:
+def test_a_makers_own_function_is_timed_one_at_a_time_on_one_thread(releases: Releases) -> None:
     with Bench(releases.folder / releases.moody(), limits=WorkerLimits()) as bench:
         (told,) = bench.time(["fp32"])
-    assert (told.form.slots, told.form.batch, told.why) == (1, 1, "")
+    assert (told.form.slots, told.form.threads, told.form.batch, told.why) == (1, 1, 1, "")
