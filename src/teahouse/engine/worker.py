@@ -29,6 +29,7 @@ class Service(Protocol):
     form: str
     slots: int
     batch: int
+    deadline_s: float
 
     def decode(self, frame: wire.Frame) -> Any:
         """One item of work; raises TeahouseError."""
@@ -53,6 +54,7 @@ class Releases:
         self._answerer = Answerer(folder, form=form.name, threads=max(1, form.threads), batch=form.batch)
         self._answerer.try_examples()
         self.form, self.batch = self._answerer.form["name"], self._answerer.batch
+        self.deadline_s = self._answerer.manifest.deadline_s
         # A maker's function may not bear two threads at once; onnxruntime does.
         self.slots = 1 if self._answerer.hook else form.slots or cores()
 
@@ -80,7 +82,7 @@ class Releases:
 class Bare:
     """The service without a model: clean, light and card."""
 
-    form, batch = "bare", 1
+    form, batch, deadline_s = "bare", 1, 10.0
 
     def __init__(self) -> None:
         from teahouse.engine import card
@@ -154,6 +156,7 @@ class Worker:
                 "release": self._release,
                 "form": self._service.form,
                 "window": window,
+                "deadline_s": self._service.deadline_s,
                 "pid": os.getpid(),
             }
         )
