@@ -114,6 +114,8 @@ def test_photos_that_keep_their_shape_are_judged_in_pieces_with_all_that_can_be_
     assert len({float(much) for batch in batches for much in batch["much"]}) > 100
     pieces = {batch["photo"][0].tobytes() for batch in found.given().calibration()}
     assert len(pieces) == len(list(found.given().calibration())), "another piece each time"
+    timed = found.given().one()
+    assert timed["photo"].shape == (1, 3, 400, 400) and timed["style"].shape == (1,), "a whole photo"
 
 
 def test_why_there_is_nothing_to_build_with_is_told():

@@ -40,11 +40,19 @@ TIMED_S, TIMED = 0.3, 30  # seconds and answers by which a form is timed
 @dataclass(frozen=True)
 class Given:
     """What a form is built and judged on: batches of the maker's own inputs, [N, ...] of each, as the model takes them.
-    `judging` begins anew at each call and gives `rows` rows."""
+    `judging` begins anew at each call and gives `rows` rows. `timing`: one input by which a form is timed, [1, ...] of
+    each; without it the first that is judged."""
 
     calibration: Callable[[], Iterable[Batch]]
     judging: Callable[[], Iterable[Batch]]
     rows: int
+    timing: Callable[[], Batch] | None = None
+
+    def one(self) -> Batch:
+        """One input, as a visitor gives it."""
+        if self.timing:
+            return self.timing()
+        return {name: array[:1] for name, array in next(iter(self.judging())).items()}
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,7 @@ def try_int8(folder: Path, output: Field, given: Given, outputs: Callable[[str],
     if (folder / FP32).stat().st_size < SMALL:
         return Tried(None, "The net is so small that there is nothing to gain.")
     exact = outputs(FP32)
-    one = {name: array[:1] for name, array in next(iter(given.judging())).items()}
+    one = given.one()
     usual = milliseconds(exact, one)
     if usual < FAST_MS:
         return Tried(None, f"An answer takes {usual:.1f} ms: there is nothing to gain.")

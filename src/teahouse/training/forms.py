@@ -70,17 +70,21 @@ class Own:
         some: Sequence[int] = evenly(seen, CALIBRATED) or range(CALIBRATED)
         if seen and self.keeps:  # another piece of the photo each time
             some = [seen[k % len(seen)] + n * (k // len(seen)) for k in range(CALIBRATED)]
-        return forms.Given(lambda: self._batches(some), lambda: self._batches(judged), len(judged))
+        return forms.Given(lambda: self._batches(some), lambda: self._batches(judged), len(judged), self._whole)
+
+    def _whole(self) -> Arrays:
+        """The first input as a batch of one, its photos not cut into pieces: that is what an answer takes."""
+        return {name: array[None] for name, array in self.at(0, whole=True).items()}
 
     def _batches(self, numbers: Sequence[int]) -> Iterator[Arrays]:
         for start in range(0, len(numbers), TOGETHER):
             rows = [self.at(int(number)) for number in numbers[start : start + TOGETHER]]
             yield {name: numpy.stack([row[name] for row in rows]) for name in self.app.fields}
 
-    def at(self, number: int) -> Arrays:
-        """The `number`th input, always the same."""
+    def at(self, number: int, whole: bool = False) -> Arrays:
+        """The `number`th input, always the same; of photos that keep their shape a piece, or the `whole` of them."""
         chance = numpy.random.default_rng(number)
-        cut = (lambda photo: piece(photo, PIECE, chance)) if self.keeps else None
+        cut = (lambda photo: piece(photo, PIECE, chance)) if self.keeps and not whole else None
         found = self.reads[number % len(self.reads)](cut) if self.reads else {}
         copy = self.reads and number >= len(self.reads)
         return {
