@@ -158,6 +158,18 @@ async def test_who_ends_the_engine_while_a_form_changes_leaves_no_process(begin:
     await until(lambda: not any(pid and psutil.pid_exists(pid) for pid in pids))
 
 
+async def test_who_ends_the_engine_just_as_a_desk_is_let_go_leaves_no_process(
+    begin: Begin, releases: Releases
+) -> None:
+    engine, release = begin(), two_forms(releases)
+    await engine.ensure([Wanted("warmth", release)])
+    desk = engine._desks.pop(release)
+    pid = desk.pid
+    engine._desks._let_go(desk)
+    await engine.close()
+    assert pid and not psutil.pid_exists(pid)
+
+
 def test_this_machine_finds_the_faster_form_and_how_to_run_it(releases: Releases) -> None:
     releases._scratch.mkdir()
     slow = slow_or_wrong(releases._scratch / "slow.onnx", heavy=40)

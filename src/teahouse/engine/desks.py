@@ -137,17 +137,18 @@ class Desks(dict[str, Desk]):
         self._leaving.pop(release, None)
         desk = self.pop(release, None)
         if desk is not None:
+            self._beside.append(desk)
             await self._end(desk)
             self._log.info("release-retired", release=release)
 
     def _let_go(self, desk: Desk) -> None:
         """It answers what it has; what comes now goes to the desk in its place."""
+        self._beside.append(desk)  # now: a task that is cancelled before it begins does nothing
         task = asyncio.create_task(self._end(desk), name=f"end {desk.name[:12]}")
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
     async def _end(self, desk: Desk) -> None:
-        self._beside.append(desk)
         await desk.close(self._grace_s)
         self._beside.remove(desk)
         self.gone.update(desk.traffic.counts)
