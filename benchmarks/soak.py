@@ -76,8 +76,8 @@ class Soak:
                     found["files"] += process.num_fds()
                     found["threads"] += process.num_threads()
                     found["processes"] += 1
-            wal = self.house.data / "house.db-wal"
-            found["wal"] = wal.stat().st_size if wal.exists() else 0
+            logs = [self.house.data / f"{name}.db-wal" for name in ("house", "loop")]
+            found["wal"] = max(log.stat().st_size if log.exists() else 0 for log in logs)
             self.seen.append(found)
 
     def fault(self, what: str) -> None:

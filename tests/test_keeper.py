@@ -36,6 +36,8 @@ WEB = """
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     open(f"{folder}/web.{os.getpid()}", "w").close()
     listener.settimeout(0.02)
+    if os.path.exists(folder + "/no-room"):
+        os.makedirs(folder + "/data/run/house.json/in-its-place")
     notify.sendall(b"ready\\n")
     while not stopping.is_set():
         if os.path.exists(folder + "/job-waits"):
@@ -66,7 +68,7 @@ RUN = """
     from teahouse import keeper
     folder, port = pathlib.Path(sys.argv[1]), int(sys.argv[2])
     commands = {name: (sys.executable, str(folder / f"{name}.py")) for name in ("web", "loop", "opening")}
-    spec = keeper.KeeperSpec(folder, folder / "data", port=port, ready_s=5.0, stop_s=3.0, **commands)
+    spec = keeper.KeeperSpec(folder, folder / "data", port=port, ready_s=5.0, stop_s=3.0, note_s=0.1, **commands)
     sys.exit(keeper.run(spec))
 """
 
@@ -133,6 +135,17 @@ def alive(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_the_note_that_the_disk_did_not_take_is_written_once_it_does(kept: Kept) -> None:
+    (kept.folder / "no-room").touch()
+    kept.begin()
+    assert b"house.json was not written" in kept.process.stderr.readline()
+    note = kept.folder / "data" / "run" / "house.json"
+    (note / "in-its-place").rmdir()
+    note.rmdir()
+    until(note.is_file)
+    assert kept.web() in kept.seen("web")
 
 
 def test_the_web_and_the_loop_are_started_and_the_note_tells_where(kept: Kept) -> None:

@@ -33,7 +33,8 @@ class KeeperSpec:
     ready_s: how long a web may take to say "ready". stop_s: how long children may take to end. rest_s: a child that
     lived so long starts again at once; backoff_s doubles for one that did not, up to most_backoff_s.
     late_s: a job that was announced so shortly before the loop ended may not have been seen by it. taken_s: the pause
-    while a loop that somebody else started has the house. locked_s: others look at the lock for an instant."""
+    while a loop that somebody else started has the house. locked_s: others look at the lock for an instant. note_s: the
+    pause before house.json is tried again, where the disk did not take it."""
 
     project: Path
     data: Path
@@ -52,6 +53,7 @@ class KeeperSpec:
     late_s: float = 30.0
     taken_s: float = 10.0
     locked_s: float = 0.5
+    note_s: float = 15.0
 
 
 @dataclass
@@ -75,7 +77,7 @@ class Keeper:
         self._old: list[Kept] = []
         self._loop: Kept | None = None
         self._loop_asked = float("-inf")
-        self._due: dict[str, float] = {"web": 0.0, "loop": 0.0}
+        self._due: dict[str, float] = {"web": 0.0, "loop": 0.0, "note": float("inf")}
         self._loop_rests = 0.0  # not before: another loop has the house
         self._failures = {"web": 0, "loop": 0}
         self._was_ready = self._stopping = False
@@ -128,6 +130,8 @@ class Keeper:
     def _begin_due(self) -> None:
         """Starts what is due, and gives up a web that does not become ready."""
         now = time.monotonic()
+        if now >= self._due["note"]:
+            self._write_note()
         if self._web is None and self._next is None and now >= self._due["web"]:
             self._web = self._start_web()
         for late in (self._web, self._next):
@@ -185,13 +189,18 @@ class Keeper:
                 self._web.process.terminate()
                 self._old.append(self._web)
             self._web, self._next = kept, None
-        try:
-            write_note(self._spec, self._listener)
-        except OSError as error:  # a full disk: what the note told of the web before is true of this one
-            say(f"house.json was not written: {error}")
+        self._write_note()
         if first and self._spec.greeting:
             greeting = subprocess.Popen(self._spec.greeting, stdin=subprocess.DEVNULL, process_group=0)
             self._old.append(Kept(greeting))
+
+    def _write_note(self) -> None:
+        self._due["note"] = float("inf")
+        try:
+            write_note(self._spec, self._listener)
+        except OSError as error:  # a full disk: a note of the web before is true of this one too; without, again later
+            say(f"house.json was not written: {error}")
+            self._due["note"] = time.monotonic() + self._spec.note_s
 
     def _reap(self) -> None:
         """Looks after children that ended."""
@@ -236,7 +245,8 @@ class Keeper:
     def _patience(self) -> float:
         """Seconds until something is due; SIGCHLD and the web's lines wake it sooner."""
         now = time.monotonic()
-        due = [self._due["web"]] if self._web is None and self._next is None else []
+        due = [self._due["note"]]
+        due += [self._due["web"]] if self._web is None and self._next is None else []
         due += [self._due["loop"]] if self._loop is None and self._was_ready else []
         due += [each.began + self._spec.ready_s for each in (self._web, self._next) if each and not each.ready]
         return max(0.0, min([when - now for when in due] + [3600.0]))

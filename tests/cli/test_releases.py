@@ -6,7 +6,8 @@ import pytest
 
 from teahouse import ids, testing
 from teahouse.cli import releases
-from teahouse.store import apps, keys, rollouts
+from teahouse.desk.say import CheckFailed
+from teahouse.store import apps, keys, rollouts, servings
 from teahouse.store.house import House
 from teahouse.testing import APP, install_tiny, whole_house
 
@@ -86,6 +87,21 @@ def test_a_form_is_pinned_for_the_app_and_the_champions_pin_stays_as_it_is(teaho
     with House.open(here / APP / ".teahouse") as house, house.db.read() as c:
         assert rollouts.form(c, APP) == ""
         assert [row.form for row in rollouts.history(c, APP)][:3] == ["fastest", None, "int8"]
+
+
+def test_a_form_that_the_site_could_not_start_is_told(project, here):
+    with House.open(here / APP / ".teahouse") as house:
+        release = install_tiny(house, kind="twice")
+
+        def served(c, form, at):
+            servings.append(c, servings.Serving("here", "web", APP, release, form, "ready", at))
+
+        house.db.write(lambda c: [served(c, "int8", 1), served(c, "fp32", 2)])
+        with house.db.read() as c:
+            with pytest.raises(CheckFailed, match="pinned to int8, and runs as fp32"):
+                releases.refuse_other_form(c, APP, release, "int8")
+            releases.refuse_other_form(c, APP, release, "fp32")
+            releases.refuse_other_form(c, APP, release, "fastest")
 
 
 def test_a_form_that_the_champion_does_not_have_is_refused(teahouse, project):

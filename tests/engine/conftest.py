@@ -50,6 +50,22 @@ def predict(model, inputs):
 """
 
 
+GREEDY = """
+import numpy
+from teahouse import App, Image, Labels
+
+app = App(title="Warm or cold?", name="greedy", input=Image(size=16), output=Labels("warm", "cold"))
+held = []
+
+@app.predict
+def predict(model, inputs):
+    if len(held) >= 2:
+        numpy.ones(1 << 30)
+    held.append(1)
+    return model(input=inputs["input"])
+"""
+
+
 class Releases:
     """A releases folder and what it takes to fill it."""
 
@@ -74,6 +90,14 @@ class Releases:
         tiny_release(source, name="moody")
         (source / "code").mkdir()
         (source / "code" / "app.py").write_text(MOODY.replace("{moods}", repr(MOODS)))
+        return self._sealed(source, {"code": True, "hooks": ["predict"]})
+
+    def greedy(self) -> str:
+        """A release whose own function takes ever more memory once its examples are answered."""
+        source = self._source()
+        tiny_release(source)
+        (source / "code").mkdir()
+        (source / "code" / "app.py").write_text(GREEDY)
         return self._sealed(source, {"code": True, "hooks": ["predict"]})
 
     def broken(self, code: str) -> str:

@@ -1,13 +1,16 @@
 """Forms of a release: the wanted one answers, a change of form drops nothing, and this machine times them."""
 
 import asyncio
+import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
+from teahouse.engine import timing
 from teahouse.engine.answering import Answerer
 from teahouse.engine.bench import Bench
 from teahouse.engine.front import LocalEngine
@@ -114,6 +117,35 @@ async def test_a_form_that_does_not_answer_its_examples_leaves_the_first_one(beg
     assert told.form == "fp32" and engine.state().counts["started"] == started, "it is not tried again at once"
 
 
+async def test_a_form_that_answers_stays_where_the_next_one_does_not_start(begin: Begin, releases: Releases) -> None:
+    engine, release = begin(), two_forms(releases)
+    await engine.ensure([Wanted("warmth", release, form=FAST)])
+    (releases.folder / release / "model.onnx").write_bytes(b"damaged")
+    (told,) = await engine.ensure([Wanted("warmth", release)])
+    assert (told.form, told.why) == ("int8", "")
+    assert (await ask(engine, release, photo("warm"))).form == "int8"
+    started = engine.state().counts["started"]
+    (told,) = await engine.ensure([Wanted("warmth", release)])
+    assert (told.form, told.why) == ("int8", "")
+    assert engine.state().counts["started"] == started == 2, "it is not tried again at once"
+
+
+async def test_who_wakes_in_a_form_that_does_not_start_answers_in_the_first_one(
+    begin: Begin, releases: Releases
+) -> None:
+    releases._scratch.mkdir()
+    wrong = slow_or_wrong(releases._scratch / "wrong.onnx", turned=True)
+    engine, release = begin(), two_forms(releases, wrong)
+    (told,) = await engine.ensure([Wanted("warmth", release, warm=False, form=FAST)])
+    assert not told.why and engine.state().asleep == (release,)
+    assert (await ask(engine, release, photo("warm"), 30)).form == "fp32"
+    assert [each.form for each in engine.state().ready] == ["fp32"]
+    started = engine.state().counts["started"]
+    (told,) = await engine.ensure([Wanted("warmth", release, form=FAST)])
+    assert (told.form, told.why) == ("fp32", "")
+    assert engine.state().counts["started"] == started == 2, "it is not tried again at once"
+
+
 async def test_who_ends_the_engine_while_a_form_changes_leaves_no_process(begin: Begin, releases: Releases) -> None:
     engine, release = begin(), two_forms(releases)
     await engine.ensure([Wanted("warmth", release)])
@@ -124,6 +156,18 @@ async def test_who_ends_the_engine_while_a_form_changes_leaves_no_process(begin:
     await engine.close()
     assert len(pids) == 2
     await until(lambda: not any(pid and psutil.pid_exists(pid) for pid in pids))
+
+
+async def test_who_ends_the_engine_just_as_a_desk_is_let_go_leaves_no_process(
+    begin: Begin, releases: Releases
+) -> None:
+    engine, release = begin(), two_forms(releases)
+    await engine.ensure([Wanted("warmth", release)])
+    desk = engine._desks.pop(release)
+    pid = desk.pid
+    engine._desks._let_go(desk)
+    await engine.close()
+    assert pid and not psutil.pid_exists(pid)
 
 
 def test_this_machine_finds_the_faster_form_and_how_to_run_it(releases: Releases) -> None:
@@ -144,9 +188,27 @@ def test_a_form_that_does_not_hold_has_no_time_and_says_why(releases: Releases) 
         fp32, int8, other = bench.time(["fp32", "int8", "int4"])
     assert fp32.why == "" and int8.ms == other.ms == 0
     assert "its own examples" in int8.why and "no form called int4" in other.why
+    assert not (int8.unknown or other.unknown), "that much is certain"
 
 
-def test_a_makers_own_function_is_timed_one_at_a_time(releases: Releases) -> None:
+def test_of_a_form_whose_worker_ends_or_lacks_memory_nothing_is_known(releases: Releases) -> None:
+    with Bench(releases.folder / two_forms(releases), limits=WorkerLimits()) as bench:
+        os.kill(bench._worker.pid, signal.SIGKILL)
+        killed, other = bench.time(["fp32", "int8"])
+    assert killed.unknown and killed.ms == 0 and "SIGKILL" in killed.why
+    assert other.ms > 0 and not (other.why or other.unknown), "the next one has a worker again"
+    with Bench(releases.folder / releases.greedy(), limits=WorkerLimits(512)) as bench:
+        (told,) = bench.time(["fp32"])
+    assert told.unknown and told.ms == 0 and "more memory" in told.why
+
+
+def test_a_slow_machine_says_while_it_times_that_it_goes_on(releases: Releases) -> None:
+    told: list[float] = []
+    timing.fastest(releases.folder / two_forms(releases), "fp32", 2, told.append)
+    assert len(told) > 2 * timing.SLICES and told == sorted(told)
+
+
+def test_a_makers_own_function_is_timed_one_at_a_time_on_one_thread(releases: Releases) -> None:
     with Bench(releases.folder / releases.moody(), limits=WorkerLimits()) as bench:
         (told,) = bench.time(["fp32"])
-    assert (told.form.slots, told.form.batch, told.why) == (1, 1, "")
+    assert (told.form.slots, told.form.threads, told.form.batch, told.why) == (1, 1, 1, "")

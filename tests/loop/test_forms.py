@@ -1,11 +1,13 @@
 """The job that times a release's forms on this machine: once, in a process of their own."""
 
 import socket
+from dataclasses import replace
 
 import pytest
 
-from teahouse import ids
+from teahouse import ids, testing
 from teahouse.loop import steps
+from teahouse.model import bundle
 from teahouse.settings import Settings
 from teahouse.store import forms, jobs
 from teahouse.testing import install_tiny, open_house
@@ -41,6 +43,43 @@ def test_each_form_gets_a_row_of_this_machine_once(house):
     assert [found[name].flips for name in ("fp32", "int8")] == [0, 3]
     carry_out(house, {"release": release})
     assert {name: row.seq for name, row in rows(house, release).items()} == {n: row.seq for n, row in found.items()}
+
+
+DIES = """
+import os, pathlib, signal
+from teahouse import App, Image, Labels
+
+app = App(title="Warm or cold?", name="warmth", input=Image(size=16), output=Labels("warm", "cold"))
+asked = []
+
+@app.predict
+def predict(model, inputs):
+    asked.append(1)
+    if len(asked) > 2 and not pathlib.Path({mended!r}).exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    return model(input=inputs["input"])
+"""
+
+
+def test_what_could_not_be_found_out_is_not_held_against_a_form_and_is_tried_again(house, tmp_path, monkeypatch):
+    mended = tmp_path / "mended"
+
+    def dies(folder, name="", note=""):
+        testing.twice_release(folder, name, note)
+        (folder / "code").mkdir()
+        (folder / "code" / "app.py").write_text(DIES.format(mended=str(mended)))
+        manifest = replace(bundle.read(folder), code=True, hooks=["predict"], files={})
+        return bundle.seal(folder, manifest)
+
+    monkeypatch.setitem(testing.RELEASES, "dies", dies)
+    monkeypatch.setitem(testing.NAMES, "dies", testing.APP)
+    release = install_tiny(house, kind="dies")
+    job = carry_out(house, {"release": release})
+    assert job.state == "done" and "SIGKILL" in job.detail["fp32"] and rows(house, release) == {}
+    mended.touch()
+    job = carry_out(house, {"release": release})
+    assert job.state == "done" and all(row.slots == 1 for row in rows(house, release).values())
+    assert set(rows(house, release)) == {"fp32", "int8"}
 
 
 def test_a_release_that_is_not_here_is_refused_and_one_that_does_not_start_fails(house):

@@ -65,6 +65,18 @@ def test_the_loops_database_is_as_durable_as_the_houses(tmp_path):
     engine.dispose()
 
 
+def test_the_log_of_dbos_own_database_does_not_grow_without_end(tmp_path):
+    engine = loop_engine(tmp_path / "loop.db")
+    with engine.begin() as c:
+        c.exec_driver_sql("CREATE TABLE said (words BLOB)")
+    for _ in range(80):
+        with engine.begin() as c:
+            c.exec_driver_sql("INSERT INTO said VALUES (randomblob(400000))")
+    assert (tmp_path / "loop.db").stat().st_size > 20e6
+    assert (tmp_path / "loop.db-wal").stat().st_size < 10e6
+    engine.dispose()
+
+
 def test_a_loop_with_nothing_to_do_leaves(tmp_path):
     project(tmp_path, count=1)
     with running(tmp_path, idle=0.2) as loop:

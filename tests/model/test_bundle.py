@@ -180,3 +180,16 @@ def test_nonsense_for_a_manifest_is_told_as_such(tmp_path: Path, written: bytes)
     (tmp_path / "release.json").write_bytes(written)
     with pytest.raises(ReleaseBroken):
         bundle.read(tmp_path)
+
+
+@pytest.mark.parametrize(("batch", "holds"), [(1, True), (64, True), (65, False), (2**30, False), (2.0, False)])
+def test_a_release_can_not_ask_for_more_at_once_than_a_queue_holds(
+    sealed: tuple[Path, str], batch: float, holds: bool
+) -> None:
+    written = shape.to_json(_manifest(sealed[0]))
+    written["forms"] = [{**written["forms"][0], "batch": batch}]
+    if holds:
+        assert shape.from_json(written).forms[0]["batch"] == batch
+    else:
+        with pytest.raises(ReleaseBroken, match="no form to run"):
+            shape.from_json(written)

@@ -147,3 +147,19 @@ def test_pictures_are_one_as_a_picture_and_its_jpeg_are():
     spot[:, :8, :8] += 20 / 255
     assert not forms.same(picture, row, spot), "on the whole it is near, and one part of it is not"
     assert not forms.same(picture, row, row[:, :32])
+
+
+def test_why_a_form_is_left_out_names_no_file_of_the_machine_that_trained(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(net(tmp_path / "other.onnx").read_bytes())
+    exact = outputs(tmp_path)("model.onnx")
+
+    def broken(file):
+        if file == forms.FP32:
+            return exact
+        try:
+            raise RuntimeError(f"Load model from {tmp_path / file} failed")
+        except RuntimeError as error:
+            raise ReleaseBroken(f"{file} cannot be loaded.", str(error)) from error
+
+    tried = forms.try_int8(tmp_path, LABELS, given(), broken, 60)
+    assert tried.why == "model.int8.onnx cannot be loaded. (RuntimeError)"

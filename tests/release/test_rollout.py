@@ -117,6 +117,14 @@ def test_ten_times_slower_is_taken_off_and_three_times_of_almost_nothing_is_not(
     assert step(CANARY, Facts(Side(19, 0, 400.0, 19), Side(600, 0, 40.0, 200))) is None, "too few to tell"
 
 
+def test_a_challenger_that_was_not_timed_on_this_machine_is_not_taken_off_as_slow_for_an_hour():
+    slow = Facts(Side(30, 0, 400.0, 30), Side(600, 0, 40.0, 200), untimed=True)
+    assert step(replace(CANARY, age_ms=HOUR_MS - 1), slow) is None
+    assert step(CANARY, slow) == ("rolled_back", "guard", "slow")
+    bad = Facts(Side(60), Side(900), words((30, 40), (80, 700)), untimed=True)
+    assert step(replace(CANARY, age_ms=1), bad) == ("rolled_back", "guard", "disagreed")
+
+
 def test_visitors_who_say_that_it_is_wrong_take_it_off():
     bad = Facts(Side(60), Side(900), words((30, 40), (80, 700)))
     assert step(CANARY, bad) == ("rolled_back", "guard", "disagreed")

@@ -1,6 +1,7 @@
 """What is live follows what the rollouts want: swap without a gap, fall back, tell it, call the loop."""
 
 import asyncio
+import socket
 
 import pytest
 
@@ -180,3 +181,23 @@ def test_a_house_that_opens_again_loads_what_was_played_last_and_lets_the_rest_s
     monkeypatch.setattr(running, "QUIET_MS", float("inf"))
     look(Reconciler(site.deps))
     assert wanted[-1] == {site.release: True, picture: True}, "played a moment ago"
+
+
+def test_a_release_that_does_not_start_again_is_told_as_failed_and_tried_again(site, reconciler):
+    look(reconciler)
+    asyncio.run(reconciler.heed())
+    assert reconciler.retry_at == float("inf"), "all is as it was told"
+    site.engine.live.clear()
+    site.engine.broken.add(site.release)
+    reconciler.heed_at = float("-inf")
+    asyncio.run(reconciler.heed())
+    look(reconciler)
+    assert served(site) == {(site.release, "failed")} and not site.deps.serving.apps[APP].champion.ready
+    with site.house.db.read() as c:
+        assert servings.ready_on(c, socket.gethostname()) == set(), "it does not begin asleep the next time"
+    site.engine.broken.clear()
+    reconciler.retry_at = float("-inf")
+    look(reconciler)
+    assert served(site) == {(site.release, "ready")}
+    with site.house.db.read() as c:
+        assert servings.ready_on(c, socket.gethostname()) == {site.release}

@@ -2,18 +2,19 @@
 
 import asyncio
 import random
+import socket
 import threading
 from types import SimpleNamespace
 
 import pytest
 
 from teahouse import ids, testing
-from teahouse.engine.port import Answer
+from teahouse.engine.port import Answer, Form
 from teahouse.errors import InputBroke, NotReady, QueueFull, ReleaseBroken
 from teahouse.site import reconcile, rolling
 from teahouse.site.mirror import MOST, Mirror
 from teahouse.site.rolling import Rolling
-from teahouse.store import lineage, predictions, rollouts, tables, tallies
+from teahouse.store import forms, lineage, predictions, rollouts, tables, tallies
 from teahouse.testing import APP, install_tiny
 
 MIN = 60_000
@@ -258,25 +259,42 @@ def test_one_error_in_ten_rolls_it_back_and_it_never_comes_back_by_itself(tried)
         assert rollouts.taken_off(c, APP, tried.challenger) is None, "the owner's word ends the mark"
 
 
+def answers(tried, release, arm, ms, at=1):
+    row = {"app": APP, "release": release, "form": "fp32", "arm": arm, "visitor": ids.new_id(), "given": b"g",
+           "output": {}, "held": False, "cached": False, "ms": ms}  # fmt: skip
+    many = [{**row, "id": ids.new_id(), "at": at} for _ in range(25)]
+    tried.house.db.write(lambda c: c.execute(tables.predictions.insert(), many))
+
+
 def test_ten_times_slower_is_rolled_back(tried):
-    def answers(release, arm, ms):
-        row = {"app": APP, "release": release, "form": "fp32", "arm": arm, "visitor": ids.new_id(), "given": b"g",
-               "output": {}, "held": False, "cached": False, "ms": ms}  # fmt: skip
-        many = [{**row, "id": ids.new_id(), "at": 1} for _ in range(25)]
-        tried.house.db.write(lambda c: c.execute(tables.predictions.insert(), many))
+    canary(tried)
+    answers(tried, tried.release, "full", 30.0)
+    answers(tried, tried.challenger, "canary", 60.0)
+    assert look(tried) == []
+    answers(tried, tried.challenger, "canary", 300.0)
+    answers(tried, tried.challenger, "canary", 300.0)
+    assert look(tried) == [("rolled_back", "guard", "slow")]
+
+
+def test_only_what_it_answered_in_its_own_fastest_form_makes_a_challenger_slow(tried):
+    def timed(release):
+        row = forms.Timed(release, socket.gethostname(), "fp32", 2, 1, 1, 30.0, 0, at=1)
+        tried.house.db.write(lambda c: forms.add(c, row))
 
     canary(tried)
-    answers(tried.release, "full", 30.0)
-    answers(tried.challenger, "canary", 60.0)
+    answers(tried, tried.release, "full", 30.0)
+    answers(tried, tried.challenger, "canary", 300.0)
+    timed(tried.release)
     assert look(tried) == []
-    answers(tried.challenger, "canary", 300.0)
-    answers(tried.challenger, "canary", 300.0)
+    timed(tried.challenger)
+    assert look(tried) == [], "so it answered before"
+    answers(tried, tried.challenger, "canary", 300.0, at=ids.now_ms())
     assert look(tried) == [("rolled_back", "guard", "slow")]
 
 
 def test_a_slow_challenger_does_not_hide_behind_a_champion_that_all_wait_for(tried):
     def worked(release, arm, ms, batch=1):
-        live = SimpleNamespace(release=release)
+        live = SimpleNamespace(release=release, wants=Form())
         for _ in range(25):
             tried.deps.looks.took(live, arm, Answer({}, ms={"decode": 2.0, "wait": 500.0, "infer": ms}, batch=batch))
 

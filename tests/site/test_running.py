@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -52,6 +53,8 @@ def timed(**ms):
         ({"fp32": 4.0, "int8": 9.0}, "int8", "int8", "pinned"),
         ({}, "int8", "int8", "pinned"),
         ({"fp32": 9.0, "int8": None}, "int8", "fp32", "broken"),
+        ({"fp32": 9.0}, "int8", "int8", "pinned"),
+        ({"fp32": 9.0}, "", "fp32", "timed"),
     ],
 )
 def test_the_fastest_that_holds_is_chosen_unless_one_is_pinned(ms, pinned, form, why):
@@ -143,6 +146,24 @@ def test_what_was_never_timed_here_is_asked_for_once_and_not_at_once(site, recon
     other.answers[site.release] -= 60
     asyncio.run(other.time_forms())
     assert len(waiting()) == 1
+    one = forms.Timed(site.release, socket.gethostname(), "fp32", 2, 1, 1, 9.0, 0)
+    site.house.db.write(lambda c: forms.add(c, one))
+    look(reconciler)
+    assert reconciler.facts.untimed == (site.release,), "one of its forms was not found out"
     write_times(site, 9.0, 4.0)
     look(reconciler)
     assert reconciler.facts.untimed == ()
+
+
+def test_a_release_that_begins_asleep_is_told_in_the_first_of_its_forms(site, reconciler, monkeypatch):
+    ensure = site.engine.ensure
+
+    async def asleep(given):
+        return [replace(one, form="") for one in await ensure(given)]
+
+    monkeypatch.setattr(site.engine, "ensure", asleep)
+    asyncio.run(reconciler.look())
+    assert site.deps.serving.apps[APP].champion.form == "fp32"
+    with site.house.db.read() as c:
+        (serving,) = servings.current(c, site.deps.web)
+    assert (serving.state, serving.form) == ("ready", "fp32")

@@ -7,6 +7,7 @@ import pytest
 
 from teahouse import App, Choice, Image, Labels, Number, Seed, ids
 from teahouse.engine.answering import Answerer
+from teahouse.errors import ReleaseBroken
 from teahouse.model import bundle, forms
 from teahouse.testing import photo
 from teahouse.training import candidate, run
@@ -113,6 +114,8 @@ def test_photos_that_keep_their_shape_are_judged_in_pieces_with_all_that_can_be_
     assert len({float(much) for batch in batches for much in batch["much"]}) > 100
     pieces = {batch["photo"][0].tobytes() for batch in found.given().calibration()}
     assert len(pieces) == len(list(found.given().calibration())), "another piece each time"
+    timed = found.given().one()
+    assert timed["photo"].shape == (1, 3, 400, 400) and timed["style"].shape == (1,), "a whole photo"
 
 
 def test_why_there_is_nothing_to_build_with_is_told():
@@ -190,3 +193,49 @@ def test_a_form_that_tips_one_of_the_examples_is_left_out(tmp_path):
     shown = [{"input": photo("warm", seed)} for seed in range(3)]
     tried = own.held(app, tmp_path, built, shown, outputs)
     assert tried.form is None and "own examples" in tried.why and not (tmp_path / forms.INT8).exists()
+
+
+BUILT = forms.Tried({"name": "int8", "file": forms.INT8, "flips": 0, "rows": 1000})
+
+
+def test_a_form_of_wide_numbers_is_sealed_with_a_tolerance_of_their_own_size(tmp_path):
+    """A few off in a thousand is one answer, and far more than two that share out 1 may differ."""
+    from teahouse.model import shape
+
+    app = an_app(output=Number(0, 1000))
+
+    def outputs(file):
+        return lambda batch: numpy.array([[500.0 if file == forms.FP32 else 503.0]])
+
+    tried = own.held(app, tmp_path, BUILT, [{"input": photo("warm")}], outputs)
+    assert tried.form["tolerance"] == 3.02
+    written = {"app": "warmth", "title": "Warm", "fields": [], "output": app.output.json(), **tried.facts()}
+    assert shape.from_json(written).forms[1]["tolerance"] == 3.02
+    with pytest.raises(ReleaseBroken, match="no form to run"):
+        shape.from_json({**written, "output": Labels("warm", "cold", name="output").json()})
+
+
+@pytest.mark.parametrize("at", ["made", "asked"])
+def test_a_form_that_can_not_be_tried_costs_no_training_and_tells_no_path(tmp_path, at):
+    """Whatever breaks is left out in few words of ours: an error of a library names files of the maker's machine."""
+
+    def broken(*_):
+        raise ValueError(f"Load model from {tmp_path}/model.int8.onnx failed" + "!" * 2000)
+
+    def outputs(file):
+        return broken() if at == "made" else broken
+
+    (tmp_path / forms.INT8).write_bytes(b"net")
+    shown = [{"input": photo("warm", seed)} for seed in range(40)]
+    (tmp_path / forms.FP32).write_bytes(b"x" * forms.SMALL)
+    for tried in (
+        own.held(an_app(), tmp_path, BUILT, shown, outputs),
+        own.int8(an_app(), tmp_path, own.of_files(an_app(), shown), outputs, 5),
+    ):
+        assert tried.form is None and "(ValueError)" in tried.why and str(tmp_path) not in tried.why
+        assert not (tmp_path / forms.INT8).exists()
+
+
+def test_a_long_reason_is_cut_to_what_a_release_may_say():
+    (left,) = forms.Tried(None, "why " * 1000).facts()["left_out"]
+    assert 100 < len(left["why"]) < 1000

@@ -223,7 +223,25 @@ def pinned_here(place: Project, app: str | None, wish: Pin) -> tuple[str, int | 
             return champion.release, releases.number(c, champion.release), mark
 
         release, number, mark = house.db.write(put)
-        return release, number, wait_served(house, app, release, after=mark) if place.running() else None
+        served = wait_served(house, app, release, after=mark) if place.running() else None
+        if served and wish.form:
+            with house.db.read() as c:
+                refuse_other_form(c, app, release, wish.form)
+        return release, number, served
+
+
+def refuse_other_form(c: Any, app: str, release: str, form: str) -> None:
+    """CheckFailed where the site serves a release in another form than the one that was pinned."""
+    from teahouse.desk.say import CheckFailed
+    from teahouse.store import releases, rollouts, servings
+
+    runs = [row.form for row in servings.current(c) if (row.app, row.release) == (app, release)][-1]
+    if form not in (rollouts.ANY_FORM, runs):
+        raise CheckFailed(
+            f"Release {releases.number(c, release)} is pinned to {form}, and runs as {runs}.",
+            f"As {form} it does not start here, or does not answer its own examples. The site's log says why.",
+            f"teahouse pin --form {runs}",
+        )
 
 
 def pinned_there(site: str, app: str | None, wish: Pin) -> tuple[str, int]:

@@ -89,7 +89,8 @@ class Bench:
             progress(len(found))
 
     def time(self, forms: Sequence[str]) -> list[Timed]:
-        """How these forms of the release do on this machine, in their order; one that ends its worker does not hold."""
+        """How these forms of the release do on this machine, in their order; of one that ends its worker or hangs
+        that is unknown."""
         return [self._time(name) for name in forms]
 
     def _time(self, name: str) -> Timed:
@@ -100,9 +101,9 @@ class Bench:
             while (told := self._receive())[0] != self._ids or told[1] is None:
                 pass  # it says how far it is, so that it is not taken to hang
         except (ConnectionError, TimeoutError):
-            return Timed(Form(name), why=f"While it was timed, {self._end()}.")
+            return Timed(Form(name), why=f"While it was timed, {self._end()}.", unknown=True)
         (one,) = _answer_or_raise(told[1]).output
-        return Timed(Form(**one["form"]), one["ms"], one["why"])
+        return Timed(Form(**one["form"]), one["ms"], one["why"], one["unknown"])
 
     def _start(self) -> None:
         if self._worker is not None:

@@ -21,7 +21,8 @@ class DeskRules:
 
     backoff_s: first pause after a failed start, doubled with each, up to most_backoff_s.
     refused_s: how long an input that broke two workers is refused.
-    sleep_s: after so long without a visitor it ends its worker, until the next one comes."""
+    sleep_s: after so long without a visitor it ends its worker, until the next one comes, who waits for a start: a
+    release that took more than half of its deadline for one stays awake."""
 
     bound: int = 64
     load_s: float = 120.0
@@ -37,13 +38,14 @@ class DeskRules:
 
 class Desk:
     """A release that answers. A worker that dies is replaced; a release that never was ready is not tried again. `form`
-    is how `spawn` runs it. Nobody played for a while: it sleeps, ready all the same, and has a worker again a moment
-    after it is asked; `asleep`: it begins so, for it was ready here before."""
+    is how it shall run, and the first form what it runs in from then on where it was ready and does not start so again.
+    Nobody played for a while: it sleeps, ready all the same, and has a worker again a moment after it is asked;
+    `asleep`: it begins so, for it was ready here before."""
 
     def __init__(
         self,
         name: str,
-        spawn: Callable[[], WorkerProcess],
+        spawn: Callable[[Form], WorkerProcess],
         rules: DeskRules,
         log: Any,
         form: Form = Form(),
@@ -51,13 +53,13 @@ class Desk:
         asleep: bool = False,
     ) -> None:
         self.name, self._spawn, self._rules, self._log, self.form = name, spawn, rules, log, form
-        self.asleep = asleep
+        self.asleep, self._runs = asleep, form
         self.ready = Ready(name, form.name, why="" if asleep else "It is still loading.")
         self.traffic = Traffic(rules.bound, rules.refused_s, self._hangs)
         self._worker: WorkerProcess | None = None
         self._writer: asyncio.StreamWriter | None = None
         self.began = time.monotonic()
-        self._closing = False
+        self._closing, self._wakes_in_time = False, True
         self._first = asyncio.Event()
         if asleep:
             self._first.set()
@@ -101,6 +103,10 @@ class Desk:
             try:
                 reader = await self._begin()
             except ReleaseBroken as error:
+                if self._first.is_set() and self._runs != Form():
+                    self._log.error("form-not-started", release=self.name, form=self._runs.name, why=str(error))
+                    self._runs = Form()
+                    continue
                 failures += 1
                 self.ready = Ready(self.name, why=str(error))
                 self._log.error("release-not-started", release=self.name, why=str(error))
@@ -123,11 +129,11 @@ class Desk:
         start = time.monotonic()
         self.traffic.counts["started"] += 1
         try:
-            self._worker = self._spawn()
+            self._worker = self._spawn(self._runs)
         except OSError as error:
             raise ReleaseBroken("A worker cannot be started.", str(error)) from error
         reader, self._writer = await asyncio.open_unix_connection(sock=self._worker.sock, limit=1 << 20)
-        why = await self._greeting(reader)
+        why = await self._greeting(reader, start)
         if not why:
             self._log.info(
                 "worker-ready", release=self.name, pid=self._worker.pid, ms=round((time.monotonic() - start) * 1000)
@@ -138,8 +144,9 @@ class Desk:
             "The release could not be started.", why if why != "gone" else f"While it was loaded, {ended}."
         )
 
-    async def _greeting(self, reader: asyncio.StreamReader) -> str:
-        """'' where the worker is ready now, 'gone' where it ended without a word, else its words."""
+    async def _greeting(self, reader: asyncio.StreamReader, start: float) -> str:
+        """'' where the worker is ready now, 'gone' where it ended without a word, else its words. start: when it was
+        started (time.monotonic)."""
         try:
             async with asyncio.timeout(self._rules.load_s):
                 frame = await wire.read(reader)
@@ -155,6 +162,7 @@ class Desk:
         if frame.header.get("kind") != "ready":
             return str(wire.error_of(frame.header))
         self.ready = Ready(self.name, str(frame.header["form"]), int(frame.header["window"]))
+        self._wakes_in_time = time.monotonic() - start < float(frame.header["deadline_s"]) / 2
         self.traffic.open(self._writer, self.ready.window)
         return ""
 
@@ -181,6 +189,8 @@ class Desk:
 
     async def _doze(self) -> None:
         """Ends the worker once no visitor has asked for a while. Who asks from then on waits for the next one."""
+        if not self._wakes_in_time:
+            return
         began = time.monotonic()
         while True:
             idle_s = time.monotonic() - max(began, self.traffic.visits.last)

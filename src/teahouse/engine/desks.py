@@ -59,22 +59,30 @@ class Desks(dict[str, Desk]):
         return self._known(BARE, None, Form())
 
     async def opened(self, wanted: Wanted) -> Ready:
-        """Ready in the wanted form; in the first one where it does not start so."""
+        """Ready in the wanted form; where it does not start so, in the one that it answers in, or in the first."""
         release, form = wanted.release, wanted.form
         if not ids.is_digest(release) or not (self._releases / release).is_dir():
             return Ready(release, why="The release is not on this machine.")
         if time.monotonic() - self._broken.get((release, form), float("-inf")) < self._rules.retry_s:
+            desk = self.get(release)
+            if desk is not None and not desk.ready.why:
+                return desk.ready
             form = Form()
         ready = await self._in_form(release, form, not wanted.warm)
         if ready.why and form != Form():
-            self._broken[release, form] = time.monotonic()
-            self._log.error("form-not-started", release=release, form=form.name, why=ready.why)
+            self._note(release, form, ready.why)
             ready = await self._in_form(release, Form())
         return ready
 
+    def _note(self, release: str, form: Form, why: str) -> None:
+        """A form did not start: it is not tried again at once."""
+        self._broken[release, form] = time.monotonic()
+        self._log.error("form-not-started", release=release, form=form.name, why=why)
+
     async def _in_form(self, release: str, form: Form, asleep: bool = False) -> Ready:
-        """The desk that is there, if it is in this form; else a new one, which takes over once it is ready. The first
-        one may begin `asleep`; in place of one that sleeps the new one sleeps on."""
+        """The desk that is there, if it is in this form; else a new one, which takes over once it is ready; where it
+        never is, the one that is there stays. The first one may begin `asleep`; in place of one that sleeps the new one
+        sleeps on."""
         folder, desk = self._releases / release, self.get(release)
         if desk is None or desk.form == form:
             return await self._known(release, folder, form, asleep).opened()
@@ -84,9 +92,12 @@ class Desks(dict[str, Desk]):
         self._beside.remove(new)
         if ready.why and not desk.failed:
             self._let_go(new)
-        else:
-            self._let_go(desk)
-            self[release] = new
+            if desk.ready.why:
+                return ready
+            self._note(release, form, ready.why)
+            return desk.ready
+        self._let_go(desk)
+        self[release] = new
         return ready
 
     def _known(self, name: str, folder: Path | None, form: Form, asleep: bool = False) -> Desk:
@@ -100,7 +111,7 @@ class Desks(dict[str, Desk]):
         return desk
 
     def _new(self, name: str, folder: Path | None, form: Form, asleep: bool = False) -> Desk:
-        def spawn() -> WorkerProcess:
+        def spawn(form: Form) -> WorkerProcess:
             return WorkerProcess(folder, self._limits, form)
 
         return Desk(name, spawn, self._rules.desk, self._log, form, asleep=asleep)
@@ -126,17 +137,18 @@ class Desks(dict[str, Desk]):
         self._leaving.pop(release, None)
         desk = self.pop(release, None)
         if desk is not None:
+            self._beside.append(desk)
             await self._end(desk)
             self._log.info("release-retired", release=release)
 
     def _let_go(self, desk: Desk) -> None:
         """It answers what it has; what comes now goes to the desk in its place."""
+        self._beside.append(desk)  # now: a task that is cancelled before it begins does nothing
         task = asyncio.create_task(self._end(desk), name=f"end {desk.name[:12]}")
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
     async def _end(self, desk: Desk) -> None:
-        self._beside.append(desk)
         await desk.close(self._grace_s)
         self._beside.remove(desk)
         self.gone.update(desk.traffic.counts)

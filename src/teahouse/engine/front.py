@@ -120,7 +120,6 @@ class LocalEngine:
         await self._desks.close()
 
 
-
 def _champions(wanted: Iterable[Wanted]) -> dict[str, str]:
     """The release that is full, by app."""
     return {each.app: each.release for each in wanted if each.state == "full"}

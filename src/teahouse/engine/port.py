@@ -26,11 +26,12 @@ class Form:
 @dataclass(frozen=True)
 class Timed:
     """How a release's form did on this host: run so, an answer took `ms` of the host's time (1000 / answers a second).
-    why: it does not hold here, and has no time."""
+    why: it does not hold here, and has no time; where it is `unknown`, it was not found out and may be later."""
 
     form: Form
     ms: float = 0.0
     why: str = ""
+    unknown: bool = False
 
 
 @dataclass(frozen=True)

@@ -64,10 +64,6 @@ class WorkerProcess:
             command += ["--parent", str(os.getpid())]
         return [*command, str(Path(folder).resolve())] if folder else [*command, "--bare"]
 
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
     def kill(self) -> None:
         """SIGKILL; harmless where it is dead."""
         self._process.kill()

@@ -31,24 +31,36 @@ def timed(folder: Path, names: Sequence[str], cores: int, told: Told = lambda sh
 
 
 def fastest(folder: Path, name: str, cores: int, told: Told = lambda share: None) -> Timed:
-    """The fastest way to run one form, or why it does not hold here."""
-    best, items, why = None, None, "The release has no examples to time it with."
+    """The fastest way to run one form, or why it does not hold here; unknown where there is no memory to find out."""
+    best, items, answerer, alone = None, None, None, False
+    why, unknown = "The release has no examples to time it with.", True
     for number, one_thread in enumerate((True, False) if cores > 1 else (True,)):
+        if alone:
+            break  # the processor's clock would count threads that wait for the maker's function as work well shared
+
+        def goes_on(share: float = number / 2) -> None:
+            told(share)
+
+        answerer = None  # two of them at once would need the memory of two
         try:
             answerer = Answerer(folder, form=name, threads=1 if one_thread else cores)
+            alone = bool(answerer.hook)
             if items is None:
                 answerer.try_examples()
+                goes_on()
                 items = [answerer.decode(given) for given, _ in answerer.examples()]
-            slots, threads = cores if one_thread and not answerer.hook else 1, 1 if one_thread else cores
+            slots, threads = cores if one_thread and not alone else 1, 1 if one_thread else cores
             for together in batches(answerer) if items else ():
                 alike = [one for one in items if one.shapes == items[0].shapes]
-                ms = pace(answerer, alike, slots, threads, together)
+                ms = pace(answerer, alike, slots, threads, together, goes_on)
                 if best is None or ms * WORTH < best.ms:
                     best = Timed(Form(name, slots, threads, together), round(ms, 3))
         except (TeahouseError, MemoryError) as error:
-            why = str(error) or "It needs more memory than a worker has."
+            # onnxruntime says in words alone that it lacks memory: "Failed to allocate", "bad_alloc"
+            unknown = isinstance(error, MemoryError) or "alloc" in str(error)
+            why = "It needs more memory than a worker has." if unknown else str(error)
         told((number + 1) / 2)
-    return best or Timed(Form(name), why=why)
+    return best or Timed(Form(name), why=why, unknown=unknown)
 
 
 def batches(answerer: Answerer) -> tuple[int, ...]:
@@ -57,8 +69,16 @@ def batches(answerer: Answerer) -> tuple[int, ...]:
     return (1, TOGETHER) if free else (1,)
 
 
-def pace(answerer: Answerer, items: Sequence[Decoded], slots: int, threads: int, together: int) -> float:
-    """Milliseconds of this machine's time that an answer takes while every slot is busy.
+def pace(
+    answerer: Answerer,
+    items: Sequence[Decoded],
+    slots: int,
+    threads: int,
+    together: int,
+    goes_on: Callable[[], None] = lambda: None,
+) -> float:
+    """Milliseconds of this machine's time that an answer takes while every slot is busy. `goes_on` is called now and
+    then, so that a slow machine is not taken to hang.
 
     By the processor's clock, not by the wall's: what else the machine does meanwhile is no property of the form."""
 
@@ -76,4 +96,5 @@ def pace(answerer: Answerer, items: Sequence[Decoded], slots: int, threads: int,
             turns = [pool.submit(work, turn, start + length) for turn in range(slots)]
             answers = sum(turn.result() for turn in turns)
             found.append((time.process_time() - used) * 1000 / answers / (slots * threads))
+            goes_on()
     return min(found)

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from teahouse import child
-from teahouse.child import cores
 from teahouse.engine import wire
 from teahouse.engine.port import Answer, Form, Timed
 from teahouse.errors import DeadlinePassed, InputBroke, ReleaseBroken, TeahouseError
@@ -29,6 +28,7 @@ class Service(Protocol):
     form: str
     slots: int
     batch: int
+    deadline_s: float
 
     def decode(self, frame: wire.Frame) -> Any:
         """One item of work; raises TeahouseError."""
@@ -53,8 +53,9 @@ class Releases:
         self._answerer = Answerer(folder, form=form.name, threads=max(1, form.threads), batch=form.batch)
         self._answerer.try_examples()
         self.form, self.batch = self._answerer.form["name"], self._answerer.batch
+        self.deadline_s = self._answerer.manifest.deadline_s
         # A maker's function may not bear two threads at once; onnxruntime does.
-        self.slots = 1 if self._answerer.hook else form.slots or cores()
+        self.slots = 1 if self._answerer.hook else form.slots or child.cores()
 
     def decode(self, frame: wire.Frame) -> Any:
         parts = frame.header.get("parts", {})
@@ -74,20 +75,20 @@ class Releases:
     def time(self, forms: Sequence[str], told: Callable[[float], None]) -> list[Timed]:
         from teahouse.engine import timing
 
-        return timing.timed(self._folder, forms, cores(), told)
+        return timing.timed(self._folder, forms, child.cores(), told)
 
 
 class Bare:
     """The service without a model: clean, light and card."""
 
-    form, batch = "bare", 1
+    form, batch, deadline_s = "bare", 1, 10.0
 
     def __init__(self) -> None:
         from teahouse.engine import card
         from teahouse.spec import media
 
         self._clean, self._light, self._card = media.clean, media.light, card.draw
-        self.slots = cores()
+        self.slots = child.cores()
 
     def decode(self, frame: wire.Frame) -> Callable[[], Answer]:
         """What is to be done, ready to be done."""
@@ -140,20 +141,21 @@ class Worker:
 
     def __init__(self, sock: socket.socket, service: Service, release: str) -> None:
         self._sock, self._service, self._release = sock, service, release
-        self._decoders = ThreadPoolExecutor(cores(), "decode")
+        self._decoders = ThreadPoolExecutor(child.cores(), "decode")
         self._slots = ThreadPoolExecutor(service.slots, "slot")
         self._decoded: deque[Item] = deque()
         self._taking, self._sending = threading.Lock(), threading.Lock()
 
     def serve(self) -> None:
         """Until `stop` (what is in flight is answered first) or until the other side ends."""
-        window = self._service.slots * self._service.batch + cores()  # one is decoded while one runs
+        window = self._service.slots * self._service.batch + child.cores()  # one is decoded while one runs
         self._send(
             {
                 "kind": "ready",
                 "release": self._release,
                 "form": self._service.form,
                 "window": window,
+                "deadline_s": self._service.deadline_s,
                 "pid": os.getpid(),
             }
         )

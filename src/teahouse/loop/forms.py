@@ -29,23 +29,26 @@ def time(house: House, settings: Settings, job: Any, so_far: dict[str, Any]) -> 
 
 
 def timed(house: House, settings: Settings, release: str) -> dict[str, Any]:
-    """{form: milliseconds} of a release on this machine; of one that does not hold here why."""
+    """{form: milliseconds} of a release on this machine; of one that has none why. What was not found out, for the
+    machine was busy or lacked memory, is not written down and is tried again at the next call."""
     host = socket.gethostname()
     with house.db.read() as c:
         before = forms.timed(c, release, host)
-    if before:
-        return {name: row.ms for name, row in before.items()}
     folder = house.releases / release
     flips = {form["name"]: int(form.get("flips", 0)) for form in bundle.read(folder).forms}
+    due = [name for name in flips if name not in before]
+    if not due:
+        return {name: row.ms for name, row in before.items()}
     limits = WorkerLimits(settings.engine.memory_mb, nice=10)
     with Bench(folder, limits=limits, patience_s=120.0) as bench:
-        found = bench.time(list(flips))
-    house.db.write(lambda c: [forms.add(c, row(release, host, one, flips[one.form.name])) for one in found])
+        found = bench.time(due)
+    known = [row(release, host, one, flips[one.form.name]) for one in found if not one.unknown]
+    house.db.write(lambda c: [forms.add(c, one) for one in known])
     for one in found:
         how = {"form": one.form.name, "slots": one.form.slots, "threads": one.form.threads, "batch": one.form.batch}
         say = log.warning if one.why else log.info
         say("form-timed", release=release[:12], ms=one.ms, **how, **({"why": one.why} if one.why else {}))
-    return {one.form.name: one.why or one.ms for one in found}
+    return {name: row.ms for name, row in before.items()} | {one.form.name: one.why or one.ms for one in found}
 
 
 def timed_or_none(house: House, settings: Settings, release: str) -> None:

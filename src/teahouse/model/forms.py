@@ -33,17 +33,26 @@ ROWS = 1000  # at least so many are judged
 SMALL, FAST_MS = 200_000, 0.5  # bytes and milliseconds an answer below which there is nothing to gain
 LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")  # where the time goes
 SLOW = 1.25  # times as slow: then no other way to build it is fast
+MOST_WHY = 600  # characters: a manifest takes 1,000
 TIMED_S, TIMED = 0.3, 30  # seconds and answers by which a form is timed
 
 
 @dataclass(frozen=True)
 class Given:
     """What a form is built and judged on: batches of the maker's own inputs, [N, ...] of each, as the model takes them.
-    `judging` begins anew at each call and gives `rows` rows."""
+    `judging` begins anew at each call and gives `rows` rows. `timing`: one input by which a form is timed, [1, ...] of
+    each; without it the first that is judged."""
 
     calibration: Callable[[], Iterable[Batch]]
     judging: Callable[[], Iterable[Batch]]
     rows: int
+    timing: Callable[[], Batch] | None = None
+
+    def one(self) -> Batch:
+        """One input, as a visitor gives it."""
+        if self.timing:
+            return self.timing()
+        return {name: array[:1] for name, array in next(iter(self.judging())).items()}
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ class Tried:
     def facts(self) -> dict[str, Json]:
         """What the manifest says of it: {"forms"} beside fp32, or {"left_out"}."""
         if self.form is None:
-            return {"left_out": [{"name": "int8", "why": self.why}]}
+            return {"left_out": [{"name": "int8", "why": self.why[:MOST_WHY]}]}
         return {"forms": [{"name": "fp32", "file": FP32, "flips": 0}, dict(self.form)]}
 
 
@@ -94,7 +103,7 @@ def try_int8(folder: Path, output: Field, given: Given, outputs: Callable[[str],
     if (folder / FP32).stat().st_size < SMALL:
         return Tried(None, "The net is so small that there is nothing to gain.")
     exact = outputs(FP32)
-    one = {name: array[:1] for name, array in next(iter(given.judging())).items()}
+    one = given.one()
     usual = milliseconds(exact, one)
     if usual < FAST_MS:
         return Tried(None, f"An answer takes {usual:.1f} ms: there is nothing to gain.")
@@ -115,7 +124,7 @@ def try_int8(folder: Path, output: Field, given: Given, outputs: Callable[[str],
                 continue
             judged = judge(output, exact, other, given, until)
         except ReleaseBroken as error:
-            whys.append(f"{error.what} {error.why}")
+            whys.append(in_our_words(error))
             continue
         if judged.equal:
             return Tried({"name": "int8", "file": INT8, "flips": judged.flips, "rows": judged.rows})
@@ -125,6 +134,12 @@ def try_int8(folder: Path, output: Field, given: Given, outputs: Callable[[str],
         differs.append(judged)
     (folder / INT8).unlink(missing_ok=True)
     return Tried(None, told(min(differs, key=lambda one: one.flips / one.rows)) if differs else whys[-1])
+
+
+def in_our_words(error: ReleaseBroken) -> str:
+    """What went wrong, without the words of a library: they name files of the machine that trained."""
+    cause = error.__cause__
+    return f"{error.what} {error.why}" if cause is None else f"{error.what} ({type(cause).__name__})"
 
 
 def told(judged: Judged) -> str:

@@ -11,6 +11,7 @@ from teahouse.model.figures import are_sound
 
 FORMAT = 1
 NAME = r"[a-z][a-z0-9]{0,19}"  # of a form
+MOST_BATCH = 64  # inputs together: so many more a worker takes at once, which then stand in no queue
 WORTH = 1.1  # times as fast another form, or another way to run one, has to be; else the simpler one stays
 Json = Any
 
@@ -84,7 +85,8 @@ def from_json(given: Json) -> Manifest:
     except msgspec.ValidationError as error:
         raise ReleaseBroken("This release can not be read.", f"release.json: {error}.") from error
     names = [form.get("name") for form in manifest.forms]
-    if not names or not all(map(_is_form, manifest.forms)):
+    most = most_apart(manifest.output)
+    if not names or not all(_is_form(form, most) for form in manifest.forms):
         raise ReleaseBroken("This release can not be read.", "It names no form to run.")
     if len(set(names)) < len(names) or not all(map(_is_left_out, manifest.left_out)):
         raise ReleaseBroken("This release can not be read.", "Its forms are not told apart, or not told in words.")
@@ -98,17 +100,28 @@ def from_json(given: Json) -> Manifest:
     return manifest
 
 
-def _is_form(form: dict[str, Json]) -> bool:
+def most_apart(output: dict[str, Json]) -> float:
+    """The most that a form's own tolerance may be: 1, as of shares and colours; of a number with a wide range a
+    fiftieth of it, for two that lie a hundredth apart are one answer."""
+    ends = (output.get("low"), output.get("high")) if output.get("kind") == "number" else ()
+    if not ends or not all(type(end) in (int, float) and abs(end) < 2**31 for end in ends):
+        return 1.0
+    return max(1.0, (ends[1] - ends[0]) / 50)
+
+
+def _is_form(form: dict[str, Json], most: float) -> bool:
     """Whether a form that a manifest lists can be chosen, run and told of."""
-    counts = (form.get("flips", 0), form.get("rows", 0), form.get("batch", 1))
+    counts, batch = (form.get("flips", 0), form.get("rows", 0)), form.get("batch", 1)
     tolerance = form.get("tolerance", 0)
     return (
         isinstance(form.get("file"), str)
         and isinstance(form.get("name"), str)
         and re.fullmatch(NAME, form["name"]) is not None
         and all(type(count) is int and 0 <= count < 2**31 for count in counts)
+        and type(batch) is int
+        and 0 <= batch <= MOST_BATCH
         and type(tolerance) in (int, float)
-        and 0 <= tolerance <= 1
+        and 0 <= tolerance <= most
     )
 
 

@@ -115,5 +115,8 @@ def why(
         faster = timed[first].ms / max(timed[runs].ms, 0.001) if first in timed and timed[first].slots else 0
         return f"{answers}: it is {faster:.1f} times as fast here." if faster else f"{answers}: {first} does not here."
     slow = [name for name in names[1:] if name in timed and timed[name].slots]
-    told = f"{slow[0]} is hardly faster here." if slow else f"{names[1]} does not answer its examples on this machine."
-    return f"{answers}: {told}"
+    if slow:
+        return f"{answers}: {slow[0]} is hardly faster here."
+    if names[1] not in timed:
+        return f"{answers}. How fast {names[1]} is on this machine has not been measured yet."
+    return f"{answers}: {names[1]} does not answer its examples on this machine."

@@ -30,6 +30,7 @@ ASK_S = 2.0
 FOLD_S = 1.0
 RETRY_S = (2.0, 5.0, 15.0, 60.0)
 TIME_S = 5.0  # after a release began to answer its forms are timed: who came meanwhile comes first
+AGAIN_S = 86_400.0  # until what could not be timed, on a machine that was too busy, is tried again
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Reconciler:
         self.told: dict[tuple[str, str], tuple[str, int, str]] = {}
         self.answers: dict[str, float] = {}  # by release, since when (time.monotonic)
         self.manifests: dict[str, shape.Manifest] = {}
-        self.asked = self.retry_at = self.fold_at = float("-inf")
+        self.asked = self.retry_at = self.fold_at = self.heed_at = float("-inf")
         self.failures = 0
         self.cold: frozenset[str] = frozenset()
         self.day = ""
@@ -62,7 +63,7 @@ class Reconciler:
     async def run(self) -> None:
         """Goes on until it is cancelled; whatever breaks is logged and tried again."""
         while True:
-            beside = (self.remind, self.time_forms, self.fold, self.count, self.noticing.look)
+            beside = (self.heed, self.remind, self.time_forms, self.fold, self.count, self.noticing.look)
             for part in (self.look, self.rolling.tick, *beside):
                 try:
                     await part()
@@ -89,6 +90,19 @@ class Reconciler:
             self.asked = now
             self.deps.ask_for_loop()
 
+    async def heed(self) -> None:
+        """Every two seconds, sees to it that what is shown as ready, in a form, is so: a release that slept may not
+        start again, or not in this form."""
+        now = time.monotonic()
+        if now < self.heed_at:
+            return
+        self.heed_at = now + ASK_S
+        ready = {one.release: one for one in self.deps.engine.state().ready}
+        for live in lives(self.deps.serving):
+            found = ready.get(live.release)
+            if live.ready and (found is None or form_of(live, found) != live.form):
+                self.retry_at = now
+
     async def remind(self) -> None:
         """Once a day, asks the loop for what is due once a day."""
         at = self.deps.clock()
@@ -98,12 +112,13 @@ class Reconciler:
             self.day = today
 
     async def time_forms(self) -> None:
-        """Asks the loop to time the forms of what answers and was never timed on this machine; not at once."""
+        """Asks the loop to time the forms of what answers and was not timed on this machine; not at once, and once
+        a day."""
         now = time.monotonic()
         due = [release for release in self.facts.untimed if now - self.answers.get(release, now) > TIME_S]
         if due:
             at = self.deps.clock()
-            self.answers |= dict.fromkeys(due, float("inf"))
+            self.answers |= dict.fromkeys(due, now + AGAIN_S)
             await self.deps.house.db.write_async(lambda c: [running.ask(c, release, at) for release in due])
 
     async def fold(self) -> None:
@@ -219,7 +234,12 @@ class Reconciler:
 
 def state_of(live: Live, ready: Ready) -> tuple[str, int, str]:
     """(ready or failed, the step of the rollout, the form) of a release, as it is told."""
-    return "failed" if ready.why else "ready", live.seq, ready.form
+    return "failed" if ready.why else "ready", live.seq, form_of(live, ready)
+
+
+def form_of(live: Live, ready: Ready) -> str:
+    """The name of the form that a release is ready in: one that sleeps in its first form has not said it yet."""
+    return ready.form or ("" if ready.why else live.manifest.forms[0]["name"])
 
 
 def lives(serving: Serving) -> list[Live]:
@@ -234,7 +254,7 @@ def lives(serving: Serving) -> list[Live]:
 
 def with_ready(live: Live, ready: Ready) -> Live:
     """The release with what the engine said of it."""
-    return replace(live, form=ready.form, ready=not ready.why, why=ready.why or "")
+    return replace(live, form=form_of(live, ready), ready=not ready.why, why=ready.why or "")
 
 
 async def once(deps: Deps) -> None:

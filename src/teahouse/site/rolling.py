@@ -7,6 +7,7 @@ release/rollout what follows, and writes that down, unless somebody else has tak
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,12 +20,13 @@ from teahouse.release import rollout
 from teahouse.release.rollout import Facts, Rollout, RolloutEvent, Rules, Side, Word
 from teahouse.settings import Settings
 from teahouse.site.deps import Deps, Serving
-from teahouse.store import feedback, predictions, rollouts, tallies
+from teahouse.store import feedback, forms, predictions, rollouts, tallies
 
 log = telemetry.log("site")
 
 TICK_S = 2.0
 HOUR_MS = 3_600_000
+SETTLES_MS = 30_000  # after a release was timed, until it answers in the form that was the fastest
 WINDOW = 20_000  # answers back from the last one within which the last of both sides are timed
 MOST_WORDS = 50_000
 NOTHING: Mapping[tuple[str, str], Iterable[float]] = MappingProxyType({})
@@ -154,7 +156,9 @@ def tried_of(
     arm = "shadow" if step.state == "shadow" else "canary"
     counts = since(c, step, champion.release)
     after = max(int(begun.get("answer", 0)), predictions.last_seq(c) - WINDOW)
-    mine, other = timed(c, step.release, arm, step.app, after), timed(c, champion.release, "full", step.app, after)
+    settled = settled_at(c, step.release)
+    mine = predictions.last_ms(c, step.app, step.release, arm, after, settled) if arm != "shadow" else []
+    other = predictions.last_ms(c, step.app, champion.release, "full", after)
     facts = Facts(
         challenger=side(counts, step.release, arm, mine, work),
         champion=side(counts, champion.release, "full", other, work),
@@ -162,6 +166,7 @@ def tried_of(
         broken=broken,
         pinned=bool(champion.pinned),
         champion_left=has_left(step, champion),
+        untimed=bool(forms.timed(c, champion.release, socket.gethostname())) and not 0 < settled <= at,
     )
     return Tried(step, stood, facts)
 
@@ -178,9 +183,10 @@ def since(c: Any, step: Any, champion: str) -> Mapping[tuple[str, str, str], int
     return {key: n - before.get(key, 0) for key, n in now.items()}
 
 
-def timed(c: Any, release: str, arm: str, app: str, after: int) -> list[float]:
-    """The milliseconds of the last answers of one side; a shadow's are not visitors'."""
-    return predictions.last_ms(c, app, release, arm, after) if arm != "shadow" else []
+def settled_at(c: Any, release: str) -> int:
+    """Since when (ms UTC) a release runs in the form that was found fastest on this machine; 0 where none was yet."""
+    at = [row.at for row in forms.timed(c, release, socket.gethostname()).values()]
+    return max(at) + SETTLES_MS if at else 0
 
 
 def side(

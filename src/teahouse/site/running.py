@@ -52,9 +52,9 @@ def how(manifest: Manifest, name: str, row: Any) -> Form:
 
 
 def wanted(c: Any, app: str, release: str, manifest: Manifest) -> tuple[Choice, bool]:
-    """How a release shall run on this machine, and whether its forms were ever timed here."""
+    """How a release shall run on this machine, and whether its forms were all timed here."""
     timed = forms.timed(c, release, socket.gethostname())
-    return choose(manifest, timed, rollouts.form(c, app)), bool(timed)
+    return choose(manifest, timed, rollouts.form(c, app)), all(form["name"] in timed for form in manifest.forms)
 
 
 def cold(c: Any, lives: Sequence[Live], at: int) -> frozenset[str]:

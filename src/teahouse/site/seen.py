@@ -18,7 +18,7 @@ from teahouse.monitor import days, drift
 from teahouse.store import drifts, notices, tallies
 
 if TYPE_CHECKING:
-    from teahouse.engine.port import Answer
+    from teahouse.engine.port import Answer, Form
     from teahouse.site.deps import Deps, Live
 
 FOLD_S = 1.0
@@ -51,10 +51,15 @@ class Looks:
         self.counted: Counter[tuple[str, str]] = Counter()
         self.checked: Counter[tuple[str, str]] = Counter()
         self.work: dict[tuple[str, str], deque[float]] = {}
+        self.ran: dict[tuple[str, str], Form] = {}
 
     def took(self, live: Live, arm: str, told: Answer) -> None:
         """Note what an answer took its worker, in ms, where it was worked out by itself: how long it waited, and how
-        many shared the work, says how many came, and nothing of the release."""
+        many shared the work, says how many came, and nothing of the release. It begins anew where that is to run in
+        another form."""
+        if self.ran.get((live.release, arm)) != live.wants:
+            self.work.pop((live.release, arm), None)
+            self.ran[live.release, arm] = live.wants
         if told.batch == 1:
             mine = self.work.setdefault((live.release, arm), deque(maxlen=LAST))
             mine.append(told.ms.get("decode", 0.0) + told.ms.get("infer", 0.0))

@@ -48,12 +48,13 @@ def last_seq(c: sa.Connection) -> int:
     return c.execute(sa.select(sa.func.max(predictions.c.seq))).scalar() or 0
 
 
-def last_ms(c: sa.Connection, app: str, release: str, arm: str, after: int, limit: int = 200) -> list[float]:
-    """The milliseconds of this release's last answers in this arm, newest first, of those newer than the seq `after`
-    that somebody asked for and that were worked out."""
+def last_ms(c: sa.Connection, app: str, release: str, arm: str, after: int, since: int = 0) -> list[float]:
+    """The milliseconds of this release's last 200 answers in this arm, newest first, of those newer than the seq
+    `after`, and not before `since` (ms UTC), that somebody asked for and that were worked out."""
     query = sa.select(predictions.c.ms).where(asked_for, predictions.c.app == app, predictions.c.seq > after)
+    query = query.where(predictions.c.at >= since)
     query = query.where(predictions.c.release == release, predictions.c.arm == arm, ~predictions.c.cached)
-    return list(c.execute(query.order_by(predictions.c.seq.desc()).limit(limit)).scalars())
+    return list(c.execute(query.order_by(predictions.c.seq.desc()).limit(200)).scalars())
 
 
 def erase(c: sa.Connection, id: bytes) -> bool:

@@ -31,9 +31,10 @@ def append(c: sa.Connection, serving: Serving) -> int:
 
 
 def ready_on(c: sa.Connection, host: str) -> set[str]:
-    """The releases that were ready on this host at some time."""
-    where = (servings.c.host == host, servings.c.state == "ready")
-    return set(c.execute(sa.select(servings.c.release).distinct().where(*where)).scalars())
+    """The releases whose last word on this host is that they are ready."""
+    last = sa.select(sa.func.max(servings.c.seq)).where(servings.c.host == host).group_by(servings.c.release)
+    where = (servings.c.seq.in_(last), servings.c.state == "ready")
+    return set(c.execute(sa.select(servings.c.release).where(*where)).scalars())
 
 
 def current(c: sa.Connection, web: str | None = None) -> list[Any]:

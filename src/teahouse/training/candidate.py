@@ -98,24 +98,24 @@ def make(app: App, folder: Path, net: Any, data: TrainingData, took: float = 0.0
     journal.write("exporting")
     pantry = data.pantry
     rows = tries.rows_to_try(app, data, folder / "code")
-    tried, arrays = pantry.reading(rows, lambda rows: [pantry.arrays(group) for group in pantry.by_shape(rows)])
-    if not tried:
+    seen, arrays = pantry.reading(rows, lambda rows: [pantry.arrays(group) for group in pantry.by_shape(rows)])
+    if not seen:
         raise TrainingFailed("There are no rows to try the model on.", "The data is empty.", "Add photographs.")
     net.eval()
     parity = export(net, app.fields, arrays, target)
     journal.write("exported", **parity)
     unseen = pantry.there(data.validation.rows) or pantry.there(data.train.rows)
     keeps = any(getattr(field, "fit", "") == "keep" for field in app.fields.values())
-    predict = Predict(app, target, _examples(data, (unseen or tried)[: CHECKED_KEPT if keeps else CHECKED]))
+    predict = Predict(app, target, _examples(data, (unseen or seen)[: CHECKED_KEPT if keeps else CHECKED]))
     metrics = _metrics(app, predict, data, unseen)
     journal.write("validated", **metrics)
-    checks = [*_look_at_pictures(app, predict, pantry, tried), *_try_checks(app, predict)]
+    checks = [*_look_at_pictures(app, predict, pantry, seen), *_try_checks(app, predict)]
     if checks:
         journal.write("checked", passed=sum(one["passed"] for one in checks), of=len(checks))
     own = figures.of_photos(app, pantry, [*data.train.rows, *data.validation.rows])
     own |= figures.of_answers(app, pantry, data.validation.rows, predict.outputs)
-    tried = _faster(app, folder, data, max(FASTER_S, took * FASTER))
-    release = _seal(app, folder, _Made(predict, data, metrics, parity, _familiar(app, data, target), own, tried))
+    faster = _faster(app, folder, data, max(FASTER_S, took * FASTER))
+    release = _seal(app, folder, _Made(predict, data, metrics, parity, _familiar(app, data, target), own, faster))
     journal.write("sealed", release=release)
     return {"release": release, "metrics": metrics, "parity": parity, "checks": checks}
 

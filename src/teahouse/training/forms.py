@@ -15,6 +15,7 @@ import numpy
 
 from teahouse.errors import TeahouseError
 from teahouse.model import forms
+from teahouse.model.shape import most_apart
 from teahouse.spec.app import App
 from teahouse.spec.fields import absent
 from teahouse.training import tries
@@ -69,17 +70,21 @@ class Own:
         some: Sequence[int] = evenly(seen, CALIBRATED) or range(CALIBRATED)
         if seen and self.keeps:  # another piece of the photo each time
             some = [seen[k % len(seen)] + n * (k // len(seen)) for k in range(CALIBRATED)]
-        return forms.Given(lambda: self._batches(some), lambda: self._batches(judged), len(judged))
+        return forms.Given(lambda: self._batches(some), lambda: self._batches(judged), len(judged), self._whole)
+
+    def _whole(self) -> Arrays:
+        """The first input as a batch of one, its photos not cut into pieces: that is what an answer takes."""
+        return {name: array[None] for name, array in self.at(0, whole=True).items()}
 
     def _batches(self, numbers: Sequence[int]) -> Iterator[Arrays]:
         for start in range(0, len(numbers), TOGETHER):
             rows = [self.at(int(number)) for number in numbers[start : start + TOGETHER]]
             yield {name: numpy.stack([row[name] for row in rows]) for name in self.app.fields}
 
-    def at(self, number: int) -> Arrays:
-        """The `number`th input, always the same."""
+    def at(self, number: int, whole: bool = False) -> Arrays:
+        """The `number`th input, always the same; of photos that keep their shape a piece, or the `whole` of them."""
         chance = numpy.random.default_rng(number)
-        cut = (lambda photo: piece(photo, PIECE, chance)) if self.keeps else None
+        cut = (lambda photo: piece(photo, PIECE, chance)) if self.keeps and not whole else None
         found = self.reads[number % len(self.reads)](cut) if self.reads else {}
         copy = self.reads and number >= len(self.reads)
         return {
@@ -121,7 +126,7 @@ def int8(app: App, folder: Path, own: Own, outputs: Callable[[str], forms.Output
     try:
         return forms.try_int8(folder, app.output, own.given(), outputs, seconds)
     except Exception as error:  # edge: a maker's own function runs in here too, and no training is lost for a form
-        return left_out(folder, f"It could not be built and judged: {type(error).__name__}: {str(error)[:300]}")
+        return left_out(folder, f"It could not be built and judged ({type(error).__name__}).")
 
 
 def held(
@@ -130,19 +135,30 @@ def held(
     """The form with the tolerance that a release's examples need of it; left out where it answers one otherwise."""
     if tried.form is None:
         return tried
+    try:
+        worst = farthest(app, shown, outputs)
+    except TeahouseError:
+        worst = None
+    except Exception as error:  # edge: a maker's own function runs in here too, and no training is lost for a form
+        return left_out(folder, f"It could not be tried on the release's own examples ({type(error).__name__}).")
+    if worst is None:
+        return left_out(folder, "It answers one of the release's own examples otherwise.")
+    tolerance = min(worst + TOLERANCE, most_apart(app.output.json()))
+    return forms.Tried({**tried.form, "tolerance": round(tolerance, 3)})
+
+
+def farthest(app: App, shown: Sequence[Mapping[str, Any]], outputs: Callable[[str], Any]) -> float | None:
+    """How far the two forms lie apart on what is shown, in the output's own unit; None where one answers otherwise."""
     exact, quick = outputs(forms.FP32), outputs(forms.INT8)
-    worst, otherwise = 0.0, "It answers one of the release's own examples otherwise."
+    worst = 0.0
     for number, part in enumerate(shown):
         whole = tries.with_values(app, part, number)
         batch = {name: plain(app.fields[name].tensor(value))[None] for name, value in whole.items()}
-        try:
-            row, other = exact(batch)[0], quick(batch)[0]
-        except TeahouseError:
-            return left_out(folder, otherwise)
+        row, other = exact(batch)[0], quick(batch)[0]
         if not forms.same(app.output, row, other):
-            return left_out(folder, otherwise)
+            return None
         worst = max(worst, forms.apart(said(app, row), said(app, other)))
-    return forms.Tried({**tried.form, "tolerance": round(worst + TOLERANCE, 3)})
+    return worst
 
 
 def left_out(folder: Path, why: str) -> forms.Tried:

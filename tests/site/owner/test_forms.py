@@ -36,6 +36,8 @@ def page(owner, site):
 def write_times(site, fp32=20.0, int8=8.0):
     def write(c):
         for name, ms in (("fp32", fp32), ("int8", int8)):
+            if ms is None:
+                continue
             slots = 2 if ms else 0
             forms.add(c, forms.Timed(site.release, socket.gethostname(), name, slots, 1, 1, ms, 0))
 
@@ -103,6 +105,8 @@ def test_a_form_that_a_release_does_not_have_can_not_be_pinned(tmp_path_factory,
         ((20.0, 19.0), "", "fp32", "fp32 answers: int8 is hardly faster here."),
         ((20.0, 0.0), "", "fp32", "fp32 answers: int8 does not answer its examples on this machine."),
         ((20.0, 0.0), "int8", "fp32", "fp32 answers: int8, which you want, does not answer the release's own examples"),
+        ((20.0, None), "", "fp32", "fp32 answers. How fast int8 is on this machine has not been measured yet."),
+        ((20.0, None), "int8", "int8", "int8 answers, as you always want it."),
         ((20.0, 8.0), "", "fp32", "fp32 answers: int8 does not start on this machine."),
         ((20.0, 8.0), "int8", "int8", "int8 answers, as you always want it."),
     ],
