@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from teahouse import settings as page
+from teahouse.engine.waiting import queue_full
 from teahouse.errors import TooMany
 from teahouse.site import budget as budget_page
 from teahouse.site.budget import VISITOR, Budget, Window
@@ -137,9 +138,35 @@ def test_a_network_over_its_budget_gets_429_and_its_neighbour_an_answer(tmp_path
         assert site.visitor("203.0.114.7").post(PATH, content=photo()).status_code == 201
 
 
-def test_where_the_queue_is_full_a_photo_is_refused_before_it_is_read(tmp_path):
-    from teahouse.engine.waiting import queue_full
+@pytest.mark.parametrize("path", ["/{app}/seeds/7", "/{app}/seeds/7/card.png", "/{app}", "/{app}/card.png"])
+def test_a_picture_made_for_a_page_is_on_the_account_of_who_asked_first(colour, monkeypatch, path):
+    budget, lanes, real = colour.deps.budget, [], colour.engine.predict
 
+    async def seen(release, given, until, lane):
+        lanes.append((lane, dict(budget.working)))
+        return await real(release, given, until, lane)
+
+    monkeypatch.setattr(colour.engine, "predict", seen)
+    for address in ("203.0.113.7", "203.0.114.7"):
+        assert colour.visitor(address).get(path.format(app=colour.name)).status_code == 200
+    assert lanes[0] == ("free", {"203.0.113.0/24": 1}) and not budget.working
+    assert budget.taken["seconds"].of("203.0.113.0/24") > 0
+    assert colour.deps.pulse.outcomes["answered"] == len(lanes)
+    budget.spend(("203.0.113.0/24",), "seconds", 1.0)
+    assert colour.visitor("203.0.113.7").get(f"/{colour.name}/seeds/8").status_code == 200
+    assert lanes[-1][0] == "late"
+
+
+def test_a_picture_that_could_not_be_made_is_counted(colour, monkeypatch):
+    async def full(*_):
+        raise queue_full(64, 3.0)
+
+    monkeypatch.setattr(colour.engine, "predict", full)
+    assert colour.client.get(f"/{colour.name}/seeds/7").status_code == 503
+    assert colour.deps.pulse.outcomes["shed"] == 1 and not colour.deps.budget.working
+
+
+def test_where_the_queue_is_full_a_photo_is_refused_before_it_is_read(tmp_path):
     async def unread():
         raise AssertionError("the photo was read")
 

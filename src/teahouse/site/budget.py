@@ -9,8 +9,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from teahouse.errors import TooMany
+
+if TYPE_CHECKING:
+    from teahouse.engine.port import Answer
 
 MINUTE_S = 60.0
 VISITOR = 0.5  # of what a network may take
@@ -70,6 +74,11 @@ class Budget:
             self.working[network] -= 1
             if not self.working[network]:
                 del self.working[network]
+
+
+def work_s(told: Answer) -> float:
+    """Seconds of a worker that an answer took."""
+    return (told.ms.get("decode", 0.0) + told.ms.get("infer", 0.0)) / 1000
 
 
 class Window:

@@ -22,8 +22,8 @@ from teahouse import failpoints, ids, telemetry
 from teahouse.engine.port import Answer
 from teahouse.errors import Conflict, DiskFull, InputError, NotReady, QueueFull, TeahouseError
 from teahouse.feedback import collect
-from teahouse.site import given, keep, mirror, origin, pictures, refusals, security, seen, visitors
-from teahouse.site.budget import VISITOR
+from teahouse.site import given, keep, mirror, pictures, refusals, security, seen, visitors
+from teahouse.site.budget import VISITOR, work_s
 from teahouse.site.deps import Deps, Live, Shown, deps_of
 from teahouse.site.pulse import Pulse
 from teahouse.site.visitors import Visitor
@@ -160,7 +160,7 @@ async def _read(request: Request, deps: Deps) -> Asked:
     if shown.champion is None or not shown.champion.ready:
         why = "Its release is not loaded."
         raise NotReady("This app is not open yet.", why, "Try again in a moment.", retry_after=5)
-    network = origin.network_of(security.client_address(request))
+    network = security.client_network(request)
     until = time.monotonic() + shown.deadline_s
     if (full := deps.engine.full(shown.champion.release, until, deps.budget.lane(network))) is not None:
         await deps.budget.hold(network)
@@ -227,7 +227,7 @@ async def _answer(deps: Deps, asked: Asked) -> Outcome:
     finally:
         if cleaning:
             cleaning.cancel()
-    deps.budget.spend(asked.payers, "seconds", (told.ms.get("decode", 0.0) + told.ms.get("infer", 0.0)) / 1000)
+    deps.budget.spend(asked.payers, "seconds", work_s(told))
     worked = time.monotonic()
     ms = (worked - asked.began) * 1000
     row, kept = await written(deps, asked, told, ms, cleaned)

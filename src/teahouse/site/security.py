@@ -295,6 +295,11 @@ def client_address(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
+def client_network(request: Request) -> str:
+    """The network of who asks, by which budgets count."""
+    return origin.network_of(client_address(request))
+
+
 def refuse_plain_owner(request: Request) -> None:
     """Raises where the owner's side is asked for over plain http from elsewhere, under whatever name."""
     if not from_here(request) and not origin.is_https(request.scope, request.headers, deps_of(request).settings):
