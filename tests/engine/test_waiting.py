@@ -88,6 +88,16 @@ async def test_a_call_that_waits_is_told_its_own_place() -> None:
     await asyncio.gather(*calls, return_exceptions=True)
 
 
+async def test_who_leaves_the_queue_took_no_workers_time() -> None:
+    traffic = Traffic(10, 600.0, lambda: None)
+    waits = asyncio.create_task(traffic.ask("predict", {"input": b"1"}, time.monotonic() + 30, "free"))
+    await asyncio.sleep(0)
+    waits.cancel()
+    with pytest.raises(asyncio.CancelledError) as left:
+        await waits
+    assert left.value.worked_s == 0.0
+
+
 def test_what_is_idle_waits_until_the_worker_has_nothing_else() -> None:
     lanes = Lanes(10)
     idle, free = call("idle"), call("free")

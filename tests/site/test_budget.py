@@ -8,7 +8,7 @@ import pytest
 
 from teahouse import settings as page
 from teahouse.engine.waiting import queue_full
-from teahouse.errors import TooMany
+from teahouse.errors import InputError, TooMany
 from teahouse.site import budget as budget_page
 from teahouse.site.budget import VISITOR, Budget, Window
 from teahouse.testing import APP, photo, whole_house
@@ -126,6 +126,17 @@ def test_work_and_bytes_are_counted_for_the_network_and_the_visitor(tmp_path):
         assert taken["bytes"].of(network) == pytest.approx(2 * size, rel=0.1)
         assert taken["bytes"].of(visitor) == pytest.approx(size, rel=0.1), "the first answer made them known"
         assert 0 < taken["seconds"].of(visitor) < taken["seconds"].of(network)
+
+
+def test_work_that_ended_in_an_error_is_counted_too(site, monkeypatch):
+    async def breaks(*_):
+        error = InputError("This photo breaks off.")
+        error.worked_s = 2.0
+        raise error
+
+    monkeypatch.setattr(site.engine, "predict", breaks)
+    assert site.ask().status_code == 422
+    assert site.deps.budget.taken["seconds"].now == {"127.0.0.0/24": 2.0}
 
 
 @pytest.mark.parametrize("what", ["bytes", "seconds"])

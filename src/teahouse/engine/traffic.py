@@ -67,7 +67,8 @@ class Traffic:
     async def ask(self, kind: str, given: Mapping[str, Any], until: float, lane: str) -> wire.Frame:
         """The worker's answer.
 
-        Raises QueueFull, DeadlinePassed, InputBroke, NotReady, WorkerDied, and what the worker raised."""
+        Raises QueueFull, DeadlinePassed, InputBroke, NotReady, WorkerDied, and what the worker raised. Where the call was
+        sent, its error (or its cancellation) has `worked_s`: the seconds since."""
         loop = asyncio.get_running_loop()
         call = Call(kind, given, until, lane, loop.create_future())
         self.counts["asked"] += 1
@@ -87,6 +88,9 @@ class Traffic:
         self._pump()
         try:
             return await call.future
+        except (TeahouseError, asyncio.CancelledError) as error:
+            vars(error)["worked_s"] = time.monotonic() - call.sent if call.sent else 0.0
+            raise
         finally:
             if call.id not in self._flying:
                 call.timer.cancel()

@@ -76,8 +76,10 @@ class Budget:
                 del self.working[network]
 
 
-def work_s(told: Answer) -> float:
-    """Seconds of a worker that an answer took."""
+def work_s(told: Answer | BaseException) -> float:
+    """Seconds of a worker that an answer took, or what ended without one."""
+    if isinstance(told, BaseException):
+        return getattr(told, "worked_s", 0.0)
     return (told.ms.get("decode", 0.0) + told.ms.get("infer", 0.0)) / 1000
 
 

@@ -150,6 +150,7 @@ async def make_now(deps: Deps, live: Live, seed: int, network: str) -> Piece:
             piece = piece_of(deps, live, found)
             await deps.house.db.append(tables.predictions, row_of(deps, live, found))
     except BaseException as error:
+        deps.budget.spend((network,), "seconds", work_s(error))
         deps.pulse.over(error)
         raise
     deps.pulse.over()

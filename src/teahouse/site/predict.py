@@ -210,6 +210,7 @@ async def answer(deps: Deps, asked: Asked) -> Outcome:
         with deps.budget.under_way(asked.payers[0]) as lane:
             found = await _answer(deps, asked if lane == asked.lane else replace(asked, lane=lane))
     except BaseException as error:
+        deps.budget.spend(asked.payers, "seconds", work_s(error))
         deps.pulse.over(error)
         raise
     deps.pulse.over()
@@ -275,6 +276,7 @@ async def in_its_place(
     """The champion's answer to what a canary had none to. What neither can take speaks against what was given, and is
     no error of the canary's: nobody sinks it by a photo that breaks every model."""
     instead = replace(asked, live=champion, arm="full")
+    deps.budget.spend(asked.payers, "seconds", work_s(error))
     try:
         told = await told_by(deps, instead, until)
     except TeahouseError as other:
