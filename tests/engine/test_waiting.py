@@ -88,6 +88,14 @@ async def test_a_call_that_waits_is_told_its_own_place() -> None:
     await asyncio.gather(*calls, return_exceptions=True)
 
 
+async def test_who_is_overtaken_until_their_deadline_is_refused_as_by_a_full_queue() -> None:
+    traffic = Traffic(10, 600.0, lambda: None)  # its worker takes nothing: others are always before
+    with pytest.raises(QueueFull) as refused:
+        await traffic.ask("predict", {"input": b"1"}, time.monotonic() + 0.05, "late")
+    assert refused.value.extra["retry_after"] >= 1 and refused.value.worked_s == 0.0
+    assert traffic.counts == {"asked": 1, "full": 1} and traffic.waiting == 0
+
+
 async def test_who_leaves_the_queue_took_no_workers_time() -> None:
     traffic = Traffic(10, 600.0, lambda: None)
     waits = asyncio.create_task(traffic.ask("predict", {"input": b"1"}, time.monotonic() + 30, "free"))

@@ -67,8 +67,8 @@ class Traffic:
     async def ask(self, kind: str, given: Mapping[str, Any], until: float, lane: str) -> wire.Frame:
         """The worker's answer.
 
-        Raises QueueFull, DeadlinePassed, InputBroke, NotReady, WorkerDied, and what the worker raised. Where the call was
-        sent, its error (or its cancellation) has `worked_s`: the seconds since."""
+        Raises QueueFull, DeadlinePassed, InputBroke, NotReady, WorkerDied, and what the worker raised. Where the call
+        was sent, its error (or its cancellation) has `worked_s`: the seconds since."""
         loop = asyncio.get_running_loop()
         call = Call(kind, given, until, lane, loop.create_future())
         self.counts["asked"] += 1
@@ -135,11 +135,14 @@ class Traffic:
             self._writer.write(buffer)
 
     def _late(self, call: Call) -> None:
-        """At the deadline the caller is told; half a second later a worker that still has the call is taken to hang."""
+        """At the deadline the caller is told; half a second later a worker that still has the call is taken to hang.
+        A call that was never sent is refused as where the queue is full: no release is to blame for a crowd."""
         if not call.future.done():
-            self.counts["late"] += 1
+            self.counts["late" if call.sent else "full"] += 1
             call.future.set_exception(
                 DeadlinePassed("This took too long.", "There was no answer in time.", "Try again.")
+                if call.sent
+                else queue_full(len(self._queue), self.wait_for(call.lane))
             )
         if call.id in self._flying:
             overdue = asyncio.get_running_loop().call_later
