@@ -247,11 +247,11 @@ async def _answer(deps: Deps, asked: Asked) -> Outcome:
 async def worked_out(deps: Deps, asked: Asked) -> tuple[Asked, Answer]:
     """What the engine answers, and who was asked for it in the end: where a canary fails, the champion answers instead,
     within the same deadline, and the visitor sees nothing of it. What was answered a moment ago is answered again."""
-    known = deps.known.get(asked.live, asked.given)
+    known = deps.known.get(asked.live, asked.given, asked.network)
     if known is not None:
         return replace(asked, cached=True), replace(known, ms={}, batch=1)
     asked, told = await asked_of(deps, asked)
-    deps.known.put(asked.live, asked.given, told)
+    deps.known.put(asked.live, asked.given, asked.network, told)
     return asked, told
 
 
