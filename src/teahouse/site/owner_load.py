@@ -50,8 +50,9 @@ def now(request: Request) -> LoadOut:
 def told(deps: Deps, state: EngineState) -> LoadOut:
     """The same of a pulse and of an engine."""
     beat = deps.pulse
+    last = list(beat.last)  # once: this runs in a thread, and more of them come meanwhile
     answered, shed = beat.by_second("answered", SHOWN_S), beat.by_second("shed", SHOWN_S)
-    times = {stage: [one.get(stage, 0.0) for one in list(beat.last)] for stage in pulse.STAGES}
+    times = {stage: [one.get(stage, 0.0) for one in last] for stage in pulse.STAGES}
     whole = [sum(one) for one in zip(*times.values(), strict=True)]
     middle = {stage: pulse.quantile(values, 0.5) for stage, values in times.items()}
     slow = {stage: pulse.quantile(values, 0.99) for stage, values in times.items()}

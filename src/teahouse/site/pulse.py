@@ -87,7 +87,7 @@ class Pulse:
     def by_second(self, outcome: str, seconds: int) -> list[int]:
         """How many had this outcome in each of the last whole seconds, oldest first."""
         now = int(time.monotonic())
-        found = {one.at: one.counts[outcome] for one in self.seconds}
+        found = {one.at: one.counts[outcome] for one in list(self.seconds)}  # a thread may ask
         return [found.get(now - back, 0) for back in range(seconds, 0, -1)]
 
     def collect(self) -> Iterator[Metric]:
