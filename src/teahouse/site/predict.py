@@ -224,7 +224,7 @@ async def _answer(deps: Deps, asked: Asked) -> Outcome:
         cleaning = asyncio.create_task(keep.clean_or_none(deps, asked.live.fields, asked.parts, *whose))
     try:
         asked, told = await worked_out(deps, asked)
-        cleaned = await cleaning if cleaning else None
+        cleaned = await keep.in_time(cleaning) if cleaning else None
     finally:
         if cleaning:
             cleaning.cancel()
