@@ -17,6 +17,7 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from teahouse import failpoints, ids, telemetry
 from teahouse.engine.port import Answer
@@ -79,7 +80,7 @@ async def respond(request: Request, deps: Deps, asked: Asked) -> Response:
         await asyncio.wait({work}, timeout=SOON_S)
         if work.done():
             work.result()  # what fails at once is a plain refusal, with its status
-        response: Response = StreamingResponse(events(deps, asked, work), media_type="text/event-stream")
+        response: Response = Events(deps, asked, work)
     else:
         row, told, kept = await unless_they_leave(request, answer(deps, asked))
         response = answered(request, body(deps, asked, row, told, kept), pictures.of(told))
@@ -87,6 +88,20 @@ async def respond(request: Request, deps: Deps, asked: Asked) -> Response:
     if asked.visitor.page:  # also the one that is there: its half year begins anew
         visitors.set_cookie(request, response, asked.visitor.id)
     return response
+
+
+class Events(StreamingResponse):
+    """A stream of events, which ends the work that it tells of also where its visitor left before it began."""
+
+    def __init__(self, deps: Deps, asked: Asked, work: asyncio.Task[Outcome]) -> None:
+        super().__init__(events(deps, asked, work), media_type="text/event-stream")
+        self.work = work
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.work.cancel()
 
 
 class Sent:
@@ -458,8 +473,6 @@ async def events(deps: Deps, asked: Asked, work: asyncio.Task[Outcome]) -> Async
     except Exception as error:  # edge: the stream has begun, so the error goes into it
         log.error("request-broke", app=asked.shown.name, error=repr(error), exc_info=True)
         yield event("error", {"error": refusals.BROKEN})
-    finally:
-        work.cancel()
 
 
 def event(name: str, data: Any) -> bytes:
