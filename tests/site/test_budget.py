@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from teahouse import settings as page
+from teahouse.engine.port import Answer
 from teahouse.engine.waiting import queue_full
 from teahouse.errors import InputError, TooMany
 from teahouse.site import budget as budget_page
@@ -126,6 +127,12 @@ def test_work_and_bytes_are_counted_for_the_network_and_the_visitor(tmp_path):
         assert taken["bytes"].of(network) == pytest.approx(2 * size, rel=0.1)
         assert taken["bytes"].of(visitor) == pytest.approx(size, rel=0.1), "the first answer made them known"
         assert 0 < taken["seconds"].of(visitor) < taken["seconds"].of(network)
+
+
+def test_what_was_worked_out_together_is_shared():
+    told = Answer({}, ms={"queue": 900.0, "decode": 100.0, "wait": 900.0, "infer": 800.0}, batch=8)
+    assert budget_page.work_s(told) == pytest.approx(0.2)
+    assert budget_page.work_s(Answer({})) == 0.0
 
 
 def test_work_that_ended_in_an_error_is_counted_too(site, monkeypatch):

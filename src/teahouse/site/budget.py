@@ -77,10 +77,10 @@ class Budget:
 
 
 def work_s(told: Answer | BaseException) -> float:
-    """Seconds of a worker that an answer took, or what ended without one."""
+    """Seconds of a worker that an answer took, of what was worked out together its share; or what ended without one."""
     if isinstance(told, BaseException):
         return getattr(told, "worked_s", 0.0)
-    return (told.ms.get("decode", 0.0) + told.ms.get("infer", 0.0)) / 1000
+    return (told.ms.get("decode", 0.0) + told.ms.get("infer", 0.0) / max(1, told.batch)) / 1000
 
 
 class Window:
