@@ -55,6 +55,15 @@ def test_a_window_slides_over_the_minute(clock):
     assert [fits() for _ in range(5)] == [True] * 4 + [False]
 
 
+def test_a_window_looked_at_in_a_new_minute_knows_what_was_in_the_one_before(clock):
+    window = Window(clock)
+    window.add("a", 10)
+    clock.now = 675.0
+    assert window.of("a") == 7.5
+    clock.now = 720.0
+    assert window.of("a") == 0.0
+
+
 @pytest.mark.parametrize(("began", "amount"), [(610.0, 10.0), (610.0, 25.0), (655.0, 12.0)])
 def test_who_waits_as_long_as_told_is_let_in_and_not_much_sooner(clock, began, amount):
     window, clock.now = Window(clock), began

@@ -99,7 +99,8 @@ class Window:
 
     def of(self, who: str) -> float:
         """How much it is now."""
-        return self.before[who] * (1 - self.passed()) + self.now[who]
+        passed = self.passed()  # first: it may begin a new minute
+        return self.before[who] * (1 - passed) + self.now[who]
 
     def wait(self, who: str, most: float) -> float:
         """Seconds until it is less than `most`; 0 where it is."""
