@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -164,7 +165,7 @@ async def read(request: Request, deps: Deps) -> Asked:
     came = time.monotonic()
     try:
         asked = await _read(request, deps)
-    except TeahouseError as error:
+    except (TeahouseError, HTTPException) as error:  # the latter of a body that streams in
         deps.pulse.over(error)
         raise
     return replace(asked, received_ms=(time.monotonic() - came) * 1000)

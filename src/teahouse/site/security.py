@@ -29,6 +29,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY = 1_000_000
 PHOTO_BODY = 10_000_000 + 256_000  # the photo itself, and the frame that multipart puts around it
 UNCOUNTED, UNCOUNTED_BELOW = frozenset({"/healthz", "/readyz", "/metrics"}), ("/static/", "/media/")
+ANSWERS = re.compile(r"/api/apps/[^/]+/predictions\Z")
 BODIES = 200_000_000  # bytes of bodies in memory at once, in this process
 OWNERS = ("/owner/", "/api/owner/")
 OWNERS_BODIES = 20_000_000  # the same of the owner's side: its bodies are small, and no crowd takes their room
@@ -83,9 +84,7 @@ class Guard:
                 await preflight(open_to)(scope, receive, gate)
                 return
             self.check(scope, headers, scope["method"] in open_to)
-            if scope["path"] not in UNCOUNTED and not scope["path"].startswith(UNCOUNTED_BELOW):
-                self.deps.budget.take(who)
-            room.refuse(who, int(headers.get("content-length", 0)))
+            self.admit(scope, who, room, int(headers.get("content-length", 0)))
             await self.app(scope, body, gate)
         except ClientDisconnect:
             log.info("client-left", path=self.loggable(scope["path"]))
@@ -109,6 +108,18 @@ class Guard:
         if f"{scope['path']}/".startswith(OWNERS):
             return f"owner {network}", self.owners_bodies
         return network, self.bodies
+
+    def admit(self, scope: Scope, who: str, room: Room, size: int) -> None:
+        """Counts a request, or raises where there is no room for it or its network has had enough; the pulse hears of
+        who wanted an answer and was turned away here."""
+        try:
+            if scope["path"] not in UNCOUNTED and not scope["path"].startswith(UNCOUNTED_BELOW):
+                self.deps.budget.take(who)
+            room.refuse(who, size)
+        except (TooMany, HTTPException) as error:
+            if scope["method"] == "POST" and ANSWERS.match(scope["path"]):
+                self.deps.pulse.over(error)
+            raise
 
     def loggable(self, path: str) -> str:
         """The path without a token: who reads the log is not to open with it what its visitor can."""
