@@ -47,7 +47,9 @@ def timed(**ms):
         ({"fp32": 4.0, "int8": 9.0}, "", "fp32", "timed"),
         ({"fp32": 4.0, "int8": 3.9}, "", "fp32", "timed"),  # not worth it
         ({"fp32": 9.0, "int8": None}, "", "fp32", "timed"),
-        ({"fp32": None, "int8": None}, "", "", "untimed"),
+        ({"fp32": None}, "", "", "none"),
+        ({"fp32": None, "int8": None}, "", "", "none"),
+        ({"fp32": None, "int8": None}, "int8", "", "none"),
         ({"fp32": 9.0, "int8": 4.0}, "fp32", "fp32", "pinned"),
         ({"fp32": 4.0, "int8": 9.0}, "int8", "int8", "pinned"),
         ({}, "int8", "int8", "pinned"),
