@@ -1,7 +1,6 @@
 """What one network, and one visitor, may take in a minute: refused past it, in words that say what and when."""
 
 import asyncio
-import time
 from contextlib import ExitStack, suppress
 
 import pytest
@@ -112,22 +111,26 @@ def test_what_a_network_asks_while_four_of_its_answers_are_under_way_comes_after
 
 
 async def test_who_comes_again_though_told_to_wait_hears_it_later_and_comes_last(clock, monkeypatch):
-    monkeypatch.setattr(budget_page, "HOLD_S", 0.2)
-    budget = Budget(600, clock)
-    began = time.monotonic()
+    budget, slept = Budget(600, clock), []
+
+    async def sleep(seconds):
+        slept.append(seconds)
+
+    monkeypatch.setattr(budget_page.asyncio, "sleep", sleep)
     for _ in range(30):
         assert budget.lane("a") == "free"
         await budget.hold("a")
-    assert time.monotonic() - began < 0.2
+    assert slept == []
     await budget.hold("a")
-    assert time.monotonic() - began >= 0.2
+    assert slept == [budget_page.HOLD_S]
     assert (budget.lane("a"), budget.lane("b")) == ("late", "free")
     clock.now += 120
     assert budget.lane("a") == "free"
 
 
-def test_work_and_bytes_are_counted_for_the_network_and_the_visitor(tmp_path):
+def test_work_and_bytes_are_counted_for_the_network_and_the_visitor(tmp_path, clock):
     with whole_house(tmp_path) as site:
+        site.deps.budget = Budget(600, clock)
         for seed in range(2):  # the same one again would be answered from memory
             assert site.client.post(PATH, content=photo(seed=seed), headers=OWN).status_code == 201
         taken, size = site.deps.budget.taken, len(photo())
@@ -144,7 +147,9 @@ def test_what_was_worked_out_together_is_shared():
     assert budget_page.work_s(Answer({})) == 0.0
 
 
-def test_work_that_ended_in_an_error_is_counted_too(site, monkeypatch):
+def test_work_that_ended_in_an_error_is_counted_too(site, monkeypatch, clock):
+    site.deps.budget = Budget(600, clock)
+
     async def breaks(*_):
         error = InputError("This photo breaks off.")
         error.worked_s = 2.0
@@ -166,8 +171,9 @@ def test_a_network_over_its_budget_gets_429_and_its_neighbour_an_answer(tmp_path
 
 
 @pytest.mark.parametrize("path", ["/{app}/seeds/7", "/{app}/seeds/7/card.png", "/{app}", "/{app}/card.png"])
-def test_a_picture_made_for_a_page_is_on_the_account_of_who_asked_first(colour, monkeypatch, path):
-    budget, lanes, real = colour.deps.budget, [], colour.engine.predict
+def test_a_picture_made_for_a_page_is_on_the_account_of_who_asked_first(colour, monkeypatch, clock, path):
+    budget, lanes, real = Budget(600, clock), [], colour.engine.predict
+    colour.deps.budget = budget
 
     async def seen(release, given, until, lane):
         lanes.append((lane, dict(budget.working)))
