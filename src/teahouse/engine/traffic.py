@@ -1,6 +1,7 @@
 """The calls of one worker: who waits, who is in flight, who is suspect, and what is sent next."""
 
 import asyncio
+import copy
 import itertools
 import time
 from collections import Counter, deque
@@ -188,7 +189,7 @@ class Traffic:
         self._closed = self._closed or closed
         for call in [*self._suspects, *self._queue]:
             if not call.future.done():
-                call.future.set_exception(error)
+                call.future.set_exception(copy.copy(error))  # each has seconds of its own
         self._suspects.clear()
 
 
