@@ -366,7 +366,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--app", default="colour")
     given, rest = parser.parse_known_args()
-    return rows.main((__doc__ or "").partition("\n")[0], lambda quick: measure(quick, given.app), rest)
+    return rows.main((__doc__ or "").partition("\n")[0], lambda quick: measure(quick, given.app), rest, own=parser)
 
 
 if __name__ == "__main__":

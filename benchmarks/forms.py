@@ -95,7 +95,7 @@ def starter(name: str) -> rows.Row:
 def told(name: str, form: Any, why: str, ms: list[float], took: str) -> rows.Row:
     """A net's row."""
     if not form:
-        return rows.row(f"{name}: int8", f"left out in {took}: {why}", "equal, or left out", True)
+        return rows.row(f"{name}: int8", f"left out in {took}: {why}", "told", True)
     words = f"{ms[0]:.2f} ms to {ms[1]:.2f} ms, {ms[0] / ms[1]:.2f} times as fast"
     flips = f"{form['flips']} of {form['rows']} answers differ"
     equal = form["flips"] <= forms.MOST_FLIPS * form["rows"]

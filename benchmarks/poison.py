@@ -379,7 +379,7 @@ def main() -> int:
         found += not_run("without --so-far") if given.so_far else [*p6(quick), p5(quick), *small_sites(quick)]
         return [*found, poison_tea.unmeasured("it takes --tea and trains for minutes")]
 
-    return rows.main((__doc__ or "").partition("\n")[0], measure, rest)
+    return rows.main((__doc__ or "").partition("\n")[0], measure, rest, own=parser)
 
 
 if __name__ == "__main__":

@@ -25,10 +25,12 @@ def main(
     measure: Callable[[bool], list[Row]],
     arguments: Sequence[str] | None = None,
     beside: Mapping[str, Any] | None = None,
+    own: argparse.ArgumentParser | None = None,
 ) -> int:
     """`--quick` and `--report FILE` for a script; 0 when every bar holds. What stands in `beside` once it has measured
-    goes into the report too."""
-    parser = argparse.ArgumentParser(description=what)
+    goes into the report too. `own`: what read the script's other options, for `--help` to name them."""
+    parents = [own] if own is not None else []
+    parser = argparse.ArgumentParser(description=what, parents=parents, conflict_handler="resolve")
     parser.add_argument("--quick", action="store_true", help="a small sample")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the rows as JSON")
     given = parser.parse_args(arguments)

@@ -269,10 +269,11 @@ def waits(found: Found) -> list[rows.Row]:
 
 def durable(found: Found) -> list[rows.Row]:
     """Whether every answer was on the disk, and none failed."""
-    names = ("every answer is committed at synchronous=FULL", "answers that were not 2xx, or broke")
+    names = ("every answer is committed at synchronous=FULL", "answers that were not 2xx, or broke",
+             "answers that came from memory, and were not worked out")  # fmt: skip
     if not found.kept:
-        why = found.why.get("teahouse", "it was not measured")
-        return [rows.unmeasured(name, bar, why) for name, bar in zip(names, ("rows >= answers", "0"), strict=True)]
+        why, bars = found.why.get("teahouse", "it was not measured"), ("rows >= answers", "0", "0")
+        return [rows.unmeasured(name, bar, why) for name, bar in zip(names, bars, strict=True)]
     answered, kept = sum(one for _, one, _ in found.kept), sum(one.rows for _, _, one in found.kept)
     sync = {one.synchronous for _, _, one in found.kept}
     failed = sum(point.failed for (engine, _, _), points in found.points.items() for point in points
@@ -285,6 +286,7 @@ def durable(found: Found) -> list[rows.Row]:
     return [
         rows.row(names[0], value, "rows >= answers", kept >= answered and sync == {FULL_SYNC}),
         rows.row(names[1], failed, "0", failed == 0),
+        rows.row(names[2], kept - inputs, "0", inputs == kept),
     ]
 
 
@@ -429,9 +431,10 @@ def versions(environment: Path | str) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--peers", type=Path, default=Path(__file__).parents[1] / ".make" / "peers")
-    parser.add_argument("--only", default="")
-    parser.add_argument("--scratch", type=Path)
+    peers = Path(__file__).parents[1] / ".make" / "peers"
+    parser.add_argument("--peers", type=Path, default=peers, metavar="DIR", help="the peers' own environment")
+    parser.add_argument("--only", default="", metavar="NAME,…", help=f"of {', '.join((*ENGINES, *PARTS))}")
+    parser.add_argument("--scratch", type=Path, metavar="DIR", help="a folder on a real disk")
     parser.add_argument("--report", type=Path)
     given, rest = parser.parse_known_args()
     rest += ["--report", str(given.report)] if given.report else []
@@ -455,7 +458,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="teahouse-serving-", dir=place.absolute()) as scratch:
             return measure(plan, Path(scratch), beside)
 
-    return rows.main((__doc__ or "").partition("\n")[0], measured, rest, beside)
+    return rows.main((__doc__ or "").partition("\n")[0], measured, rest, beside, parser)
 
 
 if __name__ == "__main__":

@@ -165,9 +165,15 @@ def run(folder: Path, seconds: float, every: float) -> tuple[Soak, load.Crowd, f
     return soak, crowd, capacity
 
 
+def is_lost(one: load.Told) -> bool:
+    """Whether no answer came in the time in which a visitor's page tries again."""
+    return one.status != 201 or one.took > load.AGAIN_S
+
+
 def told(soak: Soak, crowd: load.Crowd, capacity: float, minutes: float) -> list[rows.Row]:
     """The rows of the report."""
-    failed, again = crowd.failed, [one for one in crowd.told if one.first and one.status == 201]
+    failed = [one for one in crowd.told if is_lost(one)]
+    again = [one for one in crowd.told if one.first and not is_lost(one)]
     share, how = 1 - len(failed) / len(crowd.told), sorted({one.status for one in failed})
     found = [rows.row(f"valid requests that got an answer, at {capacity / 2:.0f}/s for {minutes:g} min",
                       f"{share:.3%} of {len(crowd.told):,} ({len(again)} at a second try; {len(failed)} failed: {how})",
@@ -175,7 +181,7 @@ def told(soak: Soak, crowd: load.Crowd, capacity: float, minutes: float) -> list
     for what in FAULTS:
         moments = [at for at, done in soak.done if done == what]
         near = [one for one in crowd.told if any(0 <= one.due - at < 10 for at in moments)]
-        lost, late = sum(one.status != 201 for one in near), max((one.took for one in near), default=0.0)
+        lost, late = sum(map(is_lost, near)), max((one.took for one in near), default=0.0)
         found.append(rows.row(f"{what}, {len(moments)} times: in the ten seconds after each",
                               f"{lost} of {len(near):,} failed, {sum(one.first != 0 for one in near)} were sent again, "
                               f"slowest {late:.1f} s", "told", True))  # fmt: skip
@@ -197,7 +203,7 @@ def told(soak: Soak, crowd: load.Crowd, capacity: float, minutes: float) -> list
 
 def main() -> int:
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long")
     given, rest = parser.parse_known_args()
 
     def measure(quick: bool) -> list[rows.Row]:
@@ -205,7 +211,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="teahouse-soak-") as scratch:
             return told(*run(Path(scratch), minutes * 60, every), minutes)
 
-    return rows.main((__doc__ or "").partition("\n")[0], measure, rest)
+    return rows.main((__doc__ or "").partition("\n")[0], measure, rest, own=parser)
 
 
 if __name__ == "__main__":

@@ -300,7 +300,7 @@ def main() -> int:
     parser.add_argument("--seeds", nargs="+", type=Path, default=[])
     parser.add_argument("--blind", nargs=2, type=Path, default=[])
     given_, rest = parser.parse_known_args()
-    return rows.main((__doc__ or "").partition("\n")[0], lambda quick: measure(quick, given_), rest)
+    return rows.main((__doc__ or "").partition("\n")[0], lambda quick: measure(quick, given_), rest, own=parser)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 
 from teahouse.engine.traffic import Traffic
 from teahouse.engine.waiting import Call, Lanes, Pace, Strikes, queue_full
-from teahouse.errors import QueueFull
+from teahouse.errors import QueueFull, WorkerDied
 
 
 def call(lane: str = "free", **given: object) -> Call:
@@ -86,6 +86,37 @@ async def test_a_call_that_waits_is_told_its_own_place() -> None:
     for call in calls:
         call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
+
+
+async def test_who_is_overtaken_until_their_deadline_is_refused_as_by_a_full_queue() -> None:
+    traffic = Traffic(10, 600.0, lambda: None)  # its worker takes nothing: others are always before
+    with pytest.raises(QueueFull) as refused:
+        await traffic.ask("predict", {"input": b"1"}, time.monotonic() + 0.05, "late")
+    assert refused.value.extra["retry_after"] >= 1 and refused.value.worked_s == 0.0
+    assert traffic.counts == {"asked": 1, "full": 1} and traffic.waiting == 0
+
+
+async def test_who_waits_for_a_model_that_does_not_start_is_each_told_so() -> None:
+    traffic, until = Traffic(10, 600.0, lambda: None), time.monotonic() + 30
+    calls = [asyncio.create_task(traffic.ask("predict", {"input": bytes([n])}, until, "free")) for n in range(2)]
+    await asyncio.sleep(0)
+    traffic.fail(WorkerDied("It does not start.", "A test.", retry_after=3))
+    errors = await asyncio.gather(*calls, return_exceptions=True)
+    assert errors[0] is not errors[1], "each has seconds of its own"
+    assert {(type(one), one.what, one.why, one.worked_s) for one in errors} == {
+        (WorkerDied, "It does not start.", "A test.", 0.0)
+    }
+    assert errors[0].extra == {"retry_after": 3}
+
+
+async def test_who_leaves_the_queue_took_no_workers_time() -> None:
+    traffic = Traffic(10, 600.0, lambda: None)
+    waits = asyncio.create_task(traffic.ask("predict", {"input": b"1"}, time.monotonic() + 30, "free"))
+    await asyncio.sleep(0)
+    waits.cancel()
+    with pytest.raises(asyncio.CancelledError) as left:
+        await waits
+    assert left.value.worked_s == 0.0
 
 
 def test_what_is_idle_waits_until_the_worker_has_nothing_else() -> None:

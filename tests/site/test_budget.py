@@ -1,13 +1,14 @@
 """What one network, and one visitor, may take in a minute: refused past it, in words that say what and when."""
 
 import asyncio
-import time
 from contextlib import ExitStack, suppress
 
 import pytest
 
 from teahouse import settings as page
-from teahouse.errors import TooMany
+from teahouse.engine.port import Answer
+from teahouse.engine.waiting import queue_full
+from teahouse.errors import InputError, TooMany
 from teahouse.site import budget as budget_page
 from teahouse.site.budget import VISITOR, Budget, Window
 from teahouse.testing import APP, photo, whole_house
@@ -51,6 +52,15 @@ def test_a_window_slides_over_the_minute(clock):
     assert [fits() for _ in range(3)] == [True, True, False], "half of it is"
     clock.now = 900.0
     assert [fits() for _ in range(5)] == [True] * 4 + [False]
+
+
+def test_a_window_looked_at_in_a_new_minute_knows_what_was_in_the_one_before(clock):
+    window = Window(clock)
+    window.add("a", 10)
+    clock.now = 675.0
+    assert window.of("a") == 7.5
+    clock.now = 720.0
+    assert window.of("a") == 0.0
 
 
 @pytest.mark.parametrize(("began", "amount"), [(610.0, 10.0), (610.0, 25.0), (655.0, 12.0)])
@@ -101,22 +111,26 @@ def test_what_a_network_asks_while_four_of_its_answers_are_under_way_comes_after
 
 
 async def test_who_comes_again_though_told_to_wait_hears_it_later_and_comes_last(clock, monkeypatch):
-    monkeypatch.setattr(budget_page, "HOLD_S", 0.2)
-    budget = Budget(600, clock)
-    began = time.monotonic()
+    budget, slept = Budget(600, clock), []
+
+    async def sleep(seconds):
+        slept.append(seconds)
+
+    monkeypatch.setattr(budget_page.asyncio, "sleep", sleep)
     for _ in range(30):
         assert budget.lane("a") == "free"
         await budget.hold("a")
-    assert time.monotonic() - began < 0.2
+    assert slept == []
     await budget.hold("a")
-    assert time.monotonic() - began >= 0.2
+    assert slept == [budget_page.HOLD_S]
     assert (budget.lane("a"), budget.lane("b")) == ("late", "free")
     clock.now += 120
     assert budget.lane("a") == "free"
 
 
-def test_work_and_bytes_are_counted_for_the_network_and_the_visitor(tmp_path):
+def test_work_and_bytes_are_counted_for_the_network_and_the_visitor(tmp_path, clock):
     with whole_house(tmp_path) as site:
+        site.deps.budget = Budget(600, clock)
         for seed in range(2):  # the same one again would be answered from memory
             assert site.client.post(PATH, content=photo(seed=seed), headers=OWN).status_code == 201
         taken, size = site.deps.budget.taken, len(photo())
@@ -125,6 +139,25 @@ def test_work_and_bytes_are_counted_for_the_network_and_the_visitor(tmp_path):
         assert taken["bytes"].of(network) == pytest.approx(2 * size, rel=0.1)
         assert taken["bytes"].of(visitor) == pytest.approx(size, rel=0.1), "the first answer made them known"
         assert 0 < taken["seconds"].of(visitor) < taken["seconds"].of(network)
+
+
+def test_what_was_worked_out_together_is_shared():
+    told = Answer({}, ms={"queue": 900.0, "decode": 100.0, "wait": 900.0, "infer": 800.0}, batch=8)
+    assert budget_page.work_s(told) == pytest.approx(0.2)
+    assert budget_page.work_s(Answer({})) == 0.0
+
+
+def test_work_that_ended_in_an_error_is_counted_too(site, monkeypatch, clock):
+    site.deps.budget = Budget(600, clock)
+
+    async def breaks(*_):
+        error = InputError("This photo breaks off.")
+        error.worked_s = 2.0
+        raise error
+
+    monkeypatch.setattr(site.engine, "predict", breaks)
+    assert site.ask().status_code == 422
+    assert site.deps.budget.taken["seconds"].now == {"127.0.0.0/24": 2.0}
 
 
 @pytest.mark.parametrize("what", ["bytes", "seconds"])
@@ -137,9 +170,36 @@ def test_a_network_over_its_budget_gets_429_and_its_neighbour_an_answer(tmp_path
         assert site.visitor("203.0.114.7").post(PATH, content=photo()).status_code == 201
 
 
-def test_where_the_queue_is_full_a_photo_is_refused_before_it_is_read(tmp_path):
-    from teahouse.engine.waiting import queue_full
+@pytest.mark.parametrize("path", ["/{app}/seeds/7", "/{app}/seeds/7/card.png", "/{app}", "/{app}/card.png"])
+def test_a_picture_made_for_a_page_is_on_the_account_of_who_asked_first(colour, monkeypatch, clock, path):
+    budget, lanes, real = Budget(600, clock), [], colour.engine.predict
+    colour.deps.budget = budget
 
+    async def seen(release, given, until, lane):
+        lanes.append((lane, dict(budget.working)))
+        return await real(release, given, until, lane)
+
+    monkeypatch.setattr(colour.engine, "predict", seen)
+    for address in ("203.0.113.7", "203.0.114.7"):
+        assert colour.visitor(address).get(path.format(app=colour.name)).status_code == 200
+    assert lanes[0] == ("free", {"203.0.113.0/24": 1}) and not budget.working
+    assert budget.taken["seconds"].of("203.0.113.0/24") > 0
+    assert colour.deps.pulse.outcomes["answered"] == len(lanes)
+    budget.spend(("203.0.113.0/24",), "seconds", 1.0)
+    assert colour.visitor("203.0.113.7").get(f"/{colour.name}/seeds/8").status_code == 200
+    assert lanes[-1][0] == "late"
+
+
+def test_a_picture_that_could_not_be_made_is_counted(colour, monkeypatch):
+    async def full(*_):
+        raise queue_full(64, 3.0)
+
+    monkeypatch.setattr(colour.engine, "predict", full)
+    assert colour.client.get(f"/{colour.name}/seeds/7").status_code == 503
+    assert colour.deps.pulse.outcomes["shed"] == 1 and not colour.deps.budget.working
+
+
+def test_where_the_queue_is_full_a_photo_is_refused_before_it_is_read(tmp_path):
     async def unread():
         raise AssertionError("the photo was read")
 

@@ -1,9 +1,14 @@
 """How much room visitors' photos may take: refused past it, and nothing that is kept has to go for what is new."""
 
+import threading
+
 import pytest
 
 from teahouse import settings as page
+from teahouse.errors import DiskFull
+from teahouse.site import keep as keep_page
 from teahouse.site import kept
+from teahouse.store import tables
 from teahouse.testing import APP, photo, whole_house
 
 PATH = f"/api/apps/{APP}/predictions"
@@ -73,6 +78,60 @@ def test_it_is_counted_anew_so_that_what_was_erased_makes_room(site, monkeypatch
     monkeypatch.setattr(kept, "SOON_S", 0.0)
     assert keep(site.visitor("10.0.1.1"), 2)[0].status_code == 201
     assert size < site.deps.kept.bytes < 4 * size
+
+
+def taken(site):
+    with site.house.db.read() as c:
+        return [row.n for row in c.execute(tables.quotas.select()) if row.what == "kept"]
+
+
+def test_what_was_not_kept_in_the_end_is_not_counted(site, monkeypatch):
+    assert keep(site.client, 0)[0].status_code == 201
+    before, size = taken(site), site.deps.kept.bytes
+    assert before == [size] and size > 0
+
+    def full(_self, _data):
+        raise DiskFull("This could not be kept.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(site.house.blobs), "put", full)
+        assert play(site.client, 1, **YES)["kept"] is False
+        assert keep(site.client, 2)[0].status_code == 507
+    assert (taken(site), site.deps.kept.bytes) == (before, size)
+    assert play(site.client, 3, **YES)["kept"] is True
+    assert taken(site) == [site.deps.kept.bytes] != before
+
+
+def test_one_counts_and_nobody_waits_for_it(site, monkeypatch):
+    assert keep(site.client, 0)[0].status_code == 201
+    began, go_on, real, counts = threading.Event(), threading.Event(), kept.size_of, []
+
+    def slow(store, blobs):
+        counts.append(blobs)
+        began.set()
+        go_on.wait(20)
+        return real(store, blobs)
+
+    mine = site.deps.kept
+    before, mine.counted = mine.bytes, float("-inf")
+    monkeypatch.setattr(kept, "size_of", slow)
+    counting = threading.Thread(target=mine.all, args=(site.deps, 1e9))
+    counting.start()
+    assert began.wait(20) and mine.all(site.deps, 1e9) == before and len(counts) == 1
+    go_on.set()
+    counting.join(20)
+    assert mine.all(site.deps, 1e9) == before and len(counts) == 1
+
+
+def test_an_answer_does_not_wait_for_a_photo_that_takes_long(site, monkeypatch):
+    assert keep(site.client, 0)[0].status_code == 201
+    go_on = threading.Event()
+    monkeypatch.setattr(keep_page, "WAIT_S", 0.01)
+    monkeypatch.setattr(keep_page, "refuse_more", lambda *_: go_on.wait(20))
+    assert play(site.client, 1, **YES)["kept"] is False
+    go_on.set()
+    monkeypatch.undo()
+    assert play(site.client, 2, **YES)["kept"] is True
 
 
 def test_a_network_may_give_so_much_in_a_day(site, monkeypatch):

@@ -334,7 +334,7 @@ def test_who_comes_while_the_pool_is_empty_waits_for_the_picture_that_is_being_m
     monkeypatch.setattr(site.engine, "predict", slow)
 
     async def crowd():
-        coming = [asyncio.create_task(pool.opening(site.deps, live)) for _ in range(5)]
+        coming = [asyncio.create_task(pool.opening(site.deps, live, "a")) for _ in range(5)]
         while not site.deps.stock.making:
             await asyncio.sleep(0)
         go.set()

@@ -275,8 +275,10 @@ def test_an_answer_that_can_not_be_kept_is_not_given(site, monkeypatch):
     assert site.ask().status_code == 507
 
 
-def test_who_has_left_is_not_worked_for(site, monkeypatch):
-    """A photo that waits leaves the queue with its visitor; nothing is written of it."""
+@pytest.mark.parametrize("accept", [b"application/json", b"text/event-stream"])
+def test_who_has_left_is_not_worked_for(site, monkeypatch, accept):
+    """A photo that waits leaves the queue with its visitor, also before a stream of events began; nothing is written of
+    it."""
     begun, ended = threading.Event(), threading.Event()
 
     async def waits(*_args):
@@ -288,9 +290,10 @@ def test_who_has_left_is_not_worked_for(site, monkeypatch):
 
     monkeypatch.setattr(site.engine, "predict", waits)
     body, sent = photo(), []
-    headers = [(b"host", b"127.0.0.1:8360"), (b"content-type", b"image/jpeg")]
+    headers = [(b"host", b"127.0.0.1:8360"), (b"content-type", b"image/jpeg"), (b"accept", accept)]
     scope = {"type": "http", "method": "POST", "path": PATH, "query_string": b"", "headers": headers, "scheme": "http",
-             "http_version": "1.1", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8360)}  # fmt: skip
+             "http_version": "1.1", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8360),
+             "asgi": {"spec_version": "2.4"}}  # fmt: skip
     parts = iter([{"type": "http.request", "body": body, "more_body": False}])
 
     async def receive():
@@ -300,10 +303,15 @@ def test_who_has_left_is_not_worked_for(site, monkeypatch):
         return part or {"type": "http.disconnect"}
 
     async def send(message):
+        if accept == b"text/event-stream":
+            raise OSError("They are gone.")
         sent.append(message)
 
-    asyncio.run(asyncio.wait_for(site.app(scope, receive, send), 20))
-    assert ended.is_set() and not sent
+    async def leave():
+        await site.app(scope, receive, send)
+        return await asyncio.to_thread(ended.wait, 5)  # in this loop: its end would end the work in any case
+
+    assert asyncio.run(asyncio.wait_for(leave(), 20)) and not sent
     with site.house.db.read() as c:
         assert predictions.page(c, APP) == []
 

@@ -3,10 +3,12 @@
 import asyncio
 
 import pytest
+from starlette.exceptions import HTTPException
 
 from teahouse.errors import DeadlinePassed, DiskFull, InputError, QueueFull, TooMany, WorkerDied
-from teahouse.site import pulse
-from teahouse.testing import APP
+from teahouse.site import pulse, security
+from teahouse.site.assembly import create_app
+from teahouse.testing import APP, client_of, photo
 
 
 def told(site):
@@ -41,11 +43,28 @@ def test_what_can_not_be_used_is_refused_and_takes_no_time(site):
     assert found['teahouse_stage_seconds_count{stage="infer"}'] == 0
 
 
+def test_who_is_turned_away_at_the_gate_is_counted(site, monkeypatch):
+    path, counts = f"/api/apps/{APP}/predictions", site.deps.pulse.outcomes
+    streams = {"Content-Type": "image/jpeg"}
+    monkeypatch.setattr(security, "BODIES", 0)
+    crowded = client_of(create_app(site.deps))
+    assert crowded.post(path, content=photo()).status_code == 503
+    assert counts == {"shed": 1}
+    assert crowded.post(path, content=iter([photo()]), headers=streams).status_code == 503
+    assert counts == {"shed": 2}, "also where it is told while the photo comes in"
+    site.deps.budget.spend(("127.0.0.0/24",), "requests", 1e6)
+    assert site.client.post(path, content=photo()).status_code == 429
+    assert counts == {"shed": 3}
+    assert site.client.get("/api/apps").status_code == 429
+    assert counts == {"shed": 3}, "who wanted no answer got none"
+
+
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [(None, "answered"), (QueueFull("Full."), "shed"), (TooMany("A lot."), "shed"), (DeadlinePassed("Late."), "late"),
      (InputError("No."), "refused"), (DiskFull("Full."), "failed"), (WorkerDied("Died."), "failed"),
-     (RuntimeError("broken"), "failed"), (asyncio.CancelledError(), "left")],
+     (HTTPException(503), "shed"), (HTTPException(413), "refused"), (RuntimeError("broken"), "failed"),
+     (asyncio.CancelledError(), "left")],
 )  # fmt: skip
 def test_what_became_of_a_request(error, outcome):
     assert pulse.outcome_of(error) == outcome and outcome in pulse.OUTCOMES

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from teahouse.engine.port import Form
+from teahouse.errors import DiskFull
 from teahouse.model import shape
 from teahouse.site import running
 from teahouse.site.reconcile import Reconciler
@@ -48,7 +49,9 @@ def timed(**ms):
         ({"fp32": 4.0, "int8": 9.0}, "", "fp32", "timed"),
         ({"fp32": 4.0, "int8": 3.9}, "", "fp32", "timed"),  # not worth it
         ({"fp32": 9.0, "int8": None}, "", "fp32", "timed"),
-        ({"fp32": None, "int8": None}, "", "", "untimed"),
+        ({"fp32": None}, "", "", "none"),
+        ({"fp32": None, "int8": None}, "", "", "none"),
+        ({"fp32": None, "int8": None}, "int8", "", "none"),
         ({"fp32": 9.0, "int8": 4.0}, "fp32", "fp32", "pinned"),
         ({"fp32": 4.0, "int8": 9.0}, "int8", "int8", "pinned"),
         ({}, "int8", "int8", "pinned"),
@@ -127,6 +130,20 @@ def test_the_times_of_another_machine_say_nothing_here(site, reconciler):
     site.house.db.write(write)
     look(reconciler)
     assert form_of(site) == "fp32"
+
+
+def test_what_could_not_be_asked_for_is_asked_for_again(site, reconciler, monkeypatch):
+    def full(*_):
+        raise DiskFull("A test.")
+
+    look(reconciler)
+    reconciler.answers[site.release] -= 60
+    with monkeypatch.context() as patched, pytest.raises(DiskFull):
+        patched.setattr(running, "ask", full)
+        asyncio.run(reconciler.time_forms())
+    asyncio.run(reconciler.time_forms())
+    with site.house.db.read() as c:
+        assert [job.kind for job in jobs.waiting(c)] == ["time"]
 
 
 def test_what_was_never_timed_here_is_asked_for_once_and_not_at_once(site, reconciler):

@@ -1,9 +1,11 @@
 """The gate: who is let in, under which name, from which page, how much and how often; what every response carries."""
 
+import asyncio
 import json
 from contextlib import suppress
 
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from teahouse import settings as page
@@ -311,3 +313,48 @@ def test_bodies_have_one_room_together(tmp_path, monkeypatch):
         for seed in range(3):  # what was refused or answered holds nothing any more
             small = photo(seed=seed, side=16)
             assert len(small) < 3_000 and site.client.post(PATH, content=small).status_code == 201
+
+
+def test_of_the_room_for_bodies_one_network_has_half_and_others_still_have_theirs():
+    room = security.Room(1_000)
+    assert room.add("a", 500) and room.has("b", 500)
+    with pytest.raises(HTTPException) as refused:
+        room.refuse("a", 1)
+    assert refused.value.status_code == 503
+    room.refuse("b", 500)
+    assert room.add("b", 400) and not room.add("c", 200), "all together have no more than all of it"
+    for network, size in (("c", 200), ("b", 400), ("a", 500)):
+        room.add(network, -size)
+    assert (room.taken, room.of) == (0, {}) and room.has("a", 500)
+
+
+def test_a_network_that_fills_its_half_of_the_room_leaves_others_theirs(tmp_path, monkeypatch):
+    body, headers = photo(side=16), [(b"host", b"127.0.0.1:8360"), (b"content-type", b"image/jpeg")]
+    monkeypatch.setattr(security, "BODIES", 3 * len(body))
+    scope = {"type": "http", "method": "POST", "path": PATH, "query_string": b"", "scheme": "http", "headers": headers}
+
+    async def ask(app, address, slowly=None):
+        parts, said = [{"type": "http.request", "body": body, "more_body": True}, {"type": "http.request"}], []
+
+        async def receive():
+            if slowly and len(parts) == 1:
+                slowly[0].set()
+                await slowly[1].wait()
+            return parts.pop(0)
+
+        async def send(message):
+            said.append(message)
+
+        await app({**scope, "client": (address, 50_000)}, receive, send)
+        return said[0]["status"]
+
+    async def crowd(app):
+        begun, go_on = asyncio.Event(), asyncio.Event()
+        sending = asyncio.create_task(ask(app, "203.0.113.7", (begun, go_on)))
+        await begun.wait()
+        during = [await ask(app, address) for address in ("203.0.113.8", "203.0.114.8")]
+        go_on.set()
+        return [*during, await sending, await ask(app, "203.0.113.8")]
+
+    with whole_house(tmp_path) as site:
+        assert asyncio.run(crowd(site.app)) == [503, 201, 201, 201]

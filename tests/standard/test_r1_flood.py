@@ -8,7 +8,7 @@ from tests.standard import challengers, load
 
 FLOOD = int(os.environ.get("TEAHOUSE_FLOOD", "2000"))  # nightly 10,000
 A_SECOND, PER_MINUTE, HONEST, BEFORE_S = 400.0, 600, 5.0, 6.0
-MOST_S = 0.5  # of an honest p99 beside a flood of one network; of many networks it is told, and has no bar
+MOST_S, TIMES = 0.5, 4.0  # of an honest p99 beside a flood of one network, and beside that without a flood
 FLOODS = {
     "one address": {"networks": 1, "network": 0x5000},
     "a hundred addresses of one network": {"networks": 1, "network": 0x6000, "hosts": 100},
@@ -19,6 +19,14 @@ FLOODS = {
 @pytest.mark.slow
 @pytest.mark.timeout(300 + FLOOD // 10)
 def test_r1_a_flood_is_told_to_wait_and_honest_visitors_hardly_notice(tmp_path, capsys):
+    """What is held is less than the row says. 10,000 requests in 25 s, on two cores that did other work too:
+
+    - One network, of one address or a hundred: no honest visitor fails, but their p99 is 1.2 to 5.5 times what it was
+      (59 ms before, 73 and 325 ms beside the floods), where the row wants 1.2.
+    - A hundred networks, each of which asks for less than its budget: 34 of 124 honest visitors were refused (503 with
+      Retry-After), p99 1.5 s. Nothing tells such a crowd from an honest one, so that flood is told and has no bar.
+    - Budgets are counted by visitor and by network, not in all: there the queue and the room for bodies are the bounds.
+    """
     found = {}
     with challengers.champion(tmp_path, "steady", per_minute=PER_MINUTE) as house:
         load.come(house.url, rate=HONEST, seconds=1)
@@ -32,10 +40,14 @@ def test_r1_a_flood_is_told_to_wait_and_honest_visitors_hardly_notice(tmp_path, 
         for what, (honest, flood) in found.items():
             said = {status: len(flood.of(status)) for status in sorted({one.status for one in flood.told})}
             print(f"  {what}: {len(flood.told)} in {FLOOD / A_SECOND:.0f} s, {said}; honest p99 "
-                  f"{honest.p99() * 1000:.0f} ms, {len(honest.failed)} of {len(honest.told)} failed")  # fmt: skip
+                  f"{honest.p99() * 1000:.0f} ms, {honest.p99() / before.p99():.1f} times that, "
+                  f"{len(honest.failed)} of {len(honest.told)} failed")  # fmt: skip
     for what, (honest, flood) in found.items():
         assert all(1 <= int(one.retry) <= 60 for one in flood.told if one.status in (429, 503)), what
         if flood.plan.networks == 1:
             assert len(flood.of(429)) + len(flood.of(503)) >= len(flood.told) - 2 * PER_MINUTE and flood.of(429)
             assert not honest.failed
             assert load.within(honest.p99(), MOST_S), what
+            assert honest.p99() <= TIMES * before.p99() or not load.EXACT, what
+        else:
+            assert all(one.retry for one in honest.failed), f"{what}: who is refused hears when to come again"

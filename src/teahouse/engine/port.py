@@ -114,7 +114,8 @@ class Engine(Protocol):
     ) -> Answer:
         """One answer before `until` (seconds of time.monotonic).
 
-        Raises InputError, QueueFull(place, wait, retry_after), DeadlinePassed, InputBroke, NotReady."""
+        Raises InputError, QueueFull(place, wait, retry_after), DeadlinePassed, InputBroke, NotReady; an error that took
+        a worker's time has its seconds as `worked_s`."""
 
     def wake(self, release: str) -> None:
         """Somebody came who may ask this release soon: where it sleeps it wakes. From any thread."""

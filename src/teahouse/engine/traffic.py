@@ -1,6 +1,7 @@
 """The calls of one worker: who waits, who is in flight, who is suspect, and what is sent next."""
 
 import asyncio
+import copy
 import itertools
 import time
 from collections import Counter, deque
@@ -67,7 +68,8 @@ class Traffic:
     async def ask(self, kind: str, given: Mapping[str, Any], until: float, lane: str) -> wire.Frame:
         """The worker's answer.
 
-        Raises QueueFull, DeadlinePassed, InputBroke, NotReady, WorkerDied, and what the worker raised."""
+        Raises QueueFull, DeadlinePassed, InputBroke, NotReady, WorkerDied, and what the worker raised. Where the call
+        was sent, its error (or its cancellation) has `worked_s`: the seconds since."""
         loop = asyncio.get_running_loop()
         call = Call(kind, given, until, lane, loop.create_future())
         self.counts["asked"] += 1
@@ -87,6 +89,9 @@ class Traffic:
         self._pump()
         try:
             return await call.future
+        except (TeahouseError, asyncio.CancelledError) as error:
+            vars(error)["worked_s"] = time.monotonic() - call.sent if call.sent else 0.0
+            raise
         finally:
             if call.id not in self._flying:
                 call.timer.cancel()
@@ -131,11 +136,14 @@ class Traffic:
             self._writer.write(buffer)
 
     def _late(self, call: Call) -> None:
-        """At the deadline the caller is told; half a second later a worker that still has the call is taken to hang."""
+        """At the deadline the caller is told; half a second later a worker that still has the call is taken to hang.
+        A call that was never sent is refused as where the queue is full: no release is to blame for a crowd."""
         if not call.future.done():
-            self.counts["late"] += 1
+            self.counts["late" if call.sent else "full"] += 1
             call.future.set_exception(
                 DeadlinePassed("This took too long.", "There was no answer in time.", "Try again.")
+                if call.sent
+                else queue_full(len(self._queue), self.wait_for(call.lane))
             )
         if call.id in self._flying:
             overdue = asyncio.get_running_loop().call_later
@@ -181,7 +189,7 @@ class Traffic:
         self._closed = self._closed or closed
         for call in [*self._suspects, *self._queue]:
             if not call.future.done():
-                call.future.set_exception(error)
+                call.future.set_exception(copy.copy(error))  # each has seconds of its own
         self._suspects.clear()
 
 

@@ -288,6 +288,7 @@ def forget(request: Request, id: str) -> Response:
         row = predictions.get(c, ids.parse(id))
     refuse_gone(request, row)
     freed = deps.house.db.write(lambda c: erase.forget_prediction(c, deps.house, row.id, "visitor"))
+    deps.known.clear()
     erase.delete_blobs(deps.house, freed)
     log.info("forgotten", app=row.app, prediction=id)
     return Response(status_code=204)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from teahouse import ids
 from teahouse.errors import Conflict, NothingToDo, NotReady
-from teahouse.site import api, given, pictures, pool, predict, visitors
+from teahouse.site import api, given, pictures, pool, predict, security, visitors
 from teahouse.site.deps import Deps, Live, Shown, deps_of
 from teahouse.spec.fields.absent import is_drawn
 from teahouse.store import predictions
@@ -91,6 +91,6 @@ async def from_pool(request: Request, deps: Deps, shown: Shown, first: Any, riva
         raise NotReady("This app is not open yet.", do_next="Try again in a moment.", retry_after=5)
     piece = deps.stock.deck(live.release).draw(time.monotonic(), but=first.id)
     if piece is None:
-        piece = await pool.made(deps, live, pool.seed_field(live).draw())
+        piece = await pool.made(deps, live, pool.seed_field(live).draw(), security.client_network(request))
     body = {**pool.body(live, shown, piece), "pair": visitors.pair(deps, first.id, piece.prediction)}
     return predict.answered(request, body, piece.picture)

@@ -9,8 +9,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from teahouse.errors import TooMany
+
+if TYPE_CHECKING:
+    from teahouse.engine.port import Answer
 
 MINUTE_S = 60.0
 VISITOR = 0.5  # of what a network may take
@@ -72,6 +76,13 @@ class Budget:
                 del self.working[network]
 
 
+def work_s(told: Answer | BaseException) -> float:
+    """Seconds of a worker that an answer took, of what was worked out together its share; or what ended without one."""
+    if isinstance(told, BaseException):
+        return getattr(told, "worked_s", 0.0)
+    return (told.ms.get("decode", 0.0) + told.ms.get("infer", 0.0) / max(1, told.batch)) / 1000
+
+
 class Window:
     """Sums of a sliding minute by who: this minute's, and of the minute before what a window of 60 s still covers. No
     clock that people or time servers set has a say in it."""
@@ -88,7 +99,8 @@ class Window:
 
     def of(self, who: str) -> float:
         """How much it is now."""
-        return self.before[who] * (1 - self.passed()) + self.now[who]
+        passed = self.passed()  # first: it may begin a new minute
+        return self.before[who] * (1 - passed) + self.now[who]
 
     def wait(self, who: str, most: float) -> float:
         """Seconds until it is less than `most`; 0 where it is."""

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from teahouse.errors import TeahouseError
-from teahouse.site import drawn, media, pages, pictures, pool
+from teahouse.site import drawn, media, pages, pictures, pool, security
 from teahouse.site.deps import Deps, Live, deps_of
 from teahouse.site.stock import LruCache
 
@@ -88,7 +88,7 @@ async def app_card(request: Request) -> Response:
     async def draw() -> Made:
         found: list[bytes] | None = []
         if live is not None and live.ready:
-            found = await pictures_of(deps, live)
+            found = await pictures_of(deps, live, security.client_network(request))
         line = live.manifest.description if live else ""
         card = await deps.engine.card(texts(deps, shown.title, line), found or [])
         return card, found is not None
@@ -97,11 +97,11 @@ async def app_card(request: Request) -> Response:
     return as_png(await request.app.state.cards.get(key, draw), 300)
 
 
-async def pictures_of(deps: Deps, live: Live) -> list[bytes] | None:
+async def pictures_of(deps: Deps, live: Live, network: str) -> list[bytes] | None:
     """The pictures of an app's card; None where they can not be had right now."""
     with suppress(TeahouseError):
         if pictures.is_of_seeds(live):
-            piece = await pool.opening(deps, live)
+            piece = await pool.opening(deps, live, network)
             return [piece.picture.data] if piece is not None else None
         photo = await run_in_threadpool(media.example_photo, deps, live, 0)
         if live.output.kind != "image" or not live.manifest.examples:
@@ -117,7 +117,7 @@ async def seed_card(request: Request) -> Response:
     shown, live, seed = drawn.asked_seed(request, deps)
 
     async def draw() -> Made:
-        piece = await pool.made(deps, live, seed)
+        piece = await pool.made(deps, live, seed, security.client_network(request))
         return await deps.engine.card(texts(deps, shown.title, f"Number {seed}."), [piece.picture.data]), True
 
     return as_png(await request.app.state.cards.get((live.release, seed), draw), 300)

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from teahouse.errors import NotFound
-from teahouse.site import pictures, play, pool, render
+from teahouse.site import pictures, play, pool, render, security
 from teahouse.site.deps import Deps, Live, Shown, deps_of
 from teahouse.site.stock import Piece
 from teahouse.spec.fields import Picture
@@ -93,7 +93,7 @@ def opens(endpoint: Page) -> Callable[[Request], Awaitable[Response]]:
         live = shown.champion if shown else None
         if shown is None or live is None or not live.ready or not pictures.is_of_seeds(live):
             return await run_in_threadpool(endpoint, request)
-        piece = await pool.opening(deps, live)
+        piece = await pool.opening(deps, live, security.client_network(request))
         if piece is None:
             return await run_in_threadpool(endpoint, request)
         deps.stock.opened[live.app, live.release] += 1
@@ -140,7 +140,7 @@ async def seed_page(request: Request) -> Response:
     shown, live, seed = asked_seed(request, deps)
     if not live.ready:
         return await run_in_threadpool(play.app_page, request)
-    piece = await pool.made(deps, live, seed)
+    piece = await pool.made(deps, live, seed, security.client_network(request))
     key = (*key_of(request, shown)[:-1], "seeds")
     deps.stock.opened[live.app, live.release] += 1
     return await request.app.state.blanks.page(request, play.app_page, key, piece)

@@ -261,7 +261,8 @@ def plain_value(data: bytes) -> Any:
 def digest(key: bytes, parts: Parts) -> bytes:
     """The keyed digest of what was given: of the bytes as received, or of the digests of several fields.
 
-    32 bytes. Keyed, so that nobody without the key can test whether a known photo was here.
+    32 bytes. Keyed, so that nobody who reads the rows without the key can test whether a known photo was here; `known`
+    answers a photo from memory for its own network alone, so that the time of an answer tells it to nobody elsewhere.
     """
     digests = {name: ids.keyed(key, as_bytes(value)) for name, value in parts.items()}
     if len(digests) == 1:

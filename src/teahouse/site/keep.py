@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -19,7 +20,7 @@ from teahouse.feedback import collect, erase
 from teahouse.model import shape
 from teahouse.site import api, given, visitors
 from teahouse.site.deps import Deps, deps_of
-from teahouse.site.kept import refuse_more
+from teahouse.site.kept import count, refuse_more
 from teahouse.site.pages import PURPOSE_VERSION
 from teahouse.spec.fields import Field, field_from_json
 from teahouse.store import consents, predictions, releases
@@ -28,6 +29,7 @@ log = telemetry.log("site")
 T = TypeVar("T")
 
 FREE_SHARE, FREE_BYTES = 0.05, 512_000_000
+WAIT_S = 2.0  # that an answer waits for its photo to be ready, once in ten minutes for all of them to be counted
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,16 @@ async def clean_or_none(
         return None
 
 
-def sizes(cleaned: list[Clean]) -> list[tuple[str, int]]:
+async def in_time(cleaning: asyncio.Task[list[Clean] | None]) -> list[Clean] | None:
+    """What is cleaned, where that does not keep the answer waiting for long once it is there; else None."""
+    try:
+        return await asyncio.wait_for(cleaning, WAIT_S)
+    except TimeoutError:
+        log.warning("photo-not-kept", code="late", what="It took too long to make it ready.")
+        return None
+
+
+def sizes(cleaned: Sequence[Clean]) -> list[tuple[str, int]]:
     """The digests and bytes of what is cleaned."""
     return [(one.blob, len(one.data)) for one in cleaned if one.blob]
 
@@ -161,4 +172,5 @@ def write(c: Any, deps: Deps, kept: collect.Kept) -> None:
     for one in kept.inputs:
         if one.blob and not deps.house.blobs.exists(one.blob):  # another row's, erased since it was put
             deps.house.blobs.put(one.data)
+    count(c, deps, kept.prediction, sizes(kept.inputs))
     collect.keep_photo(c, kept)

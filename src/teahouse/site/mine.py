@@ -163,6 +163,7 @@ def forget(request: Request) -> Response:
     visitor = visitors.mine_of(request)
     if visitor is not None:
         freed = deps.house.db.write(lambda c: erase.forget_visitor(c, deps.house, visitor, "visitor"))
+        deps.known.clear()
         erase.delete_blobs(deps.house, freed)
         log.info("visitor-forgotten")
     visitors.end_cookies(request, response, visitor)

@@ -100,7 +100,9 @@ def why(
     first, wanted = names[0], choice.form.name or names[0]
     runs = live.form if live is not None else wanted
     answers = f"{runs} {'answers' if live is not None else 'would answer'}"
-    if runs != wanted:
+    if live is not None and runs != wanted:
+        if (live.wants.name or first) != wanted:
+            return f"{answers} while {wanted} is being loaded."
         return f"{answers}: {wanted} does not start on this machine. The site's log says why."
     if choice.why == "pinned":
         return f"{answers}, as you always want it."
@@ -109,6 +111,10 @@ def why(
     if choice.why == "untimed":
         later = "That happens by itself once it answers." if live is None else "That happens by itself in a moment."
         return f"{answers}. How fast it is on this machine has not been measured yet. {later}"
+    if choice.why == "none":
+        which = "Its only form" if len(names) == 1 else "None of its forms"
+        verb = "did not answer" if len(names) == 1 else "answered"
+        return f"{answers}. {which} {verb} the release's own examples when it was timed on this machine."
     if len(names) == 1:
         return f"{answers}: it is the only form of this release."
     if runs != first:

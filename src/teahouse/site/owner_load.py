@@ -50,9 +50,11 @@ def now(request: Request) -> LoadOut:
 def told(deps: Deps, state: EngineState) -> LoadOut:
     """The same of a pulse and of an engine."""
     beat = deps.pulse
+    last = list(beat.last)  # once: this runs in a thread, and more of them come meanwhile
     answered, shed = beat.by_second("answered", SHOWN_S), beat.by_second("shed", SHOWN_S)
-    times = {stage: [one.get(stage, 0.0) for one in list(beat.last)] for stage in pulse.STAGES}
+    times = {stage: [one.get(stage, 0.0) for one in last] for stage in pulse.STAGES}
     whole = [sum(one) for one in zip(*times.values(), strict=True)]
+    memory = state.memory + psutil.Process().memory_info().rss
     middle = {stage: pulse.quantile(values, 0.5) for stage, values in times.items()}
     slow = {stage: pulse.quantile(values, 0.99) for stage, values in times.items()}
     longest = max(middle.values(), default=0.0) or 1.0
@@ -65,7 +67,7 @@ def told(deps: Deps, state: EngineState) -> LoadOut:
         "whole-note": f"99 of 100 within {milliseconds(pulse.quantile(whole, 0.99))}" if whole else "nothing yet",
         "shed": f"{sum(shed[-MINUTE_S:]):,}",
         "shed-note": troubles(deps.pulse),
-        "memory": megabytes(state.memory + psutil.Process().memory_info().rss),
+        "memory": megabytes(memory),
         "memory-note": loaded(deps, state),
         "batch": batches(list(beat.batches)),
         **{f"{stage}-middle": milliseconds(value) for stage, value in middle.items()},
@@ -73,7 +75,7 @@ def told(deps: Deps, state: EngineState) -> LoadOut:
     }
     bars = {stage: round(value / longest, 3) for stage, value in middle.items()}
     return LoadOut(words=words, bars=bars, answered=answered, shed=shed, ms=middle, slow_ms=slow, waiting=state.queue,
-                   memory=state.memory, counts=dict(beat.outcomes))  # fmt: skip
+                   memory=memory, counts=dict(beat.outcomes))  # fmt: skip
 
 
 def milliseconds(value: float) -> str:

@@ -163,6 +163,7 @@ def forget(deps: Deps, args: dict[str, Any]) -> None:
         with deps.house.db.read() as c:
             found(predictions.get(c, wanted))
     blobs = deps.house.db.write(lambda c: ways[kind](c, deps.house, wanted, "owner"))
+    deps.known.clear()
     erase.delete_blobs(deps.house, blobs)
     log.info("erased", kind=kind)
 

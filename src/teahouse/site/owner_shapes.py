@@ -445,7 +445,7 @@ class KeysOut(BaseModel):
 class LoadOut(BaseModel):
     """How busy the house is: `words` as its page shows them, `bars` each step's share of the longest (0..1), answers
     and refusals in each of the last 120 seconds, and of the last thousand answers the middle and the slow of each step
-    in ms; `counts` of what became of requests since the process began."""
+    in ms; `memory` bytes of the workers and of this process; `counts` of what became of requests since it began."""
 
     words: dict[str, str]
     bars: dict[str, float]

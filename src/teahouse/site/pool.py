@@ -19,6 +19,7 @@ from teahouse.engine.port import Answer
 from teahouse.errors import NotReady, TeahouseError
 from teahouse.feedback import erase
 from teahouse.site import given, keep, media, pictures
+from teahouse.site.budget import work_s
 from teahouse.site.deps import Deps, Live, Shown, deps_of
 from teahouse.site.stock import Deck, Piece
 from teahouse.spec.fields import Picture
@@ -94,12 +95,13 @@ def shown_on(request: Request, deps: Deps, live: Live) -> dict[str, Any]:
     return {"seed": piece.seed, "picture": piece.address, "prediction": piece.id, "pool": numbers}
 
 
-async def opening(deps: Deps, live: Live) -> Piece | None:
+async def opening(deps: Deps, live: Live, network: str) -> Piece | None:
     """The picture that the next page opens with: another one each time, and one made now where the pool is empty."""
     piece = deps.stock.deck(live.release).draw(time.monotonic())
     if piece is None:
         with suppress(TeahouseError):  # the page stands without a picture too
-            piece = await made(deps, live, deps.stock.seed_in_making(live.release) or seed_field(live).draw())
+            seed = deps.stock.seed_in_making(live.release) or seed_field(live).draw()
+            piece = await made(deps, live, seed, network)
     return piece
 
 
@@ -125,24 +127,33 @@ def body(live: Live, shown: Shown, piece: Piece) -> dict[str, Any]:
     }
 
 
-async def made(deps: Deps, live: Live, seed: int) -> Piece:
-    """What this release makes of a seed: from the pool, else made now, once for all who ask at the same moment."""
+async def made(deps: Deps, live: Live, seed: int, network: str) -> Piece:
+    """What this release makes of a seed: from the pool, else made now, once for all who ask at the same moment, on the
+    account of the network that asked first."""
     piece = deps.stock.of_seed(live.release, seed)
     if piece is not None:
         return piece
     key = (live.release, seed)
     work = deps.stock.making.get(key)
     if work is None:
-        work = deps.stock.making[key] = asyncio.create_task(make_now(deps, live, seed))
+        work = deps.stock.making[key] = asyncio.create_task(make_now(deps, live, seed, network))
         work.add_done_callback(lambda _: deps.stock.making.pop(key, None))
     return await asyncio.shield(work)
 
 
-async def make_now(deps: Deps, live: Live, seed: int) -> Piece:
-    """One picture, on the disk's books before it is shown, remembered in memory alone."""
-    found = await one(deps, live, time.monotonic() + live.manifest.deadline_s, "free", seed)
-    piece = piece_of(deps, live, found)
-    await deps.house.db.append(tables.predictions, row_of(deps, live, found))
+async def make_now(deps: Deps, live: Live, seed: int, network: str) -> Piece:
+    """One picture, on the disk's books before it is shown, remembered in memory alone; its work is the network's."""
+    try:
+        with deps.budget.under_way(network) as lane:
+            found = await one(deps, live, time.monotonic() + live.manifest.deadline_s, lane, seed)
+            deps.budget.spend((network,), "seconds", work_s(found.told))
+            piece = piece_of(deps, live, found)
+            await deps.house.db.append(tables.predictions, row_of(deps, live, found))
+    except BaseException as error:
+        deps.budget.spend((network,), "seconds", work_s(error))
+        deps.pulse.over(error)
+        raise
+    deps.pulse.over()
     deps.stock.pass_by(live.release, piece)
     return piece
 

@@ -15,15 +15,17 @@ from typing import Any
 import msgspec
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from teahouse import failpoints, ids, telemetry
 from teahouse.engine.port import Answer
 from teahouse.errors import Conflict, DiskFull, InputError, NotReady, QueueFull, TeahouseError
 from teahouse.feedback import collect
-from teahouse.site import given, keep, mirror, origin, pictures, refusals, security, seen, visitors
-from teahouse.site.budget import VISITOR
+from teahouse.site import given, keep, mirror, pictures, refusals, security, seen, visitors
+from teahouse.site.budget import VISITOR, work_s
 from teahouse.site.deps import Deps, Live, Shown, deps_of
 from teahouse.site.pulse import Pulse
 from teahouse.site.visitors import Visitor
@@ -79,7 +81,7 @@ async def respond(request: Request, deps: Deps, asked: Asked) -> Response:
         await asyncio.wait({work}, timeout=SOON_S)
         if work.done():
             work.result()  # what fails at once is a plain refusal, with its status
-        response: Response = StreamingResponse(events(deps, asked, work), media_type="text/event-stream")
+        response: Response = Events(deps, asked, work)
     else:
         row, told, kept = await unless_they_leave(request, answer(deps, asked))
         response = answered(request, body(deps, asked, row, told, kept), pictures.of(told))
@@ -87,6 +89,20 @@ async def respond(request: Request, deps: Deps, asked: Asked) -> Response:
     if asked.visitor.page:  # also the one that is there: its half year begins anew
         visitors.set_cookie(request, response, asked.visitor.id)
     return response
+
+
+class Events(StreamingResponse):
+    """A stream of events, which ends the work that it tells of also where its visitor left before it began."""
+
+    def __init__(self, deps: Deps, asked: Asked, work: asyncio.Task[Outcome]) -> None:
+        super().__init__(events(deps, asked, work), media_type="text/event-stream")
+        self.work = work
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.work.cancel()
 
 
 class Sent:
@@ -149,7 +165,7 @@ async def read(request: Request, deps: Deps) -> Asked:
     came = time.monotonic()
     try:
         asked = await _read(request, deps)
-    except TeahouseError as error:
+    except (TeahouseError, HTTPException) as error:  # the latter of a body that streams in
         deps.pulse.over(error)
         raise
     return replace(asked, received_ms=(time.monotonic() - came) * 1000)
@@ -160,7 +176,7 @@ async def _read(request: Request, deps: Deps) -> Asked:
     if shown.champion is None or not shown.champion.ready:
         why = "Its release is not loaded."
         raise NotReady("This app is not open yet.", why, "Try again in a moment.", retry_after=5)
-    network = origin.network_of(security.client_address(request))
+    network = security.client_network(request)
     until = time.monotonic() + shown.deadline_s
     if (full := deps.engine.full(shown.champion.release, until, deps.budget.lane(network))) is not None:
         await deps.budget.hold(network)
@@ -210,6 +226,7 @@ async def answer(deps: Deps, asked: Asked) -> Outcome:
         with deps.budget.under_way(asked.payers[0]) as lane:
             found = await _answer(deps, asked if lane == asked.lane else replace(asked, lane=lane))
     except BaseException as error:
+        deps.budget.spend(asked.payers, "seconds", work_s(error))
         deps.pulse.over(error)
         raise
     deps.pulse.over()
@@ -223,11 +240,11 @@ async def _answer(deps: Deps, asked: Asked) -> Outcome:
         cleaning = asyncio.create_task(keep.clean_or_none(deps, asked.live.fields, asked.parts, *whose))
     try:
         asked, told = await worked_out(deps, asked)
-        cleaned = await cleaning if cleaning else None
+        cleaned = await keep.in_time(cleaning) if cleaning else None
     finally:
         if cleaning:
             cleaning.cancel()
-    deps.budget.spend(asked.payers, "seconds", (told.ms.get("decode", 0.0) + told.ms.get("infer", 0.0)) / 1000)
+    deps.budget.spend(asked.payers, "seconds", work_s(told))
     worked = time.monotonic()
     ms = (worked - asked.began) * 1000
     row, kept = await written(deps, asked, told, ms, cleaned)
@@ -246,11 +263,11 @@ async def _answer(deps: Deps, asked: Asked) -> Outcome:
 async def worked_out(deps: Deps, asked: Asked) -> tuple[Asked, Answer]:
     """What the engine answers, and who was asked for it in the end: where a canary fails, the champion answers instead,
     within the same deadline, and the visitor sees nothing of it. What was answered a moment ago is answered again."""
-    known = deps.known.get(asked.live, asked.given)
+    known = deps.known.get(asked.live, asked.given, asked.network)
     if known is not None:
         return replace(asked, cached=True), replace(known, ms={}, batch=1)
     asked, told = await asked_of(deps, asked)
-    deps.known.put(asked.live, asked.given, told)
+    deps.known.put(asked.live, asked.given, asked.network, told)
     return asked, told
 
 
@@ -275,6 +292,7 @@ async def in_its_place(
     """The champion's answer to what a canary had none to. What neither can take speaks against what was given, and is
     no error of the canary's: nobody sinks it by a photo that breaks every model."""
     instead = replace(asked, live=champion, arm="full")
+    deps.budget.spend(asked.payers, "seconds", work_s(error))
     try:
         told = await told_by(deps, instead, until)
     except TeahouseError as other:
@@ -456,8 +474,6 @@ async def events(deps: Deps, asked: Asked, work: asyncio.Task[Outcome]) -> Async
     except Exception as error:  # edge: the stream has begun, so the error goes into it
         log.error("request-broke", app=asked.shown.name, error=repr(error), exc_info=True)
         yield event("error", {"error": refusals.BROKEN})
-    finally:
-        work.cancel()
 
 
 def event(name: str, data: Any) -> bytes:

@@ -13,15 +13,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from starlette.exceptions import HTTPException
 
-from teahouse.errors import DeadlinePassed, QueueFull, TeahouseError, TooMany
+from teahouse.errors import DeadlinePassed, QueueFull, TooMany
 
 STAGES = ("receive", "queue", "decode", "wait", "infer", "commit", "send")
 """receive: the body comes in and is checked; queue: for a place at the worker; decode, wait (for a slot), infer: at the
 worker; commit: until it is on the disk; send: until the last byte was handed over."""
 OUTCOMES = ("answered", "shed", "late", "refused", "failed", "left")
-"""shed: the queue was full, or one asked too often; late: over its deadline; refused: what was given can not be used;
-failed: an error of the release or of the house; left: the visitor did not wait for it."""
+"""shed: the queue was full, there was no room for the photo, or one asked too often; late: over its deadline; refused:
+what was given can not be used; failed: an error of the release or of the house; left: its visitor did not wait."""
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 SIZES = (1, 2, 4, 8, 16, 32)
 LAST = 1000  # answers whose times are known one by one
@@ -87,7 +88,7 @@ class Pulse:
     def by_second(self, outcome: str, seconds: int) -> list[int]:
         """How many had this outcome in each of the last whole seconds, oldest first."""
         now = int(time.monotonic())
-        found = {one.at: one.counts[outcome] for one in self.seconds}
+        found = {one.at: one.counts[outcome] for one in list(self.seconds)}  # a thread may ask
         return [found.get(now - back, 0) for back in range(seconds, 0, -1)]
 
     def collect(self) -> Iterator[Metric]:
@@ -113,11 +114,12 @@ def outcome_of(error: BaseException | None) -> str:
         return "answered"
     if isinstance(error, asyncio.CancelledError):
         return "left"
-    if isinstance(error, (QueueFull, TooMany)):
+    status = getattr(error, "status", getattr(error, "status_code", 500))  # of ours, or of starlette's
+    if isinstance(error, (QueueFull, TooMany)) or (isinstance(error, HTTPException) and status == 503):
         return "shed"
     if isinstance(error, DeadlinePassed):
         return "late"
-    return "refused" if isinstance(error, TeahouseError) and error.status < 500 else "failed"
+    return "refused" if status < 500 else "failed"
 
 
 def quantile(values: Iterable[float], share: float) -> float:

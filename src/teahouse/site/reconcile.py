@@ -118,8 +118,8 @@ class Reconciler:
         due = [release for release in self.facts.untimed if now - self.answers.get(release, now) > TIME_S]
         if due:
             at = self.deps.clock()
-            self.answers |= dict.fromkeys(due, now + AGAIN_S)
             await self.deps.house.db.write_async(lambda c: [running.ask(c, release, at) for release in due])
+            self.answers |= dict.fromkeys(due, now + AGAIN_S)  # once it is written: where that fails it is tried again
 
     async def fold(self) -> None:
         """Once a second, tries again to take out of the database's log what was erased while somebody read."""

@@ -1,4 +1,4 @@
-"""Running: in which of its forms a release runs on this machine, and why, in words for its owner."""
+"""Running: in which of its forms a release runs on this machine, and why."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ WARM, QUIET_MS = 3, 600_000
 
 @dataclass(frozen=True)
 class Choice:
-    """How a release shall run here. why: pinned | timed | untimed | broken (what is pinned does not hold here)."""
+    """How a release shall run here. why: pinned | timed | untimed | broken (what is pinned does not hold here) | none
+    (no form does)."""
 
     form: Form
     why: str
@@ -36,7 +37,7 @@ def choose(manifest: Manifest, timed: Mapping[str, Any], pinned: str = "") -> Ch
     if pinned in names and (pinned in holds or pinned not in timed):
         return Choice(how(manifest, pinned, timed.get(pinned)), "pinned")
     if not holds:
-        return Choice(Form(), "untimed")
+        return Choice(Form(), "none" if timed else "untimed")
     best = holds[0]
     for name in holds[1:]:
         best = name if timed[name].ms * WORTH < timed[best].ms else best

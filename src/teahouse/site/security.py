@@ -29,7 +29,10 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY = 1_000_000
 PHOTO_BODY = 10_000_000 + 256_000  # the photo itself, and the frame that multipart puts around it
 UNCOUNTED, UNCOUNTED_BELOW = frozenset({"/healthz", "/readyz", "/metrics"}), ("/static/", "/media/")
+ANSWERS = re.compile(r"/api/apps/[^/]+/predictions\Z")
 BODIES = 200_000_000  # bytes of bodies in memory at once, in this process
+OWNERS = ("/owner/", "/api/owner/")
+OWNERS_BODIES = 20_000_000  # the same of the owner's side: its bodies are small, and no crowd takes their room
 ANY_ORIGIN_HEADERS = "Content-Type, Accept, Idempotency-Key, X-Consent, X-Receipt, X-Beside, X-Other-Receipt"
 
 POLICY = (
@@ -61,7 +64,7 @@ class Guard:
         self.proxies = origin.Proxies(deps.settings.limits.trusted_proxies)
         self.open = [(route.method, compile_path(route.path)[0]) for route in site_map if route.any_origin]
         self.opens = opening(site_map)
-        self.bodies = Room(BODIES)
+        self.bodies, self.owners_bodies = Room(BODIES), Room(OWNERS_BODIES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -73,23 +76,21 @@ class Guard:
         self.proxies.unwrap(scope, headers)
         open_to = self.methods_of_any_origin(scope["path"])
         gate = Gate(send, self.dress(scope, headers, nonce, open_to))
-        network = origin.network_of((scope.get("client") or ("",))[0])
-        request, body = Request(scope), Body(receive, body_limit(scope), self.bodies, network)
+        who, room = self.account(scope)
+        request, body = Request(scope), Body(receive, body_limit(scope), room, who)
         try:
             if scope["method"] == "OPTIONS" and open_to and "access-control-request-method" in headers:
                 self.check_host(headers)
                 await preflight(open_to)(scope, receive, gate)
                 return
             self.check(scope, headers, scope["method"] in open_to)
-            if scope["path"] not in UNCOUNTED and not scope["path"].startswith(UNCOUNTED_BELOW):
-                self.deps.budget.take(network)
-            self.bodies.refuse(network, int(headers.get("content-length", 0)))
+            self.admit(scope, who, room, int(headers.get("content-length", 0)))
             await self.app(scope, body, gate)
         except ClientDisconnect:
             log.info("client-left", path=self.loggable(scope["path"]))
         except (TeahouseError, HTTPException) as error:
             if isinstance(error, TooMany):
-                await self.deps.budget.hold(network)
+                await self.deps.budget.hold(who)
             await gate.refuse(request, scope, receive, error)
         except Exception as error:  # edge: whatever breaks is logged, and told without a trace
             path = self.loggable(scope["path"])
@@ -97,8 +98,28 @@ class Guard:
             await gate.refuse(request, scope, receive, error)
         finally:
             if body.seen:
-                self.deps.budget.spend((network,), "bytes", body.seen)
+                self.deps.budget.spend((who,), "bytes", body.seen)
             body.let_go()
+
+    def account(self, scope: Scope) -> tuple[str, Room]:
+        """Who a request is counted with, and the room for its body. The owner's side is apart: who sits in one network
+        with a crowd can still roll back."""
+        network = origin.network_of((scope.get("client") or ("",))[0])
+        if f"{scope['path']}/".startswith(OWNERS):
+            return f"owner {network}", self.owners_bodies
+        return network, self.bodies
+
+    def admit(self, scope: Scope, who: str, room: Room, size: int) -> None:
+        """Counts a request, or raises where there is no room for it or its network has had enough; the pulse hears of
+        who wanted an answer and was turned away here."""
+        try:
+            if scope["path"] not in UNCOUNTED and not scope["path"].startswith(UNCOUNTED_BELOW):
+                self.deps.budget.take(who)
+            room.refuse(who, size)
+        except (TooMany, HTTPException) as error:
+            if scope["method"] == "POST" and ANSWERS.match(scope["path"]):
+                self.deps.pulse.over(error)
+            raise
 
     def loggable(self, path: str) -> str:
         """The path without a token: who reads the log is not to open with it what its visitor can."""
@@ -293,6 +314,11 @@ def preflight(methods: list[str]) -> Response:
 def client_address(request: Request) -> str:
     """The address of who asks, behind the trusted proxies; '' where there is none."""
     return request.client.host if request.client else ""
+
+
+def client_network(request: Request) -> str:
+    """The network of who asks, by which budgets count."""
+    return origin.network_of(client_address(request))
 
 
 def refuse_plain_owner(request: Request) -> None:

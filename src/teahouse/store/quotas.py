@@ -37,6 +37,12 @@ def take(c: sa.Connection, taken: Taken) -> bool:
     return c.execute(statement.returning(quotas.c.n)).scalar() is not None
 
 
+def fits(c: sa.Connection, taken: Taken) -> bool:
+    """Whether it would fit under the cap now; nothing is taken."""
+    mine = (quotas.c.day == str(taken.day), quotas.c.subject == str(taken.subject), quotas.c.what == taken.what)
+    return (c.execute(sa.select(quotas.c.n).where(*mine)).scalar() or 0) + taken.n <= taken.most
+
+
 def sweep(c: sa.Connection, before_day: Any) -> int:
     """Forget the days before this one; how many rows."""
     return c.execute(sa.delete(quotas).where(quotas.c.day < str(before_day))).rowcount

@@ -1,5 +1,6 @@
 """What the owner is told of a release's forms, and how one of them is pinned."""
 
+import asyncio
 import html
 import re
 import shutil
@@ -9,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from teahouse.model import bundle, shape
-from teahouse.site import owner_forms, owner_releases
+from teahouse.site import owner_forms, owner_releases, reconcile
 from teahouse.store import forms, releases, rollouts
 from teahouse.testing import APP, whole_house
 
@@ -107,7 +108,7 @@ def test_a_form_that_a_release_does_not_have_can_not_be_pinned(tmp_path_factory,
         ((20.0, 0.0), "int8", "fp32", "fp32 answers: int8, which you want, does not answer the release's own examples"),
         ((20.0, None), "", "fp32", "fp32 answers. How fast int8 is on this machine has not been measured yet."),
         ((20.0, None), "int8", "int8", "int8 answers, as you always want it."),
-        ((20.0, 8.0), "", "fp32", "fp32 answers: int8 does not start on this machine."),
+        ((0.0, 0.0), "", "fp32", "fp32 answers. None of its forms answered the release's own examples"),
         ((20.0, 8.0), "int8", "int8", "int8 answers, as you always want it."),
     ],
 )
@@ -117,6 +118,15 @@ def test_why_a_form_answers_is_told_in_words(site, owner, ms, pinned, form, word
         site.house.db.write(lambda c: rollouts.append(c, rollouts.Step(APP, site.release, "full", form=pinned)))
     site.deps.serving = with_form(site, form)
     assert words in page(owner, site)
+
+
+def test_a_form_that_is_being_loaded_is_told_from_one_that_does_not_start(site, owner):
+    write_times(site)
+    site.deps.serving = with_form(site, "fp32")
+    assert "fp32 answers while int8 is being loaded." in page(owner, site)
+    asyncio.run(reconcile.once(site.deps))
+    site.deps.serving = with_form(site, "fp32")
+    assert "fp32 answers: int8 does not start on this machine." in page(owner, site)
 
 
 def test_answers_a_second_are_told_in_two_digits():

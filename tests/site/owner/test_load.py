@@ -32,8 +32,10 @@ def test_answers_and_refusals_are_counted_and_their_steps_timed(owner, quick, mo
 
 def test_who_waits_is_told_with_the_time_that_it_takes(owner, quick, monkeypatch):
     monkeypatch.setattr(quick.engine, "state", lambda: EngineState(queue=1200, wait=4.25, memory=90_000_000))
-    words = owner.get("/api/owner/load").json()["words"]
+    told = owner.get("/api/owner/load").json()
+    words = told["words"]
     assert (words["waiting"], words["waiting-note"]) == ("1,200", "about 4.2 s")
+    assert told["memory"] > 90_000_000 and words["memory"] == owner_load.megabytes(told["memory"])
 
 
 def test_words_are_those_of_people():

@@ -7,10 +7,10 @@ import pytest
 
 from teahouse import ids, settings
 from teahouse.errors import TooMany
-from teahouse.site import owner_access, owner_api, owner_door, owner_pages
+from teahouse.site import budget, owner_access, owner_api, owner_door, owner_pages, security
 from teahouse.site.assembly import create_app
 from teahouse.store import keys
-from teahouse.testing import APP, client_of, whole_house
+from teahouse.testing import APP, client_of, photo, whole_house
 
 from .conftest import OWN, PASSWORD
 
@@ -251,3 +251,24 @@ def test_a_page_that_is_cut_for_everybody_names_no_owner(tmp_path):
         assert answer.status_code == 201
         for client in (site.client, site.visitor()):
             assert 'href="/owner/"' not in client.get(f"/{site.name}/seeds/7", headers=PAGE).text
+
+
+def test_a_crowd_on_the_owners_network_takes_nothing_of_theirs(owner, quick, monkeypatch):
+    """Visitors and the owner on one Wi-Fi, or behind a proxy that is not trusted: the owner can still do something."""
+    monkeypatch.setattr(budget, "HOLD_S", 0.0)
+    quick.deps.budget.spend(("127.0.0.0/24",), "bytes", 1e12)
+    for _ in range(40):
+        assert quick.visitor().get("/api/apps").status_code == 429
+    assert owner.post("/api/owner/keys", json={"role": "owner"}).status_code == 201
+    assert owner.get("/owner/load").status_code == 200
+    quick.deps.budget.spend(("owner 127.0.0.0/24",), "requests", 1e6)
+    assert owner.get("/owner/load").status_code == 429, "but not without a bound"
+
+
+def test_bodies_of_a_crowd_leave_the_owners_their_room(quick, owner, monkeypatch):
+    monkeypatch.setattr(security, "BODIES", 0)
+    crowded = client_of(create_app(quick.deps))
+    crowded.app.state.owner_door = quick.app.state.owner_door
+    crowded.cookies, crowded.headers = owner.cookies, owner.headers
+    assert crowded.post(f"/api/apps/{APP}/predictions", content=photo()).status_code == 503
+    assert crowded.post("/api/owner/keys", json={"role": "owner"}).status_code == 201
