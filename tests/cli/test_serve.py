@@ -21,9 +21,10 @@ def busy(teahouse, here, monkeypatch):
 def test_where_the_usual_port_is_taken_a_site_takes_the_next_and_says_so(teahouse, busy, monkeypatch):
     monkeypatch.setenv("TEAHOUSE_SITE_PORT", "1")  # so that what the verb sets is gone after the test
     monkeypatch.delenv("TEAHOUSE_SITE_PORT")
-    monkeypatch.setattr(serve, "run", lambda place: place.settings.site.port - 8362)
+    stood = []
+    monkeypatch.setattr(serve, "stand", lambda place, greeting: stood.append((place.settings.site.port, greeting)))
     ended = teahouse("serve", "--quiet")
-    assert ended.status == 0 and "Port 8360 is taken, so this site takes 8362." in ended.words
+    assert stood == [(8362, ())] and ended.status == 0 and "Port 8360 is taken, so this site takes 8362." in ended.words
     assert os.environ["TEAHOUSE_SITE_PORT"] == "8362"  # the keeper's children read it there
 
 

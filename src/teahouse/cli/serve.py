@@ -33,7 +33,6 @@ def serve_verb(port: int | None, host: str | None, open_page: bool | None, quiet
     reachable from this machine only, unless --host says otherwise; where a phone can reach it (--host 0.0.0.0: the same
     network) a QR code is printed too.
     """
-    from teahouse import keeper
     from teahouse.desk import say
     from teahouse.desk.where import project
 
@@ -47,11 +46,7 @@ def serve_verb(port: int | None, host: str | None, open_page: bool | None, quiet
         say.warn(f"Port {place.settings.site.port} is taken, so this site takes {free}. --port chooses another.")
         os.environ["TEAHOUSE_SITE_PORT"] = str(free)
         place = project()
-    greeting = () if quiet else greeting_of(place, sys.stdout.isatty() if open_page is None else open_page)
-    spec = spec_of(place, greeting)
-    with keeper.locked(spec.data, spec.locked_s) as lock, keeper.listening(spec.host, spec.port) as listener:
-        log_aside(place.data / "run" / "site.log")
-        keeper.become(spec, lock, listener)
+    stand(place, () if quiet else greeting_of(place, sys.stdout.isatty() if open_page is None else open_page))
 
 
 def refuse_second(place: Project, do_next: str = "teahouse open, or teahouse stop") -> None:
@@ -75,6 +70,16 @@ def free_instead(place: Project) -> int | None:
         return None
     found = reach.next_free(site.host, site.port)
     return found if found != site.port else None
+
+
+def stand(place: Project, greeting: tuple[str, ...]) -> None:
+    """Turn this process into the project's keeper; does not return."""
+    from teahouse import keeper
+
+    spec = spec_of(place, greeting)
+    with keeper.locked(spec.data, spec.locked_s) as lock, keeper.listening(spec.host, spec.port) as listener:
+        log_aside(place.data / "run" / "site.log")
+        keeper.become(spec, lock, listener)
 
 
 def run(place: Project) -> int:
