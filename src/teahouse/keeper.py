@@ -178,7 +178,7 @@ class Keeper:
                 self._take_over(kept)
             elif line == b"loop":
                 self._loop_asked = time.monotonic()
-                soon = max(self._loop_rests, time.monotonic() + self._pause("loop"))
+                soon = max(self._loop_rests, time.monotonic() + pause(self._spec, self._failures["loop"]))
                 self._due["loop"] = min(self._due["loop"], soon)
 
     def _take_over(self, kept: Kept) -> None:
@@ -234,13 +234,8 @@ class Keeper:
     def _ended(self, name: str, kept: Kept) -> None:
         lived = time.monotonic() - kept.began
         self._failures[name] = 1 if lived > self._spec.rest_s else self._failures[name] + 1
-        self._due[name] = time.monotonic() + self._pause(name)
+        self._due[name] = time.monotonic() + pause(self._spec, self._failures[name])
         say(f"the {name} process {kept.process.pid} ended with status {kept.process.returncode}")
-
-    def _pause(self, name: str) -> float:
-        """Seconds before the next start: none after the first death, then longer each time."""
-        failures = self._failures[name]
-        return 0.0 if failures <= 1 else min(self._spec.most_backoff_s, self._spec.backoff_s * 2 ** (failures - 2))
 
     def _patience(self) -> float:
         """Seconds until something is due; SIGCHLD and the web's lines wake it sooner."""
@@ -266,6 +261,11 @@ class Keeper:
             if each.notify is not None:
                 each.notify.close()
         self._selector.close()
+
+
+def pause(spec: KeeperSpec, failures: int) -> float:
+    """Seconds before the next start: none after the first death, then longer each time."""
+    return 0.0 if failures <= 1 else min(spec.most_backoff_s, spec.backoff_s * 2 ** (failures - 2))
 
 
 def run(spec: KeeperSpec) -> int:
