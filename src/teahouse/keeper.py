@@ -279,19 +279,25 @@ def run(spec: KeeperSpec) -> int:
 def become(spec: KeeperSpec, lock: int, listener: socket.socket) -> None:
     """Turns this process, which has the lock and listens, into the keeper alone; does not return. A command line has
     loaded a lot that would lie in memory for as long as the house stands."""
-    for fd in (lock, listener.fileno()):
+    told, say_it = os.pipe()
+    os.write(say_it, json.dumps(asdict(spec), default=str).encode())  # a pipe holds 64 KB; a command line is for people
+    os.close(say_it)
+    given = (told, lock, listener.fileno())
+    for fd in given:
         os.set_inheritable(fd, True)
-    words = (json.dumps(asdict(spec), default=str), str(lock), str(listener.fileno()))
+    words = (*map(str, given), str(spec.project))
     os.execv(sys.executable, (sys.executable, "-P", "-m", "teahouse.keeper", *words))  # noqa: S606  our own module
 
 
 def main(argv: list[str]) -> int:
-    """`python -m teahouse.keeper SPEC LOCK LISTENER`: what `become` turns a process into."""
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(argv[0]).items()}
+    """`python -m teahouse.keeper TOLD LOCK LISTENER PROJECT` (three descriptors): what `become` turns a process into."""
+    told, lock, listens = map(int, argv[:3])
+    with os.fdopen(told) as pipe:
+        given = {name: tuple(value) if isinstance(value, list) else value for name, value in json.load(pipe).items()}
     spec = KeeperSpec(**{**given, "project": Path(given["project"]), "data": Path(given["data"])})
-    for fd in map(int, argv[1:]):
+    for fd in (lock, listens):
         os.set_inheritable(fd, False)  # no child has the house's lock
-    with os.fdopen(int(argv[1]), "a"), socket.socket(fileno=int(argv[2])) as listener:
+    with os.fdopen(lock, "a"), socket.socket(fileno=listens) as listener:
         return keep(spec, listener)
 
 
