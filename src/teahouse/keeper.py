@@ -290,7 +290,7 @@ def become(spec: KeeperSpec, lock: int, listener: socket.socket) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """`python -m teahouse.keeper TOLD LOCK LISTENER PROJECT` (three descriptors): what `become` turns a process into."""
+    """`python -m teahouse.keeper TOLD LOCK LISTENER PROJECT`, of `become`: what it keeps, descriptors, a name."""
     told, lock, listens = map(int, argv[:3])
     with os.fdopen(told) as pipe:
         given = {name: tuple(value) if isinstance(value, list) else value for name, value in json.load(pipe).items()}
