@@ -22,7 +22,7 @@ Key = tuple[str, str, bytes, bytes]
 
 
 @dataclass(frozen=True)
-class Kept:
+class Answered:
     """An answer, when it was put here (seconds of time.monotonic), and the bytes that it has as JSON."""
 
     told: Answer
@@ -42,7 +42,7 @@ class Known:
     `predict` may answer otherwise the next time."""
 
     def __init__(self) -> None:
-        self._kept = LruCache[Key, Kept](MOST, MOST_BYTES, lambda one: one.size)
+        self._kept = LruCache[Key, Answered](MOST, MOST_BYTES, lambda one: one.size)
         self._swept = time.monotonic()
 
     def get(self, live: Live, given: bytes, network: bytes) -> Answer | None:
@@ -57,8 +57,8 @@ class Known:
             self._kept.drop([key for key, one in self._kept.items() if not one.is_fresh])
         photo = any(one.binary for one in live.fields.values())
         if photo and not told.parts and "predict" not in live.manifest.hooks and told.form == live.form:
-            kept = Kept(told, time.monotonic(), len(msgspec.json.encode(told.output)))
-            self._kept.put((live.release, live.form, given, network), kept)
+            answered = Answered(told, time.monotonic(), len(msgspec.json.encode(told.output)))
+            self._kept.put((live.release, live.form, given, network), answered)
 
     def clear(self) -> None:
         """Forget all of it: something was erased, and nothing here says whose is whose."""
