@@ -22,10 +22,10 @@ from teahouse import ids, settings, telemetry
 from teahouse.feedback import retention
 from teahouse.loop import steps
 from teahouse.store import jobs, sqlite
+from teahouse.store.database import FOLD
 from teahouse.store.house import House
 
 LOOK_S = 0.2
-FOLD_PAGES = 1000  # of 4 kB
 # Pinned: DBOS would else hash the workflow's source, and what a crash cut off before an update would wait for ever.
 VERSION = "1"
 # One loop a house (it holds the lock), so the next process may take over what the last one left.
@@ -143,7 +143,7 @@ def loop_engine(path: Path) -> sa.Engine:
     def connected(raw: Any, _record: Any) -> None:
         raw.isolation_level = "IMMEDIATE"
         sqlite.prepare(raw, query_only=False)
-        raw.execute(f"PRAGMA wal_autocheckpoint={FOLD_PAGES}").fetchall()
+        raw.execute(f"PRAGMA wal_autocheckpoint={FOLD}").fetchall()
 
     sa.event.listen(made, "connect", connected)
     return made
