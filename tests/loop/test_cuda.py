@@ -1,18 +1,13 @@
 """A train function that moves its net to the GPU, as makers do: the circle does not mind."""
 
-import pytest
+from tests import cuda
 
 from teahouse.store import lineage, rollouts
 
 from . import circle
 from .test_circle import carry_out
 
-torch = pytest.importorskip("torch")
-pytestmark = [
-    pytest.mark.torch,
-    pytest.mark.long,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here"),
-]
+pytestmark = cuda.MARKS
 MOVED = {
     "net = Net()": "net = Net().cuda()",
     "net(photos), labels": "net(photos.cuda()), labels.cuda()",

@@ -7,15 +7,12 @@ from teahouse import Image, Labels
 from teahouse.errors import TeahouseError
 
 torch = pytest.importorskip("torch")
+from tests import cuda  # noqa: E402
 from tests.publishing import eight, makers  # noqa: E402
 
 from teahouse.publishing import nets  # noqa: E402
 
-pytestmark = [
-    pytest.mark.torch,
-    pytest.mark.long,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here"),
-]
+pytestmark = cuda.MARKS
 WRAPPED = {
     "as it is": lambda net: net,
     "in half precision": lambda net: net.half(),
