@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from teahouse import settings as page
-from teahouse.engine.port import Answer
+from teahouse.engine.port import LANES, Answer
 from teahouse.engine.waiting import queue_full
 from teahouse.errors import InputError, TooMany
 from teahouse.site import budget as budget_page
@@ -92,13 +92,17 @@ def test_each_budget_is_refused_for_itself_in_words_that_say_what_and_when(clock
     assert len({refused(budget, "b").extra["retry_after"] for _ in range(50)}) > 1, "they come back one by one"
 
 
-def test_who_has_had_a_second_of_work_this_minute_comes_after_who_has_not(clock):
+def test_who_has_had_less_work_this_minute_is_let_in_before_who_has_had_more(clock):
     budget = Budget(600, clock)
-    assert budget.lane("a") == "free"
-    budget.spend(("a",), "seconds", 1.0)
-    assert (budget.lane("a"), budget.lane("b")) == ("late", "free")
+    had = (0.0, 0.004, 0.005, 0.019, 0.02, 0.1, 0.5, 2.0, 50.0)
+    for seconds in had:
+        budget.spend((str(seconds),), "seconds", seconds)
+    lanes = [budget.lane(str(seconds)) for seconds in had]
+    ranks = [LANES.index(lane) for lane in lanes]
+    assert lanes[:2] == ["free", "free"] and ranks == sorted(ranks) and len(set(ranks)) == 6
+    assert ranks[-1] < LANES.index("late"), "who asks again though told to wait comes last"
     clock.now += 120
-    assert budget.lane("a") == "free"
+    assert budget.lane("50.0") == "free"
 
 
 def test_what_a_network_asks_while_four_of_its_answers_are_under_way_comes_after_others(clock):
@@ -187,7 +191,7 @@ def test_a_picture_made_for_a_page_is_on_the_account_of_who_asked_first(colour, 
     assert colour.deps.pulse.outcomes["answered"] == len(lanes)
     budget.spend(("203.0.113.0/24",), "seconds", 1.0)
     assert colour.visitor("203.0.113.7").get(f"/{colour.name}/seeds/8").status_code == 200
-    assert lanes[-1][0] == "late"
+    assert lanes[-1][0] == "after-4"
 
 
 def test_a_picture_that_could_not_be_made_is_counted(colour, monkeypatch):

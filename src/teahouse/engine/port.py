@@ -8,7 +8,9 @@ from teahouse.errors import QueueFull
 from teahouse.spec.fields.protocol import Picture
 
 Json = Any
-LANES = ("owner", "paid", "free", "late", "idle")  # late: of a network that has had much of the last minute
+AFTER = ("after-1", "after-2", "after-3", "after-4", "after-5")  # of networks that had some of this minute, and more
+VISITORS = ("paid", "free", *AFTER, "late")  # late: of a network that asks again and again, whatever it is told
+LANES = ("owner", *VISITORS, "idle")
 
 
 @dataclass(frozen=True)

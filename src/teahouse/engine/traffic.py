@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from teahouse.engine import wire
+from teahouse.engine.port import VISITORS
 from teahouse.engine.waiting import Call, Lanes, Pace, Strikes, Visits, queue_full
 from teahouse.errors import DeadlinePassed, InputBroke, NotReady, QueueFull, TeahouseError
 
-PLAYED = ("paid", "free", "late")  # lanes of visitors: what the house does by itself keeps nothing awake
 GRACE_S = 0.5  # past the deadline; then the worker is taken to hang
 
 
@@ -84,7 +84,8 @@ class Traffic:
         if goes is not None and not goes.future.done():
             self.counts["full"] += 1
             goes.future.set_exception(queue_full(len(self._queue), self.wait_for(goes.lane)))
-        self.visits.asked(by_visitor=lane in PLAYED or kind != "predict")
+        # what the house does by itself keeps nothing awake
+        self.visits.asked(by_visitor=lane in VISITORS or kind != "predict")
         call.timer = loop.call_later(max(0.0, until - time.monotonic()), self._late, call)
         self._pump()
         try:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from teahouse.engine.port import AFTER
 from teahouse.errors import TooMany
 
 if TYPE_CHECKING:
@@ -21,15 +22,15 @@ VISITOR = 0.5  # of what a network may take
 EACH = {"requests": 1.0, "bytes": 2e6, "seconds": 0.1}
 """What a request may weigh when all of them in a minute are made: a budget is of the sums, so that few heavy ones are
 as welcome as many light ones. A request writes a row or two: those are counted with it."""
-MUCH = 1 / 60  # of a network's seconds: who has had so much in the last minute comes after those who have not,
-FEW = 4  # and so does what one network asks while so many of its answers are under way
+SOME_S, TIMES = 0.005, 4  # seconds of work in the last minute: who had so much comes after who had not, and fourfold
+FEW = 4  # what one network asks while so many of its answers are under way comes last
 OFTEN, HOLD_S = 30, 1.0  # who comes again so often in a minute, though told to wait, comes last and hears it later
 
 
 class Budget:
     """Counts requests, bytes and seconds of work by who asked, and refuses who is over one of them; `per_minute` is
-    [limits] requests_per_minute. In all together nothing is counted here: the queue, the room for bodies and the disk
-    have bounds of their own."""
+    [limits] requests_per_minute. In all together nothing is counted here: the queue (by what each has had), the
+    room for bodies and the disk have bounds of their own."""
 
     def __init__(self, per_minute: int = 600, clock: Callable[[], float] = time.monotonic) -> None:
         self.most = {what: per_minute * each for what, each in EACH.items()}
@@ -51,10 +52,12 @@ class Budget:
             self.taken[what].add(who, amount)
 
     def lane(self, network: str) -> str:
-        """Where in the queue a network's next call stands."""
+        """Where in the queue a network's next call stands: who has had less of the last minute is let in before, so
+        that a crowd which asks and asks, be it of a hundred networks, takes nothing from those who come once."""
         if self.working[network] >= FEW or self.refused.of(network) >= OFTEN:
             return "late"
-        return "late" if self.taken["seconds"].of(network) >= MUCH * self.most["seconds"] else "free"
+        had = self.taken["seconds"].of(network)
+        return "free" if had < SOME_S else AFTER[min(len(AFTER) - 1, int(math.log(had / SOME_S, TIMES)))]
 
     async def hold(self, network: str) -> None:
         """Counts a refusal, and waits with it where the network has had many: one costs little, but who asks for
