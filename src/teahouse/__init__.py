@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from teahouse.spec.fields.number import Number
     from teahouse.spec.fields.seed import Seed
     from teahouse.spec.fields.text import Text
+    from teahouse.spec.price import Price
 
-__all__ = ["App", "Choice", "Folder", "Image", "Labels", "Number", "Seed", "Text", "__version__", "publish"]
+__all__ = ["App", "Choice", "Folder", "Image", "Labels", "Number", "Price", "Seed", "Text", "__version__", "publish"]
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -41,6 +42,7 @@ _HOMES = {
     "Image": "teahouse.spec.fields.image",
     "Labels": "teahouse.spec.fields.labels",
     "Number": "teahouse.spec.fields.number",
+    "Price": "teahouse.spec.price",
     "Seed": "teahouse.spec.fields.seed",
     "Text": "teahouse.spec.fields.text",
     "publish": "teahouse.publishing.entry",

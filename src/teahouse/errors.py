@@ -3,9 +3,9 @@
     TeahouseError
     ├─ InputError           422  what a visitor or a program gave can not be used
     │  └─ InputBroke        422  this input ended the model's process twice
-    ├─ TooLarge             413
+    ├─ BadEvent             400      NoCredit 402     TooLarge 413
     ├─ Unauthorised         401      Refused 403      NotFound 404      Conflict 409      TooMany 429
-    ├─ QueueFull            503      NotReady 503     WorkerDied 503    DeadlinePassed 504
+    ├─ QueueFull            503      NotReady 503     WorkerDied 503    DeadlinePassed 504    ClosedForToday 503
     ├─ DiskFull             507
     ├─ BlobDamaged          500      DatabaseUnsound 500   ReleaseBroken 500
     └─ DeclarationError, SettingsError, ExportFailed, TrainingFailed, NothingToDo     told in the terminal
@@ -51,6 +51,18 @@ class InputBroke(InputError):
     code, status = "input-broke-model", 422
 
 
+class BadEvent(TeahouseError):
+    """What came to the till's address is not the till's, or not fresh."""
+
+    code, status = "bad-event", 400
+
+
+class NoCredit(TeahouseError):
+    """Today's free answers are used, and nothing is left on the pass; `retry_after` in whole seconds."""
+
+    code, status = "no-credit", 402
+
+
 class TooLarge(TeahouseError):
     code, status = "too-large", 413
 
@@ -90,6 +102,12 @@ class QueueFull(TeahouseError):
     """`place` in the queue, `wait` and `retry_after` in seconds."""
 
     code, status = "queue-full", 503
+
+
+class ClosedForToday(TeahouseError):
+    """What a day or a month may cost is spent; `retry_after` in whole seconds."""
+
+    code, status = "closed-for-today", 503
 
 
 class NotReady(TeahouseError):

@@ -84,6 +84,20 @@ class Limits(Section):
         return given
 
 
+class Money(Section):
+    till: Literal["test", "stripe"] = Field(
+        "test", description="test: play money, so that all can be tried; stripe: real, after `teahouse pay connect`."
+    )
+    hour_costs: float = Field(0.0, ge=0, description="What an hour of a worker costs, in the currency of your price.")
+    gb_costs: float = Field(0.0, ge=0, description="What a GB that comes in or goes out costs.")
+    day_hours: float = Field(0.0, ge=0, description="Hours of work a day; then free play is closed for today. 0: any.")
+    month_hours: float = Field(0.0, ge=0, description="The same for a month.")
+    day_gb: float = Field(0.0, ge=0, description="GB in and out a day; then free play is closed for today. 0: any.")
+    month_gb: float = Field(0.0, ge=0, description="The same for a month.")
+    day_costs: float = Field(0.0, ge=0, description="What a day may cost; then free play is closed for today. 0: any.")
+    month_costs: float = Field(0.0, ge=0, description="The same for a month.")
+
+
 class Notify(Section):
     email: str = Field("", max_length=200, description="Who is told by e-mail; TEAHOUSE_SMTP_URL says through whom.")
     sender: str = Field("", max_length=200, description="From whom these mails come; the same address where empty.")
@@ -116,6 +130,7 @@ class Settings(BaseSettings):
     keep: Keep = Keep()
     loop: Loop = Loop()
     limits: Limits = Limits()
+    money: Money = Money()
     notify: Notify = Notify()
     project: Path = Path(".")
 
@@ -139,7 +154,7 @@ class Settings(BaseSettings):
         return self.site.url.rstrip("/") or f"http://{host}:{self.site.port}"
 
 
-SECTIONS = ("site", "store", "engine", "keep", "loop", "limits", "notify")
+SECTIONS = ("site", "store", "engine", "keep", "loop", "limits", "money", "notify")
 
 
 def find_project(start: Path | None = None) -> Path | None:

@@ -15,17 +15,21 @@ from itsdangerous import Signer, TimestampSigner
 from teahouse import ids
 from teahouse.engine.port import Form
 from teahouse.errors import NotFound, NotReady
+from teahouse.payments.chosen import till_of
 from teahouse.site.budget import Budget
+from teahouse.site.cap import Cap
 from teahouse.site.kept import Kept
 from teahouse.site.known import Known
 from teahouse.site.mirror import Mirror
 from teahouse.site.pulse import Pulse
+from teahouse.site.purse import Purses
 from teahouse.site.seen import Looks
 from teahouse.site.stock import Stock
 
 if TYPE_CHECKING:
     from teahouse.engine.port import Engine
     from teahouse.model.shape import Manifest
+    from teahouse.payments.till import Till
     from teahouse.settings import Settings
     from teahouse.spec.fields.protocol import Field
     from teahouse.store.house import House
@@ -140,7 +144,18 @@ class Deps:
     known: Known = field(default_factory=Known)
     budget: Budget = field(default_factory=Budget)
     kept: Kept = field(default_factory=Kept)
+    cap: Cap = field(default_factory=Cap)
+    purses: Purses = field(default_factory=Purses)
+    till_awaited: bool = False  # a buyer is back, and waits for their payment to arrive
+    _till: Till | None = None
     _keys: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def till(self) -> Till:
+        """Where money is taken; opened when it is first asked for. SettingsError where its access is not whole."""
+        if self._till is None:
+            self._till = till_of(self.settings, self.house)
+        return self._till
 
     def key(self, purpose: str) -> bytes:
         """The house's 32 bytes for this purpose, read from its secret once."""

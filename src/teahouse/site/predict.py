@@ -24,10 +24,11 @@ from teahouse import failpoints, ids, telemetry
 from teahouse.engine.port import Answer
 from teahouse.errors import Conflict, DiskFull, InputError, NotReady, QueueFull, TeahouseError
 from teahouse.feedback import collect
-from teahouse.site import given, keep, mirror, pictures, refusals, security, seen, visitors
+from teahouse.site import given, keep, mirror, paying, pictures, refusals, security, seen, visitors
 from teahouse.site.budget import VISITOR, work_s
 from teahouse.site.deps import Deps, Live, Shown, deps_of
 from teahouse.site.pulse import Pulse
+from teahouse.site.purse import Fare
 from teahouse.site.visitors import Visitor
 from teahouse.spec.fields import Picture
 from teahouse.store import inputs, predictions, rows, tables, tallies
@@ -58,6 +59,8 @@ class Asked:
     device: str = "other"
     payers: tuple[str, ...] = ("",)  # whose budgets its work is counted in, the network's first
     lane: str = "free"
+    fare: Fare = Fare()
+    size: int = 0  # bytes that came in
     beside: bytes | None = None  # the prediction that this one is to be compared with
     cached: bool = False  # answered from memory
     received_ms: float = 0.0
@@ -145,7 +148,7 @@ def answered(request: Request, body: dict[str, Any], picture: Picture | None) ->
     """201 with the body, or with the picture alone where that is asked for."""
     if picture is not None and pictures.wants_bytes(request.headers.get("accept", "")):
         return pictures.as_bytes(body, picture)
-    return json_response(with_picture(body, picture), 201)
+    return Response(msgspec.json.encode(with_picture(body, picture)), 201, media_type="application/json")
 
 
 def with_picture(body: dict[str, Any], picture: Picture | None) -> dict[str, Any]:
@@ -153,11 +156,6 @@ def with_picture(body: dict[str, Any], picture: Picture | None) -> dict[str, Any
     if picture is None:
         return body
     return {**body, "output": {"picture": pictures.data_url(picture), **body["output"]}}
-
-
-def json_response(body: Any, status: int) -> Response:
-    """JSON by msgspec."""
-    return Response(msgspec.json.encode(body), status, media_type="application/json")
 
 
 async def read(request: Request, deps: Deps) -> Asked:
@@ -178,20 +176,23 @@ async def _read(request: Request, deps: Deps) -> Asked:
         raise NotReady("This app is not open yet.", why, "Try again in a moment.", retry_after=5)
     network = security.client_network(request)
     until = time.monotonic() + shown.deadline_s
-    if (full := deps.engine.full(shown.champion.release, until, deps.budget.lane(network))) is not None:
+    visitor, payers = visitors.visitor_of(request), [network]
+    key, digest = given.idempotency_key(request), visitors.network_digest(deps, security.client_address(request))
+    fare = await paying.fare(request, shown, visitor, digest, key and stored_key(visitor.id, key))
+    if (full := deps.engine.full(shown.champion.release, until, fare.lane or deps.budget.lane(network))) is not None:
         await deps.budget.hold(network)
         raise full  # before the photo is read
-    visitor, payers = visitors.visitor_of(request), [network]
     if not visitor.fresh:
         payers.append(visitor.id.hex())
         deps.budget.take(payers[-1], VISITOR)
-    purposes, key = given.purposes(request), given.idempotency_key(request)
+    purposes = given.purposes(request)
     body = await given.read_body(request)
     deps.budget.spend(payers[1:], "bytes", len(body))  # the network's are counted for all requests alike
     opened = None
     if visitor.fresh and key is not None:
         opened = await given.opened_soon(request, body, shown.champion.fields, deps.key("given"))
         visitor = visitors.named_by(visitor, deps, key, opened[1])
+        fare = paying.renamed(deps, shown, fare, visitor, digest)
     live, arm = visitors.choose(shown, visitor, deps.key("arm"))
     if opened is None or live is not shown.champion:
         opened = await given.opened_soon(request, body, live.fields, deps.key("given"))
@@ -207,11 +208,13 @@ async def _read(request: Request, deps: Deps) -> Asked:
         held=visitors.is_held(deps, shown, visitor.id),
         parts=opened[0],
         given=opened[1],
-        network=visitors.network_digest(deps, security.client_address(request)),
+        network=digest,
         key=key and stored_key(visitor.id, key),
         standing=standing,
         device=seen.device_of(request.headers.get("user-agent", "")),
         payers=tuple(payers),
+        fare=fare,
+        size=len(body),
     )
 
 
@@ -223,7 +226,8 @@ def stored_key(visitor: bytes, key: str) -> str:
 async def answer(deps: Deps, asked: Asked) -> Outcome:
     """The answer, after it is on disk. A photo under a standing yes is cleaned meanwhile."""
     try:
-        with deps.budget.under_way(asked.payers[0]) as lane:
+        with deps.purses.reserve(asked.fare), deps.budget.under_way(asked.payers[0]) as of_network:
+            lane = asked.fare.lane or of_network
             found = await _answer(deps, asked if lane == asked.lane else replace(asked, lane=lane))
     except BaseException as error:
         deps.budget.spend(asked.payers, "seconds", work_s(error))
@@ -322,6 +326,8 @@ async def written(
             writing = functools.partial(write, deps=deps, asked=asked, told=told, row=row, cleaned=cleaned)
             return await run_in_threadpool(keep.store, deps, cleaned, writing)
     try:
+        if asked.fare.kind != "open":
+            return await deps.house.db.write_async(lambda c: (recorded(c, asked, told, row), False))
         seq = await deps.house.db.append(tables.predictions, row, counts(asked, told, ms, row["at"]))
     except Conflict:
         first = await run_in_threadpool(first_of, deps, asked)
@@ -376,9 +382,7 @@ def write(
     first = _first_of(c, asked)
     if first is not None:
         return first
-    at = row["at"]
-    found = SimpleNamespace(seq=rows.add(c, tables.predictions, row), **row)
-    tallies.add_all(c, counts(asked, told, row["ms"], at))
+    at, found = row["at"], recorded(c, asked, told, row)
     # the yes may have ended while the model was at work
     yes = keep.stands(c, asked.visitor.id)
     if yes is not None:
@@ -387,9 +391,19 @@ def write(
     return found, yes is not None
 
 
+def recorded(c: Any, asked: Asked, told: Answer, row: dict[str, Any]) -> SimpleNamespace:
+    """Writes the answer, takes what it costs, and adds its tallies: all of it or nothing."""
+    seq = rows.add(c, tables.predictions, row)
+    left = paying.pay(c, asked.fare, row["id"], row["at"])
+    tallies.add_all(c, counts(asked, told, row["ms"], row["at"]))
+    return SimpleNamespace(seq=seq, left=left, **row)
+
+
 def counts(asked: Asked, told: Answer, ms: float, at: int) -> list[tallies.Tally]:
     """What an answer adds to this hour."""
-    found = [tally(asked, "answers", ms, at)]
+    size = asked.size + sum(len(picture.data) for picture in told.parts)
+    costs = paying.tallied(asked.fare, work_s(told), size)
+    found = [tally(asked, "answers", ms, at), *(tally(asked, what, total, at) for what, total in costs)]
     return [*found, tally(asked, "unfamiliar", 0.0, at)] if told.familiar is False else found
 
 
@@ -431,6 +445,7 @@ def body(deps: Deps, asked: Asked, row: Any, told: Answer, kept: bool) -> dict[s
         "latency_ms": round(row.ms, 2),
         "feedback": feedback_choices(asked.live, asked.shown),
         "kept": kept,
+        **({"left": left.json()} if (left := getattr(row, "left", None)) is not None else {}),
         **({"pair": visitors.pair(deps, asked.beside, row.id)} if asked.beside else {}),
         **({"inputs": values} if values else {}),
         **({"seed": row.seed} if row.seed is not None else {}),

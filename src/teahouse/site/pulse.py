@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from starlette.exceptions import HTTPException
 
-from teahouse.errors import DeadlinePassed, QueueFull, TooMany
+from teahouse.errors import ClosedForToday, DeadlinePassed, QueueFull, TooMany
 
 STAGES = ("receive", "queue", "decode", "wait", "infer", "commit", "send")
 """receive: the body comes in and is checked; queue: for a place at the worker; decode, wait (for a slot), infer: at the
@@ -115,7 +115,7 @@ def outcome_of(error: BaseException | None) -> str:
     if isinstance(error, asyncio.CancelledError):
         return "left"
     status = getattr(error, "status", getattr(error, "status_code", 500))  # of ours, or of starlette's
-    if isinstance(error, (QueueFull, TooMany)) or (isinstance(error, HTTPException) and status == 503):
+    if isinstance(error, (QueueFull, TooMany, ClosedForToday)) or (isinstance(error, HTTPException) and status == 503):
         return "shed"
     if isinstance(error, DeadlinePassed):
         return "late"

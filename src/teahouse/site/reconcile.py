@@ -19,6 +19,7 @@ from teahouse.site import running, seen
 from teahouse.site.deps import Deps, Live, Serving, Shown
 from teahouse.site.noticing import Noticing
 from teahouse.site.rolling import Rolling
+from teahouse.site.till import Purser
 from teahouse.spec.fields import field_from_json
 from teahouse.store import apps, jobs, releases, rollouts, servings
 
@@ -58,12 +59,13 @@ class Reconciler:
         self.failures = 0
         self.cold: frozenset[str] = frozenset()
         self.day = ""
-        self.noticing = Noticing(deps)
+        self.noticing, self.purser = Noticing(deps), Purser(deps)
 
     async def run(self) -> None:
         """Goes on until it is cancelled; whatever breaks is logged and tried again."""
         while True:
-            beside = (self.heed, self.remind, self.time_forms, self.fold, self.count, self.noticing.look)
+            looks = self.noticing.look, self.purser.look
+            beside = (self.heed, self.remind, self.time_forms, self.fold, self.count, *looks)
             for part in (self.look, self.rolling.tick, *beside):
                 try:
                     await part()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from teahouse.site import (
+    account,
     api,
     beside,
     cards,
@@ -22,6 +23,7 @@ from teahouse.site import (
     shiplog,
     teach,
     telling,
+    till,
 )
 from teahouse.site.route import Route
 
@@ -67,6 +69,12 @@ API: list[Route] = [
     Route("DELETE", "/api/mine", "visitor", mine.forget, "forget-me", 204, summary="Forget me."),
     Route("DELETE", "/api/mine/consent", "visitor", mine.end_consent, "end-consent", 204, summary="End the yes."),
     Route("GET", "/api/mine/export", "visitor", mine.export, "export", plain=True),
+    Route("POST", "/api/checkouts", "visitor", account.checkout, "checkout", 201, summary="Buy answers of an app."),
+    Route("GET", "/api/passes", "visitor", account.listing, "passes", summary="The passes that this browser holds."),
+    Route("POST", "/api/passes", "visitor", account.restore, "restore-pass", summary="Hold the pass of a code."),
+    Route("DELETE", "/api/passes/{app}", "visitor", account.leave, "leave-pass", 204, summary="Hold it no longer."),
+    Route("POST", "/api/play-money/{order}", "anyone", till.play, "play-money", summary="Pay with play money, or not."),
+    Route("POST", "/api/till/{provider}", "anyone", till.webhook, "till", 204, plain=True, any_origin=True),
 ]
 
 # An app's page comes last: its path would match every other one of a single word.

@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 from teahouse.errors import DeclarationError, likely
 from teahouse.spec.data import Folder
 from teahouse.spec.fields import Field
+from teahouse.spec.price import Price
 
 NAME = re.compile(r"[a-z][a-z0-9-]{1,38}\Z")
 UNTOLD = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # controls, and halves of characters
 RESERVED = frozenset(
-    "api claim docs embed healthz icons log media metrics mine offline openapi owner readyz shared static sw".split()
+    "api claim docs embed healthz icons log media metrics mine offline openapi owner pass pay privacy readyz refunds "
+    "shared static sw tax terms".split()
 )
 OPTIONS = (
     "title",
@@ -28,6 +30,8 @@ OPTIONS = (
     "review",
     "deadline_s",
     "samples",
+    "free_per_day",
+    "price",
 )
 REVIEWS = ("owner", "auto")
 Hook = TypeVar("Hook", bound=Callable[..., Any])
@@ -39,6 +43,8 @@ class App:
     `input` is a field or a dict of fields, `output` a field. `data=Folder("photos")`, or a function under `@app.data`.
     The output may be Labels, Image, Number or Text.
     held: the share of visitors whose photos are drawn to judge and never train (1/3).
+    free_per_day: answers that each visitor gets in a day for nothing (None: as many as they like);
+    price: what more of them cost, as Price("2.00 EUR", predictions=50).
     Raises DeclarationError, which names the parameter and the likely word, when the file is loaded."""
 
     def __init__(self, title: str = "", **options: Any) -> None:
@@ -72,6 +78,7 @@ class App:
                 f"It is one of {', '.join(REVIEWS)}.",
                 likely(str(self.review), REVIEWS).strip(),
             )
+        self.free_per_day, self.price = _fare(options.get("free_per_day"), options.get("price"))
         self.samples = _text("samples", options.get("samples", "samples"), 80)
         self.hooks: dict[str, Callable[..., Any]] = {}
         self.checks: dict[str, Callable[..., Any]] = {}
@@ -114,6 +121,8 @@ class App:
             "deadline_s": self.deadline_s,
             "retrain_after": self.retrain_after,
             "review": self.review,
+            **({"free_per_day": self.free_per_day} if self.free_per_day is not None else {}),
+            **({"price": self.price.json()} if self.price is not None else {}),
             "hooks": sorted(self.hooks),
             "checks": sorted(self.checks),
             "data": self.folder.json() if self.folder else {"hook": "data" in self.hooks},
@@ -221,6 +230,20 @@ def _fields(given: Any) -> dict[str, Field]:
     if len({id(field) for field in given.values()}) < len(given):
         raise DeclarationError("Two inputs are one and the same field.", "", "Write one for each of them.")
     return dict(given)
+
+
+def _fare(free: Any, price: Any) -> tuple[int | None, Price | None]:
+    if price is not None and not isinstance(price, Price):
+        raise DeclarationError(
+            f"App(price={price!r}) can not be used.", "", 'Write price=Price("2.00 EUR", predictions=50).'
+        )
+    if price is not None and free is None:
+        raise DeclarationError(
+            "App has a price and no free_per_day.",
+            "Without it every answer is free, and nobody needs to buy any.",
+            "Write free_per_day=5, or 0 where nothing is free.",
+        )
+    return (None if free is None else int(_number("free_per_day", free, 0, 1_000_000))), price
 
 
 def _folder(given: Any) -> Folder | None:

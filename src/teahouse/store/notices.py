@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from teahouse.store import rows
 from teahouse.store.tables import notices
 
-KINDS = ("rollback", "disk", "verdict", "drift", "digest")
+KINDS = ("rollback", "disk", "verdict", "drift", "digest", "money", "cap")
 
 
 def add(c: sa.Connection, kind: str, ref: str, words: str, at: int) -> bool:

@@ -25,8 +25,13 @@ class Taken:
 @takes(Taken)
 def take(c: sa.Connection, taken: Taken) -> bool:
     """Take if it fits under the cap; False, and nothing taken, if not."""
+    return take_of(c, taken) is not None
+
+
+def take_of(c: sa.Connection, taken: Taken) -> int | None:
+    """The same; how many were taken with these, or None."""
     if taken.n > taken.most:
-        return False
+        return None
     row = {"day": str(taken.day), "subject": str(taken.subject), "what": taken.what, "n": taken.n, "at": now_ms()}
     statement = rows.upsert(c, quotas).values(row)
     statement = statement.on_conflict_do_update(
@@ -34,13 +39,18 @@ def take(c: sa.Connection, taken: Taken) -> bool:
         set_={"n": quotas.c.n + statement.excluded.n},
         where=quotas.c.n + statement.excluded.n <= taken.most,
     )
-    return c.execute(statement.returning(quotas.c.n)).scalar() is not None
+    return c.execute(statement.returning(quotas.c.n)).scalar()
 
 
 def fits(c: sa.Connection, taken: Taken) -> bool:
     """Whether it would fit under the cap now; nothing is taken."""
+    return used(c, taken) + taken.n <= taken.most
+
+
+def used(c: sa.Connection, taken: Taken) -> int:
+    """How many of these were taken on that day so far."""
     mine = (quotas.c.day == str(taken.day), quotas.c.subject == str(taken.subject), quotas.c.what == taken.what)
-    return (c.execute(sa.select(quotas.c.n).where(*mine)).scalar() or 0) + taken.n <= taken.most
+    return c.execute(sa.select(quotas.c.n).where(*mine)).scalar() or 0
 
 
 def sweep(c: sa.Connection, before_day: Any) -> int:

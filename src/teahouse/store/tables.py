@@ -397,7 +397,8 @@ notices = _table(
 passes = _table(
     "passes",
     _id("id", unique=True),
-    _digest("hash", unique=True),
+    _digest("hash", unique=True),  # of its code
+    _word("app"),  # whose answers it buys
     _int("balance"),
     CheckConstraint("balance >= 0", name="balance"),
 )
@@ -409,8 +410,20 @@ ledger = _table(
     _word("credit"),
     _int("amount"),
     _id("prediction", null=True),
+    _word("order", null=True),
     _digest("previous", null=True),
     _digest("digest"),
     UniqueConstraint("pass", "n"),
 )
-till_events = _table("till_events", _word("provider_id", unique=True), _word("kind"), _json("body"))
+_ordered = ledger.c.order.is_not(None)
+Index(None, ledger.c.order, sqlite_where=_ordered, postgresql_where=_ordered)
+till_events = _table(
+    "till_events",
+    _word("provider_id", unique=True),
+    _word("kind"),  # ordered, and what tills tell: see payments.till
+    _word("order", null=True),
+    _word("payment", null=True),  # the till's own name of it: what comes later names only this. Of an order: its pass
+    _json("body"),
+    Index(None, "order"),
+    Index(None, "payment"),
+)

@@ -84,6 +84,13 @@ def counts(c: sa.Connection, app: str, releases: Sequence[str], since_hour: int)
     return {(release, arm, what): int(n) for release, arm, what, n in found}
 
 
+def sums(c: sa.Connection, app: str, whats: Sequence[str], since_hour: int) -> dict[str, tuple[int, float]]:
+    """{what: (n, total)} of an app from this hour (since 1970) on."""
+    columns = (tallies.c.what, sa.func.sum(tallies.c.n), sa.func.sum(tallies.c.total))
+    where = (tallies.c.app == app, tallies.c.hour >= since_hour, tallies.c.what.in_(whats))
+    return {what: (int(n), total) for what, n, total in c.execute(sa.select(*columns).where(*where).group_by("what"))}
+
+
 @functools.cache
 def _more(dialect: str) -> Any:
     statement = rows.insert_in(dialect, tallies)

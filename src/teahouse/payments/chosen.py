@@ -1,0 +1,22 @@
+"""The till that `[money] till` names."""
+
+from __future__ import annotations
+
+from teahouse.payments.play_money import PlayMoney
+from teahouse.payments.till import Till
+from teahouse.settings import Settings
+from teahouse.store.house import House
+
+
+def till_of(settings: Settings, house: House) -> Till:
+    """The house's till; SettingsError where Stripe is chosen and a part of its access is missing."""
+    if settings.money.till == "test":
+        return PlayMoney(house.key("till"), settings.url)
+    from teahouse.payments.stripe import Stripe, access  # its library takes 35 MB: only where money is taken
+
+    return Stripe(access(house.data / "secrets"), site_of(house))
+
+
+def site_of(house: House) -> str:
+    """What marks this house's orders at a till, among those of others with the same account."""
+    return house.key("site")[:8].hex()

@@ -1,0 +1,182 @@
+"""Passes: what a buyer holds in place of an account. Buying, seeing what is left, restoring one by its code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from teahouse import ids
+from teahouse.errors import NotFound, TooMany
+from teahouse.feedback import retention
+from teahouse.payments import orders
+from teahouse.payments.till import Order
+from teahouse.site import paying, security, visitors
+from teahouse.site.deps import Deps, Shown, deps_of
+from teahouse.spec.price import told
+from teahouse.store import ledger, passes, quotas, till_events
+
+YEAR_S = 2 * 365 * 86_400  # a pass's cookie; the code stays good after it
+A_DAY, TRIES = 30, 100  # orders, and codes that were wrong, of one network in a day
+NO_PASS = "No pass has this code."  # noqa: S105  words
+
+
+class CheckoutIn(BaseModel):
+    """For which app; what it costs is for the server alone to say."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    app: str = Field(max_length=100)
+
+
+class CheckoutOut(BaseModel):
+    """Where to pay."""
+
+    url: str
+    order: str
+
+
+class RestoreIn(BaseModel):
+    """A pass's code, as the receipt shows it."""
+
+    code: str = Field(max_length=100)
+
+
+class OrderOut(BaseModel):
+    """A purchase. state: ordered, pending, failed, expired, paid, disputed or refunded."""
+
+    order: str
+    at: int = Field(description="Milliseconds since 1970, UTC.")
+    state: str
+    amount: int = Field(description="In minor units.")
+    currency: str
+    price: str
+    predictions: int
+
+
+class PassOut(BaseModel):
+    """A pass that this browser holds."""
+
+    app: str
+    title: str
+    code: str
+    credits: int
+    blocked: bool = Field(description="True where it was refunded after use: the next purchase makes a new one.")
+    orders: list[OrderOut]
+
+
+class PassesOut(BaseModel):
+    """The passes of this browser. play_money: True where the site's till takes no real money."""
+
+    passes: list[PassOut]
+    play_money: bool
+
+
+def checkout(request: Request, response: Response, given: CheckoutIn) -> CheckoutOut:
+    """Writes an order down for what the app costs now, and tells where to pay. The buyer holds the pass from now on;
+    there is something on it once the till says that it was paid."""
+    deps = deps_of(request)
+    shown = deps.serving.app(given.app)
+    price = priced(shown)
+    deps.cap.refuse()  # what is sold is served: past the cap nothing is sold
+    code, at, till = paying.code_of(request, shown.name, True), deps.clock(), deps.till
+    network = visitors.network_digest(deps, security.client_address(request)).hex()
+
+    def write(c: Any) -> tuple[str, bytes, str]:
+        if not quotas.take(c, retention.day_of(at), network, "orders", 1, A_DAY):
+            raise TooMany("That were many orders for one day.", "", "Come back tomorrow.", retry_after=3600)
+        found = orders.may_fill(c, code, shown.name)
+        held = code if found is not None and code is not None else orders.new_code()
+        pass_id = found.id if found is not None else ids.new_id()
+        if found is None:
+            passes.add(c, pass_id, held, shown.name, at)
+        return orders.add(c, pass_id, shown.name, price, till.live, at), pass_id, held
+
+    order, pass_id, held = deps.house.db.write(write)
+    url = till.checkout(Order(order, pass_id, shown.name, shown.title, price["amount"], price["currency"],
+                              price["predictions"], held, f"{deps.settings.url}/pass"))  # fmt: skip
+    hold(request, response, shown.name, held)
+    return CheckoutOut(url=url, order=order)
+
+
+def priced(shown: Shown) -> dict[str, Any]:
+    """What an app costs; NotFound where it costs nothing."""
+    price = shown.declaration.get("price")
+    if price is None:
+        raise NotFound("This app sells nothing.", "It has no price.", "Play on: it is free.")
+    return price
+
+
+def listing(request: Request) -> PassesOut:
+    """The passes of this browser, and what was bought on them."""
+    deps = deps_of(request)
+    found = []
+    with deps.house.db.read() as c:
+        for shown in deps.serving.apps.values():
+            code = paying.code_of(request, shown.name, True)
+            row = passes.by_code(c, code) if code else None
+            if row is not None and code is not None and row.app == shown.name:
+                found.append(pass_out(c, shown, row, code))
+    return PassesOut(passes=found, play_money=not deps.till.live)
+
+
+def pass_out(c: Any, shown: Shown, row: Any, code: str) -> PassOut:
+    """A pass, after its chain was followed: what is damaged is not told as true."""
+    chain = ledger.checked(c, row.id)
+    bought = [order_out(c, one) for one in till_events.orders_of_pass(c, row.id)]
+    blocked = any(one.debit == "lost" for one in chain)
+    return PassOut(app=shown.name, title=shown.title, code=code, credits=row.balance, blocked=blocked, orders=bought)
+
+
+def order_out(c: Any, row: Any) -> OrderOut:
+    """An order and what it stands at."""
+    state, body = orders.standing(row, till_events.of_order(c, row.provider_id)).state, row.body
+    return OrderOut(order=row.provider_id, at=row.at, state=state, amount=body["amount"], currency=body["currency"],
+                    price=told(body["amount"], body["currency"]), predictions=body["predictions"])  # fmt: skip
+
+
+def restore(request: Request, response: Response, given: RestoreIn) -> PassOut:
+    """Lets this browser hold the pass of a code, as it stands on the receipt or on another device."""
+    deps, code = deps_of(request), orders.read_code(given.code)
+    network = visitors.network_digest(deps, security.client_address(request)).hex()
+    tries = quotas.Taken(retention.day_of(deps.clock()), network, "codes", 1, TRIES)
+    with deps.house.db.read() as c:
+        if not quotas.fits(c, tries):
+            raise TooMany("That were many codes for one day.", "", "Come back tomorrow.", retry_after=3600)
+        row = passes.by_code(c, code) if code else None
+        shown = deps.serving.apps.get(row.app) if row is not None else None
+        out = pass_out(c, shown, row, code) if shown is not None and code is not None else None
+    if out is None:
+        deps.house.db.write(lambda c: quotas.take(c, tries))
+        raise NotFound(NO_PASS, "It has twenty letters and digits, in four groups.", "Copy it from your receipt.")
+    hold(request, response, out.app, out.code)
+    return out
+
+
+def leave(request: Request, response: Response, app: str) -> None:
+    """This browser holds the app's pass no longer; its code stays good."""
+    _set(request, response, app, "", 0)
+
+
+def hold(request: Request, response: Response, app: str, code: str) -> None:
+    """Gives the browser the cookie that holds a pass."""
+    _set(request, response, app, code, YEAR_S)
+
+
+def _set(request: Request, response: Response, app: str, value: str, seconds: int) -> None:
+    name, safe = paying.cookie(request, app), visitors.secure(request)
+    response.set_cookie(name, value, max_age=seconds, path="/", secure=safe, httponly=True, samesite="lax")
+
+
+def left_of(deps: Deps, request: Request, shown: Shown) -> dict[str, int] | None:
+    """What this visitor has left of an app: today's free ones, and on the pass; None where nothing is counted."""
+    if not paying.is_counted(shown):
+        return None
+    visitor, code = visitors.cookie_visitor(request), paying.code_of(request, shown.name, True)
+    network = visitors.network_digest(deps, security.client_address(request))
+    with deps.house.db.read() as c:
+        free = min(one.most - quotas.used(c, one) for one in paying.free_today(deps, shown, (visitor, network)))
+        row = passes.by_code(c, code) if code else None
+    free = min(free, int(shown.declaration["free_per_day"]))
+    return {"free": max(0, free), "credits": row.balance if row is not None and row.app == shown.name else 0}

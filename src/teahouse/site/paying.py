@@ -1,0 +1,125 @@
+"""Paying: how one answer is paid for: not at all, with one of today's free ones, or with a credit of a pass.
+
+A credit is reserved in memory while its answer is worked out, and spent in the transaction that records the answer:
+where no answer comes, or it can not be kept, nothing was taken."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+
+from teahouse.errors import NoCredit
+from teahouse.feedback import retention
+from teahouse.payments import orders
+from teahouse.site import cap, visitors
+from teahouse.site.deps import Deps, Shown, deps_of
+from teahouse.site.purse import Fare, Left
+from teahouse.site.visitors import Visitor
+from teahouse.spec.price import told
+from teahouse.store import ledger, passes, predictions, quotas
+
+NETWORK = 50
+"""So often a visitor's free answers of a day has a network: a household, a class; who throws cookies away too."""
+HEADER, DAY_MS = "x-pass", 86_400_000
+
+
+def is_counted(shown: Shown) -> bool:
+    """Whether the app's answers are counted at all."""
+    return shown.declaration.get("free_per_day") is not None
+
+
+def code_of(request: Request, app: str, page: bool) -> str | None:
+    """The code of the pass that a request shows: a program's header, or the cookie where one of our own pages asks."""
+    given = request.headers.get(HEADER) or (request.cookies.get(cookie(request, app), "") if page else "")
+    return orders.read_code(given[:100]) if given else None
+
+
+def cookie(request: Request, app: str) -> str:
+    """The name of the cookie that holds an app's pass."""
+    return visitors.cookie_name(request, f"pass-{app}")
+
+
+async def fare(request: Request, shown: Shown, visitor: Visitor, network: bytes, key: str | None) -> Fare:
+    """How the next answer is paid for; NoCredit or ClosedForToday where it is not, before the photo is read."""
+    deps = deps_of(request)
+    if not is_counted(shown):
+        deps.cap.refuse()
+        return Fare()
+    code = code_of(request, shown.name, visitor.page)
+    return await run_in_threadpool(fare_of, deps, shown, subjects(visitor, network), code, key)
+
+
+def renamed(deps: Deps, shown: Shown, fare: Fare, visitor: Visitor, network: bytes) -> Fare:
+    """The same fare for a visitor who is known by another name now."""
+    return replace(fare, quotas=free_today(deps, shown, subjects(visitor, network))) if fare.kind == "free" else fare
+
+
+def subjects(visitor: Visitor, network: bytes) -> tuple[bytes | None, bytes]:
+    """Whose free answers are counted: a program that keeps no cookie is a new visitor each time."""
+    return (visitor.id if visitor.page else None), network
+
+
+def fare_of(deps: Deps, shown: Shown, whose: tuple[bytes | None, bytes], code: str | None, key: str | None) -> Fare:
+    """How the next answer is paid for, of a visitor (None: a program that is none) and their network. NoCredit or
+    ClosedForToday where it is not. Runs in a thread."""
+    app, closed = shown.name, deps.cap.closed
+    with deps.house.db.read() as c:
+        mine = passes.by_code(c, code) if code else None
+        pass_id, balance = (mine.id, mine.balance) if mine is not None and mine.app == app else (None, 0)
+        free = free_today(deps, shown, whose)
+        if closed is None and all(quotas.fits(c, one) for one in free):
+            return Fare("free", pass_id, balance, free)
+        if balance:
+            return Fare("paid", pass_id, balance)
+        if key is not None and predictions.by_key(c, app, key) is not None:
+            return Fare("again")
+    deps.cap.refuse()
+    raise spent(deps, shown)
+
+
+def free_today(deps: Deps, shown: Shown, whose: tuple[bytes | None, bytes]) -> tuple[quotas.Taken, ...]:
+    """One free answer of today, as it counts for a visitor and for their network."""
+    free, day = int(shown.declaration["free_per_day"]), retention.day_of(deps.clock())
+    visitor, network = whose
+    mine = [(visitor, free)] if visitor is not None else []
+    return tuple(
+        quotas.Taken(day, subject.hex(), f"free:{shown.name}", 1, most)
+        for subject, most in (*mine, (network, free * NETWORK))
+    )
+
+
+def pay(c: Any, fare: Fare, prediction: bytes, at: int) -> Left | None:
+    """Takes what an answer costs, in the transaction that records it: what is left, None where nothing is counted.
+    NoCredit where others were faster, and then the answer is not recorded."""
+    if fare.kind == "open":
+        return None
+    if fare.kind == "paid" and fare.pass_id is not None:
+        return Left(0, ledger.spend(c, fare.pass_id, prediction, at))
+    taken = [quotas.take_of(c, one) for one in fare.quotas]
+    if fare.kind == "again" or None in taken:
+        raise NoCredit("Today's free answers are used.", "Others of yours came first.", "Come back tomorrow.")
+    left = [one.most - n for one, n in zip(fare.quotas, taken, strict=True) if n is not None]
+    return Left(min(left), fare.balance)
+
+
+def spent(deps: Deps, shown: Shown) -> NoCredit:
+    """What is said to who has had today's free answers and has no credit."""
+    free, price = int(shown.declaration["free_per_day"]), shown.declaration.get("price")
+    wait = (DAY_MS - deps.clock() % DAY_MS) // 1000 + 1
+    had = f"That was today's {free} for free." if free > 1 else "That was today's free one."
+    what = had if free else "A pass is needed here."
+    if price is None:
+        return NoCredit(what, "There are as many again tomorrow.", "Come back tomorrow.", retry_after=wait)
+    asks = told(price["amount"], price["currency"])
+    why = f"{price['predictions']} more are {asks}, and never run out of date."
+    tomorrow = "or come back tomorrow" if free else "on its page"
+    return NoCredit(what, why, f"Get a pass, {tomorrow}.", retry_after=wait, price=price, buy=f"/pass?app={shown.name}")
+
+
+def tallied(fare: Fare, seconds: float, size: int) -> list[tuple[str, float]]:
+    """What an answer adds to the hour's costs: (what, total)."""
+    kind = "free" if fare.kind == "again" else fare.kind
+    return [(f"work:{kind}", seconds), (cap.BYTES, float(size))]

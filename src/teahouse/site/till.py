@@ -1,0 +1,113 @@
+"""The till's side of the site: webhooks, what a till remembers, and the play money of the test till."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from typing import Literal
+
+from fastapi import Request
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from teahouse import telemetry
+from teahouse.errors import NotFound, TeahouseError
+from teahouse.payments import orders
+from teahouse.payments.play_money import PlayMoney
+from teahouse.payments.till import TillEvent
+from teahouse.site import given as bodies
+from teahouse.site.deps import Deps, deps_of
+from teahouse.store import till_events
+
+log = telemetry.log("site")
+
+HOUR_S, SOON_S = 3600.0, 15.0
+OVERLAP_MS = 86_400_000  # an event may be told a day after one that happened later
+OUTCOMES = {"pay": "paid", "decline": "failed", "later": "pending", "expire": "expired"}
+
+
+class PlayIn(BaseModel):
+    """What becomes of an order at the test till."""
+
+    outcome: Literal["pay", "decline", "later", "expire"]
+
+
+class PlayOut(BaseModel):
+    """Where to go from here."""
+
+    back: str
+
+
+async def webhook(request: Request) -> Response:
+    """POST /api/till/{provider}: one event of the till, verified on the bytes as they came; 204 once it is kept. No
+    cookie is read and no origin asked for: its signature is all that counts."""
+    deps = deps_of(request)
+    till = await run_in_threadpool(lambda: deps.till)
+    if request.path_params["provider"] != till.name or isinstance(till, PlayMoney):
+        raise NotFound("This site has no such till.")
+    body = await bodies.read_body(request)
+    event = till.event(body, request.headers)
+    if event is not None:
+        new = await deps.house.db.write_async(lambda c: orders.take(c, event, deps.clock()))
+        log.info("till-told", kind=event.kind, order=event.order, new=new)
+    return Response(status_code=204)
+
+
+def play(request: Request, order: str, given: PlayIn) -> PlayOut:
+    """Pays, or does not, with play money: the event goes the road that Stripe's go."""
+    deps = deps_of(request)
+    tell_play(deps, order, OUTCOMES[given.outcome])
+    return PlayOut(back=f"/pass?paid={order}")
+
+
+def tell_play(deps: Deps, order: str, kind: str) -> None:
+    """The test till tells of an order."""
+    if not isinstance(deps.till, PlayMoney):
+        raise NotFound("This site takes no play money.")
+    with deps.house.db.read() as c:
+        row = till_events.order(c, order)
+    if row is None or row.body["live"]:
+        raise NotFound("There is no such order here.")
+    body, headers = deps.till.make(kind, order, row.body["amount"], row.body["currency"], deps.clock())
+    event = deps.till.event(body, headers)
+    take(deps, [event] if event is not None else [])
+
+
+def take(deps: Deps, events: Iterable[TillEvent]) -> int:
+    """Keeps these events and does what they mean, each in a transaction of its own; how many were news."""
+    return sum(deps.house.db.write(lambda c, one=one: orders.take(c, one, deps.clock())) for one in events)
+
+
+def reconcile(deps: Deps) -> int:
+    """Asks the till for what happened and was not told here (a webhook that did not come through, a house that was
+    shut); how many events were news."""
+    with deps.house.db.read() as c:
+        last = till_events.last_at(c)
+        first = till_events.first_order_at(c)
+    if first is None:
+        return 0
+    found = take(deps, deps.till.since(max(0, (last or first) - OVERLAP_MS)))
+    if found:
+        log.info("till-reconciled", events=found)
+    return found
+
+
+class Purser:
+    """Looks at what a day costs, and at the till every hour; sooner where a buyer waits for a payment to arrive."""
+
+    def __init__(self, deps: Deps) -> None:
+        self.deps, self.looked = deps, float("-inf")
+
+    async def look(self) -> None:
+        """One look at each, if it is time; at the till only where it takes real money."""
+        deps, now = self.deps, time.monotonic()
+        await deps.cap.look(deps)
+        if deps.settings.money.till == "test" or now - self.looked < (SOON_S if deps.till_awaited else HOUR_S):
+            return
+        self.looked, deps.till_awaited = now, False
+        try:
+            await asyncio.to_thread(reconcile, deps)
+        except TeahouseError as error:
+            log.warning("till-not-asked", code=error.code, why=error.why)

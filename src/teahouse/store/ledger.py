@@ -1,0 +1,210 @@
+"""The ledger: double-entry, append-only, and for each pass a chain of digests; a balance is a sum.
+
+An entry moves an amount from one account (debit) to another (credit). Credits, each worth one answer: `bought` →
+`pass` when an order is paid, `pass` → `spent` with an answer, `pass` → `held` while a payment is disputed and back,
+`pass` or `held` → `refunded` when the money went back, `lost` → `refunded` for what had been spent by then. Money, in
+minor units: `till:EUR` → `income:EUR` when it came, and back when it went. So on every pass at every moment
+
+    bought − spent − held − (refunded − lost) = balance
+
+Each entry's digest is over its own values and the digest before it, so that a flipped bit, a changed, missing or
+inserted entry is found (SQLite has no checksums of pages). The balance of a pass is kept beside, under CHECK ≥ 0, in
+the same transaction; it has to equal the sum.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from teahouse.errors import DatabaseUnsound, NoCredit
+from teahouse.store import passes as passes_of
+from teahouse.store import rows
+from teahouse.store.tables import ledger, passes
+
+PASS = "pass"  # noqa: S105  an account
+PAGE = 1000
+
+
+@dataclass(frozen=True)
+class Entry:
+    """So much from one account to another, on a pass; `order`: of which purchase, `prediction`: for which answer."""
+
+    debit: str
+    credit: str
+    amount: int
+    at: int
+    prediction: bytes | None = None
+    order: str | None = None
+
+
+def spend(c: sa.Connection, pass_id: bytes, prediction: bytes, at: int) -> int:
+    """Take one credit for an answer that the same transaction records; what is left. NoCredit where there is none."""
+    return append(c, pass_id, Entry(PASS, "spent", 1, at, prediction=prediction))
+
+
+def append(c: sa.Connection, pass_id: bytes, entry: Entry) -> int:
+    """Append an entry to a pass's chain; its balance afterwards.
+
+    NoCredit where it would be negative; DatabaseUnsound where what stands there was tampered with or damaged."""
+    last = c.execute(_last(), {"pass_id": pass_id}).one_or_none()
+    if last is not None and last.digest != digest_of(last):
+        raise damaged(pass_id)
+    change = entry.amount * ((entry.credit == PASS) - (entry.debit == PASS))
+    balance = c.execute(_change(), {"pass_id": pass_id, "change": change}).scalar()
+    if balance is None:
+        raise NoCredit("There is nothing left on this pass.", "Its answers were all used.", "Buy more, or come back.")
+    row = {
+        "at": entry.at,
+        "pass": pass_id,
+        "n": last.n + 1 if last is not None else 1,
+        "debit": entry.debit,
+        "credit": entry.credit,
+        "amount": entry.amount,
+        "prediction": entry.prediction,
+        "order": entry.order,
+        "previous": last.digest if last is not None else None,
+    }
+    c.execute(_insert(), {**row, "digest": _digest(row)})
+    return balance
+
+
+def entries(c: sa.Connection, pass_id: bytes) -> list[Any]:
+    """All entries of a pass, oldest first."""
+    return list(c.execute(sa.select(ledger).where(ledger.c["pass"] == pass_id).order_by(ledger.c.n)))
+
+
+def of_order(c: sa.Connection, order: str) -> Counter[tuple[str, str]]:
+    """{(debit, credit): amount} of an order."""
+    query = sa.select(ledger.c.debit, ledger.c.credit, sa.func.sum(ledger.c.amount)).where(ledger.c.order == order)
+    return Counter({(debit, credit): n for debit, credit, n in c.execute(query.group_by("debit", "credit"))})
+
+
+def left_of(chain: Iterable[Any], order: str) -> int:
+    """How many credits of an order are left on its pass: what was bought first is spent first."""
+    lots: dict[str, int] = {}
+    for one in chain:
+        if one.credit == PASS:
+            lots[one.order] = lots.get(one.order, 0) + one.amount
+        elif one.debit == PASS and one.order is not None:
+            lots[one.order] -= one.amount
+        elif one.debit == PASS:
+            due = one.amount
+            for each, has in lots.items():
+                taken = min(has, due)
+                lots[each], due = has - taken, due - taken
+    return lots.get(order, 0)
+
+
+def checked(c: sa.Connection, pass_id: bytes) -> list[Any]:
+    """The entries of a pass, oldest first, after their chain was followed; DatabaseUnsound where it is broken."""
+    found = entries(c, pass_id)
+    if fault_of(passes_of.get(c, pass_id), found):
+        raise damaged(pass_id)
+    return found
+
+
+def fault_of(the_pass: Any, chain: Iterable[Any]) -> str:
+    """What is wrong with a pass's chain of entries or with its balance; "" where all is well."""
+    previous, balance, n = None, 0, 0
+    for n, one in enumerate(chain, 1):
+        if one.n != n or one.previous != previous:
+            return f"entry {one.n} does not follow the one before"
+        if one.amount <= 0 or one.digest != digest_of(one):
+            return f"entry {one.n} is not what was written"
+        balance += one.amount * ((one.credit == PASS) - (one.debit == PASS))
+        if balance < 0:
+            return f"entry {one.n} takes what is not there"
+        previous = one.digest
+    if the_pass is None or the_pass.balance != balance:
+        return f"the balance is not the sum of its {n} entries"
+    return ""
+
+
+def faults(c: sa.Connection) -> Iterator[tuple[bytes, str]]:
+    """Passes whose chain or balance is broken, and how; entries of no pass too. Reads all of the ledger."""
+    known, chain, whose = set(), [], None
+    stream = c.execute(sa.select(ledger).order_by(ledger.c["pass"], ledger.c.n).execution_options(yield_per=PAGE))
+    for one in stream:
+        if whose is not None and one._mapping["pass"] != whose:
+            known.add(whose)
+            yield from _fault(c, whose, chain)
+            chain = []
+        whose = one._mapping["pass"]
+        chain.append(one)
+    if whose is not None:
+        known.add(whose)
+        yield from _fault(c, whose, chain)
+    for row in c.execute(sa.select(passes).where(passes.c.balance != 0)):
+        if row.id not in known:
+            yield row.id, "the balance is not the sum of its 0 entries"
+
+
+def _fault(c: sa.Connection, pass_id: bytes, chain: list[Any]) -> Iterator[tuple[bytes, str]]:
+    if found := fault_of(passes_of.get(c, pass_id), chain):
+        yield pass_id, found
+
+
+def totals(c: sa.Connection, since: int = 0) -> dict[tuple[str, str], tuple[int, int]]:
+    """{(debit, credit): (entries, amount)} of all entries from this moment (ms UTC) on."""
+    count, amount = sa.func.count(), sa.func.sum(ledger.c.amount)
+    query = sa.select(ledger.c.debit, ledger.c.credit, count, amount).where(ledger.c.at >= since)
+    return {(debit, credit): (n, total) for debit, credit, n, total in c.execute(query.group_by("debit", "credit"))}
+
+
+def page(c: sa.Connection, *where: Any, before: int | None = None, limit: int = 50) -> list[Any]:
+    """Entries, newest first."""
+    return rows.page(c, ledger, *where, before=before, limit=limit)
+
+
+def digest_of(row: Any) -> str:
+    """The digest of an entry as it stands there."""
+    return _digest(row._mapping)
+
+
+def _digest(row: Any) -> str:
+    parts = (
+        row["previous"] or "",
+        row["pass"].hex(),
+        row["n"],
+        row["at"],
+        row["debit"],
+        row["credit"],
+        row["amount"],
+        (row["prediction"] or b"").hex(),
+        row["order"] or "",
+    )
+    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()
+
+
+def damaged(pass_id: bytes) -> DatabaseUnsound:
+    """What is said of a pass whose chain does not hold."""
+    return DatabaseUnsound(
+        "The ledger is damaged.",
+        f"What is written of the pass {pass_id.hex()[:12]} is not what was written first.",
+        "Run `teahouse doctor`; restore the last backup: `teahouse restore`.",
+    )
+
+
+@functools.cache
+def _last() -> Any:
+    mine = ledger.c["pass"] == sa.bindparam("pass_id")
+    return sa.select(ledger).where(mine).order_by(ledger.c.n.desc()).limit(1)
+
+
+@functools.cache
+def _change() -> Any:
+    after = passes.c.balance + sa.bindparam("change")
+    mine = (passes.c.id == sa.bindparam("pass_id"), after >= 0)
+    return sa.update(passes).where(*mine).values(balance=after).returning(passes.c.balance)
+
+
+@functools.cache
+def _insert() -> Any:
+    return sa.insert(ledger)

@@ -1,0 +1,43 @@
+"""Passes: what a buyer holds in place of an account. A code opens it; the house keeps the code's digest alone."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from typing import Any
+
+import sqlalchemy as sa
+
+from teahouse.store import rows
+from teahouse.store.tables import ledger, passes
+
+
+def digest_of(code: str) -> str:
+    """What is kept of a code: 100 random bits need no slow hash."""
+    return hashlib.sha256(code.encode()).hexdigest()
+
+
+def add(c: sa.Connection, id_: bytes, code: str, app: str, at: int) -> None:
+    """A new pass for an app's answers, with nothing on it."""
+    rows.add(c, passes, {"at": at, "id": id_, "hash": digest_of(code), "app": app, "balance": 0})
+
+
+def get(c: sa.Connection, id_: bytes) -> Any:
+    """The pass of this id, or None."""
+    return rows.one(c, passes, passes.c.id == id_)
+
+
+def by_code(c: sa.Connection, code: str) -> Any:
+    """The pass that this code opens, or None."""
+    return c.execute(_by_hash(), {"hash": digest_of(code)}).one_or_none()
+
+
+def sweep(c: sa.Connection, before: int) -> int:
+    """Forget passes from before this moment (ms UTC) on which nothing was ever bought; how many."""
+    used = sa.exists().where(ledger.c["pass"] == passes.c.id)
+    return c.execute(sa.delete(passes).where(passes.c.at < before, passes.c.balance == 0, ~used)).rowcount
+
+
+@functools.cache
+def _by_hash() -> Any:
+    return sa.select(passes).where(passes.c.hash == sa.bindparam("hash"))

@@ -1,0 +1,73 @@
+"""Till events: orders, and what the tills told of them; each is kept once, and none ever changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from teahouse.store import rows
+from teahouse.store.rows import takes, values
+from teahouse.store.tables import till_events
+
+ORDERED = "ordered"
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event of a till by its own id, or an order (kind ORDERED, provider_id its id, payment that of its pass)."""
+
+    provider_id: str
+    kind: str
+    order: str | None
+    payment: str | None
+    body: dict[str, Any]
+    at: int
+
+
+@takes(Told)
+def add(c: sa.Connection, told: Told) -> bool:
+    """Keep it; False where it was kept before."""
+    return rows.add_new(c, till_events, values(told)) is not None
+
+
+def order(c: sa.Connection, id_: str) -> Any:
+    """The order of this id, or None."""
+    return rows.one(c, till_events, till_events.c.provider_id == id_, till_events.c.kind == ORDERED)
+
+
+def order_of(c: sa.Connection, payment: str) -> str | None:
+    """The order that this payment is known to be for."""
+    told = (till_events.c.payment == payment, till_events.c.order.is_not(None), till_events.c.kind != ORDERED)
+    query = sa.select(till_events.c.order).where(*told)
+    return c.execute(query.limit(1)).scalar()
+
+
+def of_order(c: sa.Connection, id_: str) -> list[Any]:
+    """What was told of an order, under its own name or its payment's, oldest first; not the order itself."""
+    told = (till_events.c.order == id_, till_events.c.payment.is_not(None), till_events.c.kind != ORDERED)
+    named = sa.select(till_events.c.payment).where(*told)
+    mine = (till_events.c.order == id_) | till_events.c.payment.in_(named)
+    return list(c.execute(sa.select(till_events).where(mine, till_events.c.kind != ORDERED).order_by("seq")))
+
+
+def orders(c: sa.Connection, before: int | None = None, limit: int = 50) -> list[Any]:
+    """Orders, newest first."""
+    return rows.page(c, till_events, till_events.c.kind == ORDERED, before=before, limit=limit)
+
+
+def orders_of_pass(c: sa.Connection, pass_id: bytes) -> list[Any]:
+    """What was ordered on a pass, newest first."""
+    return rows.page(c, till_events, till_events.c.payment == pass_id.hex(), till_events.c.kind == ORDERED)
+
+
+def first_order_at(c: sa.Connection) -> int | None:
+    """When the first order was made (ms UTC); None where there is none."""
+    return c.execute(sa.select(sa.func.min(till_events.c.at)).where(till_events.c.kind == ORDERED)).scalar()
+
+
+def last_at(c: sa.Connection) -> int:
+    """When the till told the newest event that is known (ms UTC, the till's clock); 0 where it told none."""
+    query = sa.select(sa.func.max(till_events.c.at)).where(till_events.c.kind != ORDERED)
+    return c.execute(query).scalar() or 0
