@@ -1,0 +1,143 @@
+"""Free ones of today, credits of a pass, and what happens past them."""
+
+import pytest
+
+from teahouse import settings as page
+from teahouse.site import reconcile, till
+from teahouse.store import apps, ledger, passes, quotas
+from teahouse.testing import APP, photo, tiny_declaration, whole_house
+
+PATH = f"/api/apps/{APP}/predictions"
+OWN = {"Origin": "http://127.0.0.1:8360"}
+PRICE = {"amount": 200, "currency": "EUR", "predictions": 3}
+
+
+@pytest.fixture
+def shop(tmp_path):
+    with whole_house(tmp_path, page.Settings(project=tmp_path)) as site:
+        sells(site)
+        yield site
+
+
+def sells(site, **changes):
+    told = tiny_declaration(**{"free_per_day": 2, "price": PRICE, **changes})
+    site.house.db.write(lambda c: apps.declare(c, APP, told["title"], told, "", 5))
+    site.client.portal.call(reconcile.once, site.deps)
+
+
+def play(client, seed, **headers):
+    return client.post(PATH, content=photo(seed=seed), headers={**OWN, **headers})
+
+
+def buy(client, outcome="pay"):
+    made = client.post("/api/checkouts", json={"app": APP}, headers=OWN)
+    assert made.status_code == 201, made.text
+    order = made.json()["order"]
+    assert made.json()["url"].endswith(f"/pay/{order}")
+    assert client.post(f"/api/play-money/{order}", json={"outcome": outcome}, headers=OWN).status_code == 200
+    return order
+
+
+def test_a_visitor_plays_free_meets_the_limit_buys_plays_on_and_restores_elsewhere(shop):
+    one = shop.client
+    assert [play(one, seed).json()["left"] for seed in range(2)] == [
+        {"free": 1, "credits": 0}, {"free": 0, "credits": 0}
+    ]  # fmt: skip
+    told = play(one, 2)
+    assert told.status_code == 402 and told.json()["error"]["code"] == "no-credit"
+    assert told.json()["error"]["buy"] == f"/pass?app={APP}" and "2.00 EUR" in told.json()["error"]["why"]
+    assert int(told.headers["retry-after"]) <= 86_401
+    buy(one)
+    (mine,) = one.get("/api/passes").json()["passes"]
+    assert (mine["credits"], mine["orders"][0]["state"]) == (3, "paid")
+    assert [play(one, seed).json()["left"]["credits"] for seed in (2, 3)] == [2, 1]
+    other = shop.visitor("198.51.100.7")
+    assert other.post("/api/passes", json={"code": "AAAAA-AAAAA-AAAAA-AAAAA"}, headers=OWN).status_code == 404
+    assert other.post("/api/passes", json={"code": mine["code"].lower()}, headers=OWN).json()["credits"] == 1
+    for seed in (4, 5):  # today's free ones of another visitor come first
+        assert play(other, seed).json()["left"] == {"free": 5 - seed, "credits": 1}
+    assert play(other, 6).json()["left"] == {"free": 0, "credits": 0}
+    assert play(other, 7).status_code == play(one, 8).status_code == 402
+    with shop.house.db.read() as c:
+        the_pass = passes.by_code(c, mine["code"])
+        assert len(ledger.checked(c, the_pass.id)) == 5 and not list(ledger.faults(c))
+
+
+def test_m7_what_the_browser_says_of_the_price_is_ignored_and_a_page_of_thanks_gives_nothing(shop):
+    made = shop.client.post(
+        "/api/checkouts", headers=OWN,
+        json={"app": APP, "amount": 1, "currency": "XXX", "predictions": 10**6, "price": "price_free"},
+    ).json()  # fmt: skip
+    assert shop.client.get(f"/pass?paid={made['order']}").status_code == 200
+    (mine,) = shop.client.get("/api/passes").json()["passes"]
+    assert mine["credits"] == 0 and (mine["orders"][0]["amount"], mine["orders"][0]["predictions"]) == (200, 3)
+
+
+@pytest.mark.parametrize(("outcome", "state"), [("decline", "failed"), ("later", "pending"), ("expire", "expired")])
+def test_what_is_not_paid_gives_nothing(shop, outcome, state):
+    buy(shop.client, outcome)
+    (mine,) = shop.client.get("/api/passes").json()["passes"]
+    assert mine["credits"] == 0 and mine["orders"][0]["state"] == state
+
+
+def test_a_repeat_under_its_key_costs_nothing_more_even_where_nothing_is_left(shop):
+    play(shop.client, 0)
+    first = play(shop.client, 1, **{"Idempotency-Key": "the-key-of-this-one"})
+    again = play(shop.client, 1, **{"Idempotency-Key": "the-key-of-this-one"})
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json()["id"] == again.json()["id"]
+    assert play(shop.client, 2, **{"Idempotency-Key": "another-key-altogether"}).status_code == 402
+
+
+def test_an_answer_that_does_not_come_costs_nothing(shop, monkeypatch):
+    play(shop.client, 0), play(shop.client, 1), buy(shop.client)
+    real = shop.engine.predict
+
+    async def breaks(*_):
+        raise OSError("a worker crashed")
+
+    monkeypatch.setattr(shop.engine, "predict", breaks)
+    shop.client.raise_server_exceptions = False
+    try:
+        play(shop.client, 2)
+    except OSError:
+        pass
+    monkeypatch.setattr(shop.engine, "predict", real)
+    assert not shop.deps.purses.reserved
+    assert shop.client.get("/api/passes").json()["passes"][0]["credits"] == 3
+    assert play(shop.client, 3).json()["left"]["credits"] == 2
+
+
+def test_a_network_has_fifty_visitors_free_ones_and_a_program_counts_for_its_network(shop):
+    shop.deps.house.db.write(lambda c: None)
+    program = shop.visitor("203.0.113.9")
+    left = {program.post(PATH, content=photo(seed=seed)).json()["left"]["free"] for seed in range(3)}
+    assert left == {99, 98, 97}
+
+
+def test_past_the_cap_free_play_is_closed_for_today_and_who_paid_plays_on(tmp_path):
+    money = {"day_hours": 1e-9, "hour_costs": 0.1}
+    with whole_house(tmp_path, page.Settings(project=tmp_path, money=money)) as site:
+        sells(site)
+        buy(site.client)
+        assert play(site.client, 0).status_code == 201
+        site.deps.cap.see(site.deps)
+        assert [limit.share > 1 for limit in site.deps.cap.limits] == [True]
+        assert play(site.client, 1).json()["left"]["credits"] == 2
+        closed = play(site.visitor("198.51.100.7"), 2)
+        assert closed.status_code == 503 and closed.json()["error"]["code"] == "closed-for-today"
+        assert 1 <= int(closed.headers["retry-after"]) <= 86_400
+        assert site.visitor().post("/api/checkouts", json={"app": APP}, headers=OWN).status_code == 503
+
+
+def test_an_app_without_a_price_is_free_without_an_end_and_says_nothing_of_it(site):
+    assert all("left" not in play(site.client, seed).json() for seed in range(4))
+    assert site.client.post("/api/checkouts", json={"app": APP}, headers=OWN).status_code == 404
+
+
+def test_the_test_till_serves_its_own_house_alone(shop):
+    assert shop.client.post("/api/play-money/order-none", json={"outcome": "pay"}, headers=OWN).status_code == 404
+    assert shop.client.post("/api/till/test", content=b"{}").status_code == 404
+    assert till.reconcile(shop.deps) == 0
+    with shop.house.db.read() as c:
+        assert quotas.used(c, quotas.Taken("2026-01-01", "", "orders", 1, 1)) == 0
