@@ -196,8 +196,11 @@ class Stripe:
             base = {"base_addresses": {"api": self.access.api}} if self.access.api else {}
             http = stripe.HTTPXClient(timeout=CALL_S)
             client = stripe.StripeClient(self.access.key, http_client=http, max_network_retries=1, **base)
-            async with asyncio.timeout(CALL_S):
-                return await ask(client)
+            try:
+                async with asyncio.timeout(CALL_S):
+                    return await ask(client)
+            finally:
+                await http.close_async()
 
         try:
             found = asyncio.run(asked())
