@@ -7,6 +7,8 @@ NAMED = "TEAHOUSE_FAILPOINT"
 PLACES = (
     "blob-renamed",  # its bytes lie there, no row names it
     "committed",  # the answer is on disk, nobody was told
+    "spent",  # a credit is taken, the answer's transaction not committed
+    "webhook",  # an event's effect is written, not committed
     "promotion",  # the step is written, not committed
     "promotion-served",  # the new worker is ready, the table not swapped
     "rollback",  # one of its two steps is written

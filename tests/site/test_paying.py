@@ -89,6 +89,23 @@ def test_a_repeat_under_its_key_costs_nothing_more_even_where_nothing_is_left(sh
     assert play(shop.client, 2, **{"Idempotency-Key": "another-key-altogether"}).status_code == 402
 
 
+def test_a_program_whose_last_answer_was_lost_on_its_way_gets_it_again(shop):
+    buy(shop.client)
+    code = shop.client.get("/api/passes").json()["passes"][0]["code"]
+    sells(shop, free_per_day=0)
+    program = {"Idempotency-Key": "a-key-of-a-program-1", "X-Pass": code}
+
+    def ask(seed, **headers):
+        return shop.visitor("203.0.113.9").post(PATH, content=photo(seed=seed), headers={**program, **headers})
+
+    first = ask(0)
+    for seed in (1, 2):
+        assert ask(seed, **{"Idempotency-Key": f"another-key-{seed}-of-it"}).status_code == 201
+    assert first.json()["left"] == {"free": 0, "credits": 2}
+    assert ask(0).json()["id"] == first.json()["id"]
+    assert ask(3, **{"Idempotency-Key": "a-key-that-is-quite-new"}).status_code == 402
+
+
 def test_an_answer_that_does_not_come_costs_nothing(shop, monkeypatch):
     play(shop.client, 0), play(shop.client, 1), buy(shop.client)
     real = shop.engine.predict

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from teahouse import failpoints
 from teahouse.ids import new_id
 from teahouse.payments.till import TillEvent
 from teahouse.spec.price import told
@@ -63,6 +64,7 @@ def take(c: Any, event: TillEvent, at: int) -> bool:
     id_ = event.order or (till_events.order_of(c, event.payment) if event.payment else None)
     if id_ is not None:
         settle(c, id_, at)
+    failpoints.here("webhook")
     return True
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
-from teahouse.errors import NoCredit
+from teahouse import failpoints
+from teahouse.errors import ClosedForToday, NoCredit
 from teahouse.feedback import retention
 from teahouse.payments import orders
 from teahouse.site import cap, visitors
@@ -43,18 +44,29 @@ def cookie(request: Request, app: str) -> str:
 
 
 async def fare(request: Request, shown: Shown, visitor: Visitor, network: bytes, key: str | None) -> Fare:
-    """How the next answer is paid for; NoCredit or ClosedForToday where it is not, before the photo is read."""
+    """How the next answer is paid for; NoCredit or ClosedForToday where it is not, before the photo is read. Who has a
+    key and no cookie is let in to be looked at again: `renamed` knows by what they give if it was answered before."""
     deps = deps_of(request)
     if not is_counted(shown):
         deps.cap.refuse()
         return Fare()
     code = code_of(request, shown.name, visitor.page)
-    return await run_in_threadpool(fare_of, deps, shown, subjects(visitor, network), code, key)
+    try:
+        return await run_in_threadpool(fare_of, deps, shown, subjects(visitor, network), code, key)
+    except (NoCredit, ClosedForToday):
+        if visitor.fresh and key is not None:
+            return Fare("again")
+        raise
 
 
-def renamed(deps: Deps, shown: Shown, fare: Fare, visitor: Visitor, network: bytes) -> Fare:
-    """The same fare for a visitor who is known by another name now."""
-    return replace(fare, quotas=free_today(deps, shown, subjects(visitor, network))) if fare.kind == "free" else fare
+async def renamed(deps: Deps, shown: Shown, fare: Fare, visitor: Visitor, whose: tuple[bytes, str]) -> Fare:
+    """The same fare for a visitor who is known by another name now, from a network and under a key."""
+    network, key = whose
+    if fare.kind == "free":
+        return replace(fare, quotas=free_today(deps, shown, subjects(visitor, network)))
+    if fare.kind == "again":
+        return await run_in_threadpool(fare_of, deps, shown, subjects(visitor, network), None, key)
+    return fare
 
 
 def subjects(visitor: Visitor, network: bytes) -> tuple[bytes | None, bytes]:
@@ -97,7 +109,9 @@ def pay(c: Any, fare: Fare, prediction: bytes, at: int) -> Left | None:
     if fare.kind == "open":
         return None
     if fare.kind == "paid" and fare.pass_id is not None:
-        return Left(0, ledger.spend(c, fare.pass_id, prediction, at))
+        left = ledger.spend(c, fare.pass_id, prediction, at)
+        failpoints.here("spent")
+        return Left(0, left)
     taken = [quotas.take_of(c, one) for one in fare.quotas]
     if fare.kind == "again" or None in taken:
         raise NoCredit("Today's free answers are used.", "Others of yours came first.", "Come back tomorrow.")

@@ -192,7 +192,7 @@ async def _read(request: Request, deps: Deps) -> Asked:
     if visitor.fresh and key is not None:
         opened = await given.opened_soon(request, body, shown.champion.fields, deps.key("given"))
         visitor = visitors.named_by(visitor, deps, key, opened[1])
-        fare = paying.renamed(deps, shown, fare, visitor, digest)
+        fare = await paying.renamed(deps, shown, fare, visitor, (digest, stored_key(visitor.id, key)))
     live, arm = visitors.choose(shown, visitor, deps.key("arm"))
     if opened is None or live is not shown.champion:
         opened = await given.opened_soon(request, body, live.fields, deps.key("given"))

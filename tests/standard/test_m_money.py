@@ -1,0 +1,199 @@
+"""M1, M4, M5, M6 on real processes: nobody pays twice or for nothing, and no cent goes missing.
+
+M2 stands in tests/payments/test_stripe.py, M3 and M8 in tests/payments/test_orders.py, M7 in tests/site/test_paying.py.
+"""
+
+import asyncio
+import itertools
+import os
+import random
+import signal
+import threading
+import time
+
+import httpx
+import pytest
+
+from teahouse import ids, testing
+from teahouse.payments.stripe import Access, Stripe
+from teahouse.payments.till import Order
+from teahouse.site import till
+from teahouse.store import rollouts, till_events
+from tests.payments.stripe_server import KEY, SECRET, StripeServer
+from tests.standard import challengers, money
+from tests.standard.acting import ONCE
+from tests.standard.money import PATH, Buyer, Shop, deliver, event, killing, spending
+
+EVENTS = 1000
+LAST_CREDITS = int(os.environ.get("TEAHOUSE_LAST_CREDITS", "5"))  # nightly 200
+ENDS = int(os.environ.get("TEAHOUSE_SPENDS", "40"))  # answers that end badly; nightly 500
+KINDS = ("checkout.session.completed", "charge.refunded", "charge.dispute.created")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def server():
+    made = StripeServer()
+    yield made
+    made.close()
+
+
+@pytest.mark.timeout(300)
+def test_m1_a_thousand_events_many_times_shuffled_twenty_at_once_and_a_kill_between(tmp_path, server, capsys):
+    dice = random.Random(1)
+    shop = Shop.made(tmp_path / "house", server)
+    sold = shop.orders(400)
+    told = [(one, KINDS[0], {}) for one in sold]
+    told += [(one, KINDS[1], {"amount_refunded": dice.choice([50, 100, 200])}) for one in dice.sample(sold, 350)]
+    told += [(one, KINDS[2], {"amount": 200}) for one in dice.sample(sold, EVENTS - len(told))]
+    site = shop.site()
+    bodies = [event(site, one, kind, number, **changes) for number, (one, kind, changes) in enumerate(told)]
+    sent = [body for body in bodies for _ in range(dice.randint(1, 5))]
+    dice.shuffle(sent)
+    with shop:
+        shop.start()
+        with killing(shop, [0.7, 1.1]) as kills:
+            tries = asyncio.run(deliver(shop, sent))
+        assert shop.stop() == 0
+    assert len(kills) == 2, "the house was not killed while events came"
+    books, expected = shop.books(), {}
+    for one in sold:
+        mine = [(kind, changes) for who, kind, changes in told if who is one]
+        back = max((changes["amount_refunded"] for kind, changes in mine if kind == KINDS[1]), default=0)
+        left = 50 - 50 * back // 200
+        expected[one.pass_id] = 0 if KINDS[2] in {kind for kind, _ in mine} else left
+    assert books.wrong() == [] and books.balances == expected
+    with shop.opened() as house, house.db.read() as c:
+        kept = [one for sold_one in sold for one in till_events.of_order(c, sold_one.order)]
+    assert len(kept) == EVENTS and len({one.provider_id for one in kept}) == EVENTS
+    with capsys.disabled():
+        print(f"\nM1: {EVENTS} events in {tries} tries ({len(sent)} sent, 2 kills): the ledger is as if each came once")
+
+
+@pytest.mark.timeout(120 + 3 * LAST_CREDITS)
+def test_m4_a_hundred_spend_the_last_credit_and_one_of_them_does(tmp_path, capsys):
+    shop = Shop.made(tmp_path / "house")
+    sold = [shop.paid(1) for _ in range(LAST_CREDITS)]
+    photos = [testing.photo("warm", seed) for seed in range(100)]
+
+    async def all_at_once(code: str) -> list[int]:
+        limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+        async with httpx.AsyncClient(timeout=60, verify=ONCE, limits=limits, base_url=shop.url) as client:
+            asked = (
+                client.post(PATH, content=photo, headers={"X-Pass": code, "X-Forwarded-For": f"2001:db8:{n + 1:x}::1"})
+                for n, photo in enumerate(photos)
+            )
+            return [told.status_code for told in await asyncio.gather(*asked)]
+
+    with shop:
+        shop.start()
+        found = [asyncio.run(all_at_once(one.code)) for one in sold]
+    assert [(said.count(201), said.count(402)) for said in found] == [(1, 99)] * LAST_CREDITS
+    books = shop.books()
+    assert books.wrong() == [] and set(books.balances.values()) == {0}
+    with capsys.disabled():
+        print(f"\nM4: {LAST_CREDITS} times 100 at once for the last credit: 1 answered, 99 heard 402, each time")
+
+
+@pytest.mark.timeout(240 + 4 * ENDS)
+def test_m5_an_answer_that_ends_badly_gives_its_credit_back_once(tmp_path, capsys):
+    dice, shop = random.Random(5), Shop.made(tmp_path / "house")
+    buyers = [Buyer(n, shop.paid(100_000).code) for n in range(4)]
+    ways = {"worker killed": 0, "house killed": 0, "failpoint committed": 0, "failpoint spent": 0}
+    with shop:
+        shop.start()
+        for _ in range(ENDS):
+            way = dice.choice(list(ways))
+            ways[way] += 1
+            if way.startswith("failpoint"):
+                shop.kill()
+                shop.environment = {"TEAHOUSE_FAILPOINT": f"{way.split()[1]}:{dice.randint(1, 20)}"}
+                shop.start()
+                shop.environment = {}
+                with spending(shop, buyers):
+                    shop.process.wait(30)
+                shop.kill()
+                shop.start()
+                continue
+            with spending(shop, buyers):
+                time.sleep(dice.uniform(0.05, 0.4))  # the random moment
+                if way == "house killed":
+                    shop.kill()
+                    shop.start()
+                elif (worker := shop.worker(shop.release)) is not None:
+                    worker.send_signal(signal.SIGKILL)
+        answered = sum(len(buyer.answered) for buyer in buyers)
+        with spending(shop, buyers):
+            money.wait(lambda: sum(len(buyer.answered) for buyer in buyers) > answered)
+        assert shop.stop() == 0
+    books = shop.books()
+    assert books.wrong() == []
+    acked = {ids.parse(id_) for buyer in buyers for id_ in buyer.answered.values()}
+    assert acked <= books.spends.keys(), "an answer that was seen was not paid for"
+    unseen = len(books.spends) - len(acked)
+    assert unseen <= len(buyers), "each buyer asks again until they know"
+    with capsys.disabled():
+        print(f"\nM5: {ENDS} ends ({ways}), {len(acked)} answers seen, {sum(books.spends.values())} credits spent, "
+              f"{unseen} answered and not seen yet: bought - spent - refunded = balance on each pass")  # fmt: skip
+
+
+@pytest.mark.timeout(120)
+def test_m5_an_answer_past_its_deadline_costs_nothing(tmp_path):
+    shop = Shop.made(tmp_path / "house")
+    with shop:
+        with shop.opened() as house:
+            slow = challengers.install(house, tmp_path / "hangs", "hangs on grey")
+            step = rollouts.Step(testing.APP, slow, "full")
+            house.db.write(lambda c: rollouts.append(c, step))
+        sold = shop.paid(2)
+        shop.start()
+        headers = {"X-Pass": sold.code}
+        with httpx.Client(base_url=shop.url, timeout=30, verify=ONCE) as client:
+            late = client.post(PATH, content=testing.photo("neither"), headers=headers)
+            assert late.status_code == 504
+            assert client.post(PATH, content=testing.photo("warm"), headers=headers).json()["left"]["credits"] == 1
+    assert shop.books().wrong() == []
+
+
+def test_m6_after_four_days_of_silence_one_look_finds_all_payments_and_none_twice(tmp_path, server):
+    four_days = 4 * 86_400
+    shop = Shop.made(tmp_path / "house", server)
+    server.clock = lambda: time.time() - four_days
+    real = Stripe(Access(KEY, SECRET, server.url), shop.site())
+    sold = shop.orders(150)
+    for one in sold:
+        real.checkout(Order(one.order, one.pass_id, testing.APP, "Warm?", 200, "EUR", 50, one.code, "http://x/pass"))
+        server.pay(one.order)
+    for one in sold[:20]:
+        server.refund(one.order)
+    with shop:
+        shop.start()  # it asks by itself when it opens
+        money.wait(lambda: not shop.books().wrong() and sum(shop.books().balances.values()) == 130 * 50)
+        assert shop.logged("till-reconciled", events=170)
+        with shop.opened() as house:
+            assert sum(house.db.write(lambda c, e=e: till.orders.take(c, e, 9)) for e in real.since(0)) == 0
+    assert shop.books().wrong() == [] and sum(shop.books().balances.values()) == 130 * 50
+
+
+@pytest.mark.timeout(120)
+def test_fifty_visitors_of_the_till_in_trouble_play_on(tmp_path, server):
+    """F8 for Stripe: free predictions do not notice that it hangs."""
+    shop = Shop.made(tmp_path / "house", server, free=1000)
+    server.trouble = "hang"
+    with shop:
+        shop.start()
+        with httpx.Client(base_url=shop.url, timeout=30, verify=ONCE) as client:
+            headers = {"Origin": shop.url, "Sec-Fetch-Site": "same-origin"}
+            asks = {"url": "/api/checkouts", "json": {"app": testing.APP}, "headers": headers}
+            buying = threading.Thread(target=client.post, kwargs=asks)
+            buying.start()
+            took = []
+            for seed in itertools.count():
+                began = time.monotonic()
+                assert client.post(PATH, content=testing.photo("warm", seed)).status_code == 201
+                took.append(time.monotonic() - began)
+                if not buying.is_alive():
+                    break
+            assert len(took) > 50 and sorted(took)[len(took) // 2] < 1.0
+            told = client.post(**asks)
+            assert told.status_code == 503 and told.json()["error"]["code"] == "not-ready"
