@@ -116,8 +116,9 @@ def ask_until(port: int, photo: bytes, answered: list[float], end: threading.Eve
 
 
 def at_rest(served: Served) -> dict[str, float]:
-    """The memory of a site once its loop has left and nothing changes any more."""
+    """The memory of a site once its loop and the worker without a model have left and nothing changes any more."""
     serving_model.asleep(served)
+    wait_until(lambda: "bare" not in serving_load.memory(served.family()), "the bare worker sleeps", 120, STILL_S)
     last = [serving_load.memory(served.family())]
 
     def is_still() -> bool:
@@ -147,6 +148,8 @@ def idle_and_flat(project: Project, folder: Path, photos: Photos, sizes: Sizes) 
             looks.append((answered, serving_load.memory(served.family())))
     whole = sum(idle.values())
     (first, before), (last, after) = looks
+    for one in (before, after):
+        one.pop("bare", None)  # it sleeps a minute after its last photo: it would be in one look and not in the other
     grown = sum(after.values()) / sum(before.values()) - 1
     words = (
         f"{grown:+.1%} ({sum(before.values()):.0f} MB after {first:,}: {by_role(before)}; "

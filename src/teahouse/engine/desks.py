@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from teahouse import ids, telemetry
@@ -11,7 +11,7 @@ from teahouse.engine.desk import Desk, DeskRules
 from teahouse.engine.port import Form, Ready, Wanted
 from teahouse.engine.process import WorkerLimits, WorkerProcess
 
-BARE = "bare"
+BARE, BARE_SLEEP_S = "bare", 60.0  # what it does comes in bursts, and it starts in a third of a second
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,10 @@ class Desks(dict[str, Desk]):
         def spawn(form: Form) -> WorkerProcess:
             return WorkerProcess(folder, self._limits, form)
 
-        return Desk(name, spawn, self._rules.desk, self._log, form, asleep=asleep)
+        rules = self._rules.desk
+        if name == BARE:
+            rules = replace(rules, sleep_s=min(rules.sleep_s, BARE_SLEEP_S))
+        return Desk(name, spawn, rules, self._log, form, asleep=asleep)
 
     def stay(self, release: str) -> None:
         """Wanted again while it was leaving."""
