@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import sqlalchemy as sa
 
 from teahouse import ids, testing
@@ -257,6 +258,18 @@ def spending(shop: Shop, buyers: Sequence[Buyer]) -> Iterator[None]:
         end.set()
         for thread in threads:
             thread.join(30)
+
+
+def web_of(shop: Shop) -> psutil.Process:
+    """Its web process, once there is one again."""
+
+    def found() -> psutil.Process | None:
+        try:
+            return shop.child("site.serve")
+        except AssertionError:
+            return None
+
+    return wait_until(found, "no web process comes up")
 
 
 def wait(is_so: Any, patience: float = 60.0) -> None:

@@ -7,15 +7,16 @@ minor units: `till:EUR` → `income:EUR` when it came, and back when it went. So
 
     bought − spent − held − (refunded − lost) = balance
 
-Each entry's digest is over its own values and the digest before it, so that a flipped bit, a changed, missing or
-inserted entry is found (SQLite has no checksums of pages). The balance of a pass is kept beside, under CHECK ≥ 0, in
-the same transaction; it has to equal the sum.
+Each entry's digest is over its own values and the digest before it, the first one's over the pass itself, so that a
+flipped bit, a changed, missing or inserted entry is found (SQLite has no checksums of pages). The balance of a pass is
+kept beside, under CHECK ≥ 0, in the same transaction; it has to equal the sum.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ from teahouse.store.tables import ledger, passes
 
 PASS = "pass"  # noqa: S105  an account
 PAGE = 1000
+COLUMNS = ("previous", "pass", "n", "at", "debit", "credit", "amount", "prediction", "order")
+"""What an entry's digest is over."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def append(c: sa.Connection, pass_id: bytes, entry: Entry) -> int:
         "amount": entry.amount,
         "prediction": entry.prediction,
         "order": entry.order,
-        "previous": last.digest if last is not None else None,
+        "previous": last.digest if last is not None else origin_of(passes_of.get(c, pass_id)),
     }
     c.execute(_insert(), {**row, "digest": _digest(row)})
     return balance
@@ -112,7 +115,9 @@ def checked(c: sa.Connection, pass_id: bytes) -> list[Any]:
 
 def fault_of(the_pass: Any, chain: Iterable[Any]) -> str:
     """What is wrong with a pass's chain of entries or with its balance; "" where all is well."""
-    previous, balance, n = None, 0, 0
+    if the_pass is None:
+        return "there is no such pass"
+    previous, balance, n = origin_of(the_pass), 0, 0
     for n, one in enumerate(chain, 1):
         if one.n != n or one.previous != previous:
             return f"entry {one.n} does not follow the one before"
@@ -122,7 +127,7 @@ def fault_of(the_pass: Any, chain: Iterable[Any]) -> str:
         if balance < 0:
             return f"entry {one.n} takes what is not there"
         previous = one.digest
-    if the_pass is None or the_pass.balance != balance:
+    if the_pass.balance != balance:
         return f"the balance is not the sum of its {n} entries"
     return ""
 
@@ -163,24 +168,21 @@ def page(c: sa.Connection, *where: Any, before: int | None = None, limit: int = 
     return rows.page(c, ledger, *where, before=before, limit=limit)
 
 
+def origin_of(the_pass: Any) -> str:
+    """What the chain of a pass begins with."""
+    return hashlib.sha256(f"{the_pass.id.hex()}|{the_pass.hash}|{the_pass.app}".encode()).hexdigest()
+
+
 def digest_of(row: Any) -> str:
     """The digest of an entry as it stands there."""
     return _digest(row._mapping)
 
 
 def _digest(row: Any) -> str:
-    parts = (
-        row["previous"] or "",
-        row["pass"].hex(),
-        row["n"],
-        row["at"],
-        row["debit"],
-        row["credit"],
-        row["amount"],
-        (row["prediction"] or b"").hex(),
-        row["order"] or "",
-    )
-    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()
+    """SHA-256 of the values as a JSON list, in the order of COLUMNS, bytes in hex: types count too."""
+    values = [row[name] for name in COLUMNS]
+    told = [value.hex() if isinstance(value, bytes) else value for value in values]
+    return hashlib.sha256(json.dumps(told, separators=(",", ":")).encode()).hexdigest()
 
 
 def damaged(pass_id: bytes) -> DatabaseUnsound:

@@ -411,7 +411,7 @@ ledger = _table(
     _int("amount"),
     _id("prediction", null=True),
     _word("order", null=True),
-    _digest("previous", null=True),
+    _digest("previous"),
     _digest("digest"),
     UniqueConstraint("pass", "n"),
 )

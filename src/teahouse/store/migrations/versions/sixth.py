@@ -35,7 +35,7 @@ def upgrade() -> None:
         sa.Column("amount", INT, nullable=False),
         sa.Column("prediction", ID, nullable=True),
         sa.Column("order", WORD, nullable=True),
-        sa.Column("previous", DIGEST, nullable=True),
+        sa.Column("previous", DIGEST, nullable=False),
         sa.Column("digest", DIGEST, nullable=False),
         sa.UniqueConstraint("pass", "n", name=op.f("uq_ledger_pass_n")),
         sa.ForeignKeyConstraint(["pass"], ["passes.id"], name=op.f("fk_ledger_pass")),
