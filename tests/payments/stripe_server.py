@@ -63,6 +63,9 @@ class StripeServer:
             def do_GET(self) -> None:
                 server.handle(self, "GET", "")
 
+            def do_DELETE(self) -> None:
+                server.handle(self, "DELETE", "")
+
             def do_POST(self) -> None:
                 server.handle(self, "POST", self.rfile.read(int(self.headers.get("content-length") or 0)).decode())
 
@@ -170,10 +173,13 @@ class StripeServer:
         if (method, path) == ("GET", "/v1/account"):
             return 200, {"id": "acct_1", "object": "account", "charges_enabled": True, "payouts_enabled": True,
                          "country": "DE", "default_currency": "eur"}  # fmt: skip
+        if method == "DELETE":
+            self.endpoints = [one for one in self.endpoints if not path.endswith(f"/{one['id']}")]
+            return 200, {"id": path.rsplit("/", 1)[1], "object": "webhook_endpoint", "deleted": True}
         if path == "/v1/webhook_endpoints":
             if method == "POST":
-                made = {"id": "we_1", "object": "webhook_endpoint", "url": given["url"], "status": "enabled",
-                        "enabled_events": list(given["enabled_events"].values())}  # fmt: skip
+                made = {"id": f"we_{next(self.number)}", "object": "webhook_endpoint", "url": given["url"],
+                        "status": "enabled", "enabled_events": list(given["enabled_events"].values())}  # fmt: skip
                 self.endpoints.append(made)
                 return 200, {**made, "secret": SECRET}
             return 200, {"object": "list", "data": self.endpoints, "has_more": False, "url": path}

@@ -31,6 +31,9 @@ CHAPTERS: dict[str, dict[str, tuple[str, str]]] = {
         "pages": ("pages", "Write an app as a folder that plays in any browser, without a site."),
         "share": ("tunnel", "A public https link to this computer, while it and this terminal are on."),
     },
+    "Take a fee": {
+        "pay": ("pay", "Connect Stripe in a few minutes, and check each step of it."),
+    },
     "Keep and move": {
         "data": ("data", "Take dataset versions out as folders; forget a visitor or a prediction."),
         "backup": ("backup", "Copy the whole house (database, photos, keys) to a folder."),

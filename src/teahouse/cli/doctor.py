@@ -33,10 +33,15 @@ def doctor_verb(as_json: bool) -> None:
 
     Ends with status 1 when something is wrong.
     """
-    from teahouse.desk import say
     from teahouse.desk.where import find_project
 
-    findings = list(examine(find_project()))
+    tell(list(examine(find_project())), as_json)
+
+
+def tell(findings: list[Finding], as_json: bool) -> None:
+    """Say what was found; ends with status 1 where something is wrong."""
+    from teahouse.desk import say
+
     if as_json:
         say.as_json([asdict(finding) for finding in findings])
     else:

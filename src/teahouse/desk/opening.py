@@ -17,10 +17,12 @@ def prepare(place: Project) -> None:
     from teahouse import ids
     from teahouse.desk import say
     from teahouse.errors import DeclarationError, ReleaseBroken
+    from teahouse.payments import chosen
     from teahouse.spec.load import load_app
     from teahouse.store import apps
 
     with place.house() as house:
+        chosen.till_of(place.settings, house)  # a till that could not tell its own events from others' does not open
         for name, folder in place.app_folders().items():
             try:
                 app = load_app(folder)

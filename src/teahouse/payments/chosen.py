@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
+from teahouse.errors import SettingsError
 from teahouse.payments.play_money import PlayMoney
 from teahouse.payments.till import Till
 from teahouse.settings import Settings
@@ -12,7 +15,9 @@ def till_of(settings: Settings, house: House) -> Till:
     """The house's till; SettingsError where Stripe is chosen and a part of its access is missing."""
     if settings.money.till == "test":
         return PlayMoney(house.key("till"), settings.url)
-    from teahouse.payments.stripe import Stripe, access  # its library takes 35 MB: only where money is taken
+    if find_spec("stripe") is None:
+        raise SettingsError("Stripe's library is not here.", "", "Run `pip install 'teahouse[pay]'`.")
+    from teahouse.payments.stripe import Stripe, access  # it loads its library, 35 MB, when it first calls
 
     return Stripe(access(house.data / "secrets"), site_of(house))
 

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from teahouse import ids, telemetry
 from teahouse.errors import BadEvent, NotReady, SettingsError, TeahouseError
 from teahouse.payments.till import Order, TillEvent
+from teahouse.store.house import sync_folder, write_private
 
 log = telemetry.log("payments")
 
@@ -55,15 +56,29 @@ def access(secrets: Path) -> Access:
     told = json.loads(kept.read_text()) if kept.is_file() else {}
     key = os.environ.get(KEY, "") or told.get("key", "")
     secret = os.environ.get(SECRET, "") or told.get("secret", "")
-    api = os.environ.get(API, "")
-    if api and urlsplit(api).hostname not in ("127.0.0.1", "::1", "localhost"):
-        raise SettingsError(f"{API} can not be {api}.", "It is for tests on this machine.", "Leave it out.")
+    api = address()
     if not key.startswith(("sk_", "rk_")):
         raise SettingsError("Stripe has no key here.", "A key begins with sk_ or rk_.", "Run `teahouse pay connect`.")
     if not secret.startswith("whsec_") or len(secret) < 12:
         why = "Without it nobody could tell Stripe's events from anybody's; it begins with whsec_."
         raise SettingsError("The webhook's secret is missing.", why, "Run `teahouse pay connect`.")
     return Access(key, secret, api)
+
+
+def address() -> str:
+    """Where Stripe's API answers in a test on this machine; "" everywhere else."""
+    api = os.environ.get(API, "")
+    if api and urlsplit(api).hostname not in ("127.0.0.1", "::1", "localhost"):
+        raise SettingsError(f"{API} can not be {api}.", "It is for tests on this machine.", "Leave it out.")
+    return api
+
+
+def keep(secrets: Path, key: str, secret: str) -> None:
+    """Writes the access down among the house's secrets, in place of the one of before."""
+    fresh = secrets / f".{FILE}.{ids.text(ids.new_id())}"
+    write_private(fresh, json.dumps({"key": key, "secret": secret}).encode())
+    fresh.replace(secrets / FILE)
+    sync_folder(secrets)
 
 
 class Stripe:
@@ -179,6 +194,10 @@ class Stripe:
     def webhooks(self) -> list[dict[str, Any]]:
         """The webhooks that the account has."""
         return [one.to_dict() for one in self.call(lambda s: s.v1.webhook_endpoints.list_async({"limit": 100})).data]
+
+    def end_webhook(self, id_: str) -> None:
+        """Takes a webhook away."""
+        self.call(lambda stripe: stripe.v1.webhook_endpoints.delete_async(id_))
 
     def add_webhook(self, url: str) -> str:
         """Makes a webhook that tells this address all that is needed; its secret, which Stripe tells only now."""

@@ -1,0 +1,226 @@
+"""`teahouse pay`: connects Stripe, and checks each step from the price to the money that arrives."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from teahouse.cli.doctor import Finding, tell
+from teahouse.desk.where import Project
+
+KEYS = "https://dashboard.stripe.com/apikeys"
+SECTION = re.compile(r"^[ \t]*\[[ \t]*money[ \t]*\][ \t]*(#.*)?$", re.M)
+TILL = re.compile(r"^[ \t]*(?:#[ \t]*)?till[ \t]*=.*$", re.M)
+NEXT = re.compile(r"^[ \t]*\[", re.M)
+SEVEN = "seven kinds of events"
+
+
+@click.group("pay", short_help="Connect Stripe in a few minutes, and check each step of it.")
+def pay_verb() -> None:
+    """Take a small fee for more answers: declare a price, try all of it with play money, then connect Stripe.
+
+    \b
+      app = App(…, free_per_day=5, price=Price("2.00 EUR", predictions=50))
+      teahouse serve         buying works at once, with play money, and says so
+      teahouse pay connect   real money: asks for a key of Stripe's, does the rest
+      teahouse pay check     looks at each step, and names what to mend
+    """
+
+
+@pay_verb.command("connect", short_help="Ask for Stripe's key, make its webhook, switch the till on.")
+@click.option("--play-money", is_flag=True, help="Back to the test till: no real money is taken any more.")
+def connect(play_money: bool) -> None:
+    """Connect the site with a Stripe account. The key is asked for and not shown, or taken from TEAHOUSE_STRIPE_KEY;
+    with a test key (sk_test_…) all works as with a real one, and no money moves.
+    """
+    from teahouse.desk import say
+    from teahouse.desk.where import project
+
+    place = project()
+    if play_money:
+        switch(place.root / "teahouse.toml", "test")
+        say.step("The till takes play money again. Start the site anew.")
+        return
+    url = webhook_url(place)
+    key = os.environ.get("TEAHOUSE_STRIPE_KEY") or asked_key()
+    access = connected(place, key, url)
+    switch(place.root / "teahouse.toml", "stripe")
+    say.step("The till is switched on: [money] till in teahouse.toml.")
+    kind = "real money" if access.live else "Stripe's test mode: cards such as 4242 4242 4242 4242, and no money"
+    say.line(f"\nYour site takes [bold]{kind}[/] once it is started anew. Then: teahouse pay check")
+
+
+def asked_key() -> str:
+    """The key, as its owner pastes it."""
+    from teahouse.desk import say
+
+    say.line("1. Make an account at https://dashboard.stripe.com/register, if you have none (five minutes).")
+    say.line(f"2. Copy the secret key, or a restricted one, from {KEYS}. It begins with sk_ or rk_;")
+    say.line("   begin with sk_test_: everything works, and no money moves.")
+    return click.prompt("3. Paste it here (it is not shown)", hide_input=True).strip()
+
+
+def connected(place: Project, key: str, url: str) -> Any:
+    """Looks at the account, makes the webhook, and keeps the access; what opens the account now."""
+    from teahouse.desk import say
+    from teahouse.desk.say import WrongUse
+    from teahouse.payments import stripe
+
+    if not key.startswith(("sk_", "rk_")):
+        raise WrongUse("This is no secret key of Stripe's.", "A secret key begins with sk_ or rk_.", f"See {KEYS}.")
+    with place.house() as house:
+        till = stripe.Stripe(stripe.Access(key, "", stripe.address()), "")
+        account = till.account()
+        say.step(f"Stripe knows the key: account {account.get('id', '')}, {account.get('country', '')}.")
+        if not account.get("charges_enabled", True):
+            say.warn("The account may not take money yet: finish it at https://dashboard.stripe.com/account")
+        for old in till.webhooks():
+            if old.get("url") == url:
+                till.end_webhook(old["id"])
+        secret = till.add_webhook(url)
+        stripe.keep(house.data / "secrets", key, secret)
+        say.step(f"Stripe tells {url} of each payment, and signs what it tells.")
+        return stripe.Access(key, secret)
+
+
+def webhook_url(place: Project) -> str:
+    """Where Stripe is to tell this site of payments."""
+    from teahouse.desk.say import WrongUse
+
+    url = place.settings.url
+    if urlsplit(url).scheme != "https":
+        raise WrongUse(
+            "Stripe can not reach this site.",
+            f"Its address is {url}: payments are told to an https:// address on the open net.",
+            'Set [site] url = "https://…" in teahouse.toml once the site stands there; until then play money works.',
+        )
+    return f"{url}/api/till/stripe"
+
+
+def switch(file: Path, till: str) -> None:
+    """Sets [money] till in teahouse.toml, and leaves the rest of it as it is."""
+    text, line = file.read_text("utf-8"), f'till = "{till}"'
+    found = SECTION.search(text)
+    if found is None:
+        file.write_text(f"{text.rstrip()}\n\n[money]\n{line}\n", "utf-8")
+        return
+    after = NEXT.search(text, found.end())
+    end = after.start() if after else len(text)
+    section = text[found.end() : end]
+    section = TILL.sub(line, section, count=1) if TILL.search(section) else f"\n{line}{section}"
+    file.write_text(text[: found.end()] + section + text[end:], "utf-8")
+
+
+@pay_verb.command("check", short_help="Look at each step from the price to the money that arrives.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, for scripts.")
+def check(as_json: bool) -> None:
+    """Look at the price, the pages, the till, the account, the webhook, and what Stripe remembers. Ends with status 1
+    when something is wrong."""
+    from teahouse.desk.where import project
+
+    tell(list(examine(project())), as_json)
+
+
+def examine(place: Project) -> Iterator[Finding]:
+    """All findings, in the order in which one would mend them."""
+    yield from prices(place)
+    yield from pages(place)
+    if place.settings.money.till == "test":
+        yield Finding("note", "the till takes play money: all can be tried, and nothing is charged",
+                      "For real money: teahouse pay connect")  # fmt: skip
+    else:
+        yield from of_stripe(place)
+    yield from of_ledger(place)
+
+
+def prices(place: Project) -> Iterator[Finding]:
+    """Which apps cost what."""
+    from teahouse.spec.price import told
+    from teahouse.store import apps
+
+    with place.house() as house, house.db.read() as c:
+        found = {row.name: row.declaration for row in apps.all_latest(c)}
+    sold = {name: one["price"] for name, one in found.items() if one.get("price")}
+    for name, price in sold.items():
+        sum_ = told(price["amount"], price["currency"])
+        yield Finding("ok", f"{name}: {found[name]['free_per_day']} a day are free, {price['predictions']} more {sum_}")
+    if not sold:
+        how = 'App(…, free_per_day=5, price=Price("2.00 EUR", predictions=50)), then start the site anew'
+        yield Finding("wrong", "no app has a price", how)
+
+
+def pages(place: Project) -> Iterator[Finding]:
+    """What buyers may read."""
+    for name in ("terms", "refunds", "tax"):
+        if (place.root / "pages" / f"{name}.md").is_file():
+            yield Finding("ok", f"pages/{name}.md says it in your words")
+        else:
+            yield Finding("note", f"/{name} shows our words", f"Write pages/{name}.md where yours are others.")
+
+
+def of_stripe(place: Project) -> Iterator[Finding]:
+    """The account, the webhook, and whether all that Stripe remembers is known here."""
+    from teahouse.errors import TeahouseError
+    from teahouse.payments import chosen, orders
+    from teahouse.payments.stripe import Stripe
+    from teahouse.store import till_events
+
+    with place.house() as house:
+        try:
+            till = chosen.till_of(place.settings, house)
+            assert isinstance(till, Stripe)
+            account = till.account()
+        except TeahouseError as error:
+            yield Finding("wrong", f"{error.what} {error.why}", error.do_next)
+            return
+        mode = "real money" if till.live else "Stripe's test mode: no money moves"
+        yield Finding("ok", f"Stripe knows the key: account {account.get('id', '')} ({mode})")
+        for what, words in (("charges_enabled", "take money"), ("payouts_enabled", "pay it out to your bank")):
+            finish = "Finish it at https://dashboard.stripe.com/account"
+            yield Finding("ok", f"the account may {words}") if account.get(what) else Finding(
+                "wrong", f"the account may not {words} yet", finish
+            )
+        try:
+            yield from of_webhook(till, webhook_url(place))
+            with house.db.read() as c:
+                last = till_events.last_at(c)
+            told = list(till.since(max(0, last - 86_400_000)))
+            news = sum(house.db.write(lambda c, one=one: orders.take(c, one, one.at)) for one in told)
+            missed = f", {news} of them were not told here and are now" if news else ""
+            yield Finding("ok", f"Stripe remembers {len(told)} events of late{missed}")
+        except TeahouseError as error:
+            yield Finding("wrong", f"{error.what} {error.why}", error.do_next)
+
+
+def of_webhook(till: Any, url: str) -> Iterator[Finding]:
+    """Whether Stripe tells this site of each payment, and the site listens."""
+    from teahouse.payments.stripe import EVENTS
+
+    mine = [one for one in till.webhooks() if one.get("url") == url and one.get("status") == "enabled"]
+    if not mine:
+        yield Finding("wrong", f"Stripe tells {url} nothing", "Run `teahouse pay connect` again.")
+        return
+    heard = set(mine[0].get("enabled_events") or ())
+    missing = [] if "*" in heard else sorted(set(EVENTS) - heard)
+    if missing:
+        yield Finding("wrong", f"Stripe does not tell of {', '.join(missing)}", "Run `teahouse pay connect` again.")
+    else:
+        yield Finding("ok", f"Stripe tells {url} of its {SEVEN}")
+
+
+def of_ledger(place: Project) -> Iterator[Finding]:
+    """Whether every chain holds."""
+    from teahouse.store import ledger
+
+    with place.house() as house, house.db.read() as c:
+        broken = [f"{pass_id.hex()[:12]}: {words}" for pass_id, words in ledger.faults(c)]
+    if broken:
+        yield Finding("wrong", f"the ledger is damaged: {'; '.join(broken[:5])}", "Bring a backup back: teahouse restore")
+    else:
+        yield Finding("ok", "the ledger is intact")

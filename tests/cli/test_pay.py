@@ -1,0 +1,111 @@
+"""`teahouse pay`: connecting Stripe, and the look at each step."""
+
+import json
+
+import pytest
+from tests.payments.stripe_server import KEY, SECRET, StripeServer
+
+from teahouse import settings, testing
+from teahouse.payments import stripe
+from teahouse.store import apps
+from teahouse.store.house import House
+
+URL = "https://tea.example"
+
+
+@pytest.fixture
+def server(monkeypatch):
+    made = StripeServer()
+    monkeypatch.setenv(stripe.API, made.url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def shop(teahouse, here, monkeypatch):
+    teahouse("new", "hats")
+    monkeypatch.chdir(here / "hats")
+    file = here / "hats" / "teahouse.toml"
+    file.write_text(file.read_text().replace('# url = ""', f'url = "{URL}"'))
+    return here / "hats"
+
+
+def sell(shop):
+    told = testing.tiny_declaration(free_per_day=5, price={"amount": 200, "currency": "EUR", "predictions": 50})
+    with House.open(shop / ".teahouse") as house:
+        house.db.write(lambda c: apps.declare(c, testing.APP, "Warm?", told, "", 5))
+
+
+def test_connect_keeps_the_key_makes_the_webhook_and_switches_the_till_on(teahouse, shop, server, monkeypatch):
+    monkeypatch.setenv(stripe.KEY, KEY)
+    for _ in range(2):  # again is harmless: the old webhook goes
+        ended = teahouse("pay", "connect")
+        assert ended.status == 0, ended.words
+    assert [one["url"] for one in server.endpoints] == [f"{URL}/api/till/stripe"]
+    kept = shop / ".teahouse" / "secrets" / "stripe.json"
+    assert json.loads(kept.read_text()) == {"key": KEY, "secret": SECRET} and kept.stat().st_mode & 0o777 == 0o600
+    assert settings.load(shop).money.till == "stripe" and KEY not in ended.words and SECRET not in ended.words
+    sell(shop)
+    checked = teahouse("pay", "check", "--json")
+    found = json.loads(checked.out)
+    assert checked.status == 0 and not [one for one in found if one["state"] == "wrong"], found
+    assert any("test mode" in one["what"] for one in found)
+    assert teahouse("pay", "connect", "--play-money").status == 0 and settings.load(shop).money.till == "test"
+
+
+def test_check_names_each_step_that_is_missing(teahouse, shop, server, monkeypatch):
+    ended = teahouse("pay", "check")
+    assert ended.status == 1 and "no app has a price" in ended.words and "play money" in ended.words
+    sell(shop)
+    assert teahouse("pay", "check").status == 0
+    monkeypatch.setenv("TEAHOUSE_MONEY_TILL", "stripe")
+    ended = teahouse("pay", "check")
+    assert ended.status == 1 and "teahouse pay connect" in ended.words
+    monkeypatch.setenv(stripe.KEY, KEY)
+    monkeypatch.setenv(stripe.SECRET, SECRET)
+    ended = teahouse("pay", "check")
+    assert ended.status == 1 and "nothing" in ended.words
+    monkeypatch.setenv(stripe.KEY, "sk_test_wrong")
+    ended = teahouse("pay", "check")
+    assert ended.status == 1 and "Invalid API Key" in ended.words
+
+
+def test_connect_on_a_site_that_stripe_can_not_reach_says_what_to_set(teahouse, here, monkeypatch, server):
+    teahouse("new", "hats")
+    monkeypatch.chdir(here / "hats")
+    monkeypatch.setenv(stripe.KEY, KEY)
+    ended = teahouse("pay", "connect")
+    assert ended.status == 2 and "[site] url" in ended.words and not server.endpoints
+
+
+FILES = (
+    "",
+    "[money]\n",
+    '[money]\n# till = "test"\nhour_costs = 1.0\n\n[notify]\n',
+    '[site]\ntitle = "a"\n\n[money]\ntill = "test"  # so far\n[keep]\ndays = 3\n',
+)
+
+
+@pytest.mark.parametrize("words", FILES)
+def test_the_till_is_set_in_teahouse_toml_and_the_rest_stays(tmp_path, words):
+    from teahouse.cli import pay
+
+    file = tmp_path / "teahouse.toml"
+    file.write_text(words)
+    before = settings.load(tmp_path)
+    pay.switch(file, "stripe")
+    after = settings.load(tmp_path)
+    assert after.money.till == "stripe" and after.keep.days == before.keep.days
+    assert after.money.hour_costs == before.money.hour_costs
+
+
+def test_a_site_whose_till_has_no_access_does_not_open_and_says_what_to_do(teahouse, shop, monkeypatch):
+    monkeypatch.setenv("TEAHOUSE_MONEY_TILL", "stripe")
+    monkeypatch.setenv(stripe.KEY, KEY)
+    monkeypatch.setenv(stripe.SECRET, "")
+    from teahouse.desk import opening
+    from teahouse.desk.where import project
+    from teahouse.errors import SettingsError
+
+    with pytest.raises(SettingsError, match="secret is missing"):
+        opening.prepare(project())
