@@ -19,11 +19,11 @@ class Shop:
 
     def a_pass(self):
         id_, code = ids.new_id(), orders.new_code()
-        self.house.db.write(lambda c: passes.add(c, id_, code, "warmth", 1))
+        self.house.db.write(lambda c: passes.add(c, id_, code, "warmth", True, 1))
         return id_, code
 
     def order(self, pass_id, **price):
-        return self.house.db.write(lambda c: orders.add(c, pass_id, "warmth", {**PRICE, **price}, False, 1))
+        return self.house.db.write(lambda c: orders.add(c, pass_id, "warmth", {**PRICE, **price}, True, 1))
 
     def event(self, kind, order=None, amount=200, payment=None, currency="EUR", id_=None):
         self.events += 1

@@ -41,7 +41,7 @@ def written(shop, passes_of=6):
 def rows_of(house):
     with house.db.read() as c:
         told = [one for one in tables.ledger.c if one.name != "seq"]
-        of_passes = (tables.passes.c.id, tables.passes.c.hash, tables.passes.c.app, tables.passes.c.balance)
+        of_passes = [one for one in tables.passes.c if one.name not in ("seq", "at")]
         both = sa.select(*told).order_by("pass", "n"), sa.select(*of_passes).order_by("id")
         return [list(map(tuple, c.execute(query))) for query in both]
 

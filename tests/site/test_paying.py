@@ -59,7 +59,7 @@ def test_a_visitor_plays_free_meets_the_limit_buys_plays_on_and_restores_elsewhe
     assert play(other, 6).json()["left"] == {"free": 0, "credits": 0}
     assert play(other, 7).status_code == play(one, 8).status_code == 402
     with shop.house.db.read() as c:
-        the_pass = passes.by_code(c, mine["code"])
+        the_pass = passes.by_code(c, mine["code"], False)
         assert len(ledger.checked(c, the_pass.id)) == 5 and not list(ledger.faults(c))
 
 
@@ -158,3 +158,13 @@ def test_the_test_till_serves_its_own_house_alone(shop):
     assert till.reconcile(shop.deps) == 0
     with shop.house.db.read() as c:
         assert quotas.used(c, quotas.Taken("2026-01-01", "", "orders", 1, 1)) == 0
+
+
+def test_what_play_money_bought_is_worth_nothing_at_a_till_of_real_money(shop):
+    buy(shop.client)
+    sells(shop, free_per_day=0)
+    assert play(shop.client, 0).status_code == 201
+    shop.deps.till.live = True
+    assert play(shop.client, 1).status_code == 402 and shop.client.get("/api/passes").json()["passes"] == []
+    with shop.house.db.read() as c:
+        assert ("play:EUR", "pretended:EUR") in ledger.totals(c) and ("till:EUR", "income:EUR") not in ledger.totals(c)

@@ -221,6 +221,7 @@ def of_ledger(place: Project) -> Iterator[Finding]:
     with place.house() as house, house.db.read() as c:
         broken = [f"{pass_id.hex()[:12]}: {words}" for pass_id, words in ledger.faults(c)]
     if broken:
-        yield Finding("wrong", f"the ledger is damaged: {'; '.join(broken[:5])}", "Bring a backup back: teahouse restore")
+        words = "; ".join(broken[:5])
+        yield Finding("wrong", f"the ledger is damaged: {words}", "Bring a backup back: teahouse restore")
     else:
         yield Finding("ok", "the ledger is intact")

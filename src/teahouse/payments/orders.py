@@ -7,7 +7,7 @@ the end, and none undoes another (after Stripe's own advice: https://docs.stripe
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,7 +95,7 @@ def settle(c: Any, id_: str, at: int) -> None:
     if not now.paid:
         _tell_of_wrong_amount(c, order, events, at)
         return
-    till, income = f"till:{body['currency']}", f"income:{body['currency']}"
+    till, income = accounts(body)
 
     def enter(debit: str, credit: str, amount: int) -> None:
         if amount > 0:
@@ -128,9 +128,15 @@ def is_blocked(c: Any, pass_id: bytes) -> bool:
     return any(one.debit == "lost" for one in ledger.entries(c, pass_id))
 
 
-def may_fill(c: Any, code: str | None, app: str) -> Any:
+def accounts(body: Mapping[str, Any]) -> tuple[str, str]:
+    """The accounts of an order's money: where it comes to, and what it is."""
+    names = ("till", "income") if body["live"] else ("play", "pretended")
+    return f"{names[0]}:{body['currency']}", f"{names[1]}:{body['currency']}"
+
+
+def may_fill(c: Any, code: str | None, app: str, live: bool) -> Any:
     """The pass of this code where more can be bought on it; None where a new one is to be made."""
-    found = passes.by_code(c, code) if code else None
+    found = passes.by_code(c, code, live)
     return found if found is not None and found.app == app and not is_blocked(c, found.id) else None
 
 

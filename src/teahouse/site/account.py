@@ -86,11 +86,11 @@ def checkout(request: Request, response: Response, given: CheckoutIn) -> Checkou
     def write(c: Any) -> tuple[str, bytes, str]:
         if not quotas.take(c, retention.day_of(at), network, "orders", 1, A_DAY):
             raise TooMany("That were many orders for one day.", "", "Come back tomorrow.", retry_after=3600)
-        found = orders.may_fill(c, code, shown.name)
+        found = orders.may_fill(c, code, shown.name, till.live)
         held = code if found is not None and code is not None else orders.new_code()
         pass_id = found.id if found is not None else ids.new_id()
         if found is None:
-            passes.add(c, pass_id, held, shown.name, at)
+            passes.add(c, pass_id, held, shown.name, till.live, at)
         return orders.add(c, pass_id, shown.name, price, till.live, at), pass_id, held
 
     order, pass_id, held = deps.house.db.write(write)
@@ -115,7 +115,7 @@ def listing(request: Request) -> PassesOut:
     with deps.house.db.read() as c:
         for shown in deps.serving.apps.values():
             code = paying.code_of(request, shown.name, True)
-            row = passes.by_code(c, code) if code else None
+            row = passes.by_code(c, code, deps.till.live)
             if row is not None and code is not None and row.app == shown.name:
                 found.append(pass_out(c, shown, row, code))
     return PassesOut(passes=found, play_money=not deps.till.live)
@@ -144,7 +144,7 @@ def restore(request: Request, response: Response, given: RestoreIn) -> PassOut:
     with deps.house.db.read() as c:
         if not quotas.fits(c, tries):
             raise TooMany("That were many codes for one day.", "", "Come back tomorrow.", retry_after=3600)
-        row = passes.by_code(c, code) if code else None
+        row = passes.by_code(c, code, deps.till.live)
         shown = deps.serving.apps.get(row.app) if row is not None else None
         out = pass_out(c, shown, row, code) if shown is not None and code is not None else None
     if out is None:
@@ -177,6 +177,6 @@ def left_of(deps: Deps, request: Request, shown: Shown) -> dict[str, int] | None
     network = visitors.network_digest(deps, security.client_address(request))
     with deps.house.db.read() as c:
         free = min(one.most - quotas.used(c, one) for one in paying.free_today(deps, shown, (visitor, network)))
-        row = passes.by_code(c, code) if code else None
+        row = passes.by_code(c, code, deps.till.live)
     free = min(free, int(shown.declaration["free_per_day"]))
     return {"free": max(0, free), "credits": row.balance if row is not None and row.app == shown.name else 0}

@@ -28,12 +28,12 @@ log = telemetry.log("site")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY = 1_000_000
 PHOTO_BODY = 10_000_000 + 256_000  # the photo itself, and the frame that multipart puts around it
-UNCOUNTED, UNCOUNTED_BELOW = frozenset({"/healthz", "/readyz", "/metrics"}), ("/static/", "/media/")
+UNCOUNTED, UNCOUNTED_BELOW = frozenset({"/healthz", "/readyz", "/metrics"}), ("/static/", "/media/", "/api/till/")
 ANSWERS = re.compile(r"/api/apps/[^/]+/predictions\Z")
 BODIES = 200_000_000  # bytes of bodies in memory at once, in this process
 OWNERS = ("/owner/", "/api/owner/")
 OWNERS_BODIES = 20_000_000  # the same of the owner's side: its bodies are small, and no crowd takes their room
-ANY_ORIGIN_HEADERS = "Content-Type, Accept, Idempotency-Key, X-Consent, X-Receipt, X-Beside, X-Other-Receipt"
+ANY_ORIGIN_HEADERS = "Content-Type, Accept, Idempotency-Key, X-Consent, X-Receipt, X-Beside, X-Other-Receipt, X-Pass"
 
 POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; style-src 'self' 'nonce-{nonce}'; "

@@ -3,7 +3,8 @@
 An entry moves an amount from one account (debit) to another (credit). Credits, each worth one answer: `bought` →
 `pass` when an order is paid, `pass` → `spent` with an answer, `pass` → `held` while a payment is disputed and back,
 `pass` or `held` → `refunded` when the money went back, `lost` → `refunded` for what had been spent by then. Money, in
-minor units: `till:EUR` → `income:EUR` when it came, and back when it went. So on every pass at every moment
+minor units: `till:EUR` → `income:EUR` when it came, and back when it went (`play:EUR` → `pretended:EUR` where it is
+play money). So on every pass at every moment
 
     bought − spent − held − (refunded − lost) = balance
 
@@ -170,7 +171,7 @@ def page(c: sa.Connection, *where: Any, before: int | None = None, limit: int = 
 
 def origin_of(the_pass: Any) -> str:
     """What the chain of a pass begins with."""
-    return hashlib.sha256(f"{the_pass.id.hex()}|{the_pass.hash}|{the_pass.app}".encode()).hexdigest()
+    return hashlib.sha256(f"{the_pass.id.hex()}|{the_pass.hash}|{the_pass.app}|{the_pass.live}".encode()).hexdigest()
 
 
 def digest_of(row: Any) -> str:

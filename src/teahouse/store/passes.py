@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from teahouse.store import rows
+from teahouse.store.rows import takes
 from teahouse.store.tables import ledger, passes
 
 
@@ -17,9 +19,22 @@ def digest_of(code: str) -> str:
     return hashlib.sha256(code.encode()).hexdigest()
 
 
-def add(c: sa.Connection, id_: bytes, code: str, app: str, at: int) -> None:
-    """A new pass for an app's answers, with nothing on it."""
-    rows.add(c, passes, {"at": at, "id": id_, "hash": digest_of(code), "app": app, "balance": 0})
+@dataclass(frozen=True)
+class New:
+    """A new pass for an app's answers, with nothing on it; live: for real money."""
+
+    id: bytes
+    code: str
+    app: str
+    live: bool
+    at: int
+
+
+@takes(New)
+def add(c: sa.Connection, new: New) -> None:
+    """Write a pass down."""
+    row = {"at": new.at, "id": new.id, "hash": digest_of(new.code), "app": new.app, "live": new.live, "balance": 0}
+    rows.add(c, passes, row)
 
 
 def get(c: sa.Connection, id_: bytes) -> Any:
@@ -27,9 +42,9 @@ def get(c: sa.Connection, id_: bytes) -> Any:
     return rows.one(c, passes, passes.c.id == id_)
 
 
-def by_code(c: sa.Connection, code: str) -> Any:
-    """The pass that this code opens, or None."""
-    return c.execute(_by_hash(), {"hash": digest_of(code)}).one_or_none()
+def by_code(c: sa.Connection, code: str | None, live: bool) -> Any:
+    """The pass that this code opens at a till of real money (`live`) or of play money; None where there is none."""
+    return c.execute(_by_hash(), {"hash": digest_of(code), "live": live}).one_or_none() if code else None
 
 
 def sweep(c: sa.Connection, before: int) -> int:
@@ -40,4 +55,4 @@ def sweep(c: sa.Connection, before: int) -> int:
 
 @functools.cache
 def _by_hash() -> Any:
-    return sa.select(passes).where(passes.c.hash == sa.bindparam("hash"))
+    return sa.select(passes).where(passes.c.hash == sa.bindparam("hash"), passes.c.live == sa.bindparam("live"))

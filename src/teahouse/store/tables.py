@@ -399,6 +399,7 @@ passes = _table(
     _id("id", unique=True),
     _digest("hash", unique=True),  # of its code
     _word("app"),  # whose answers it buys
+    _bool("live"),  # with real money; what play money bought is good at a till of play money alone
     _int("balance"),
     CheckConstraint("balance >= 0", name="balance"),
 )

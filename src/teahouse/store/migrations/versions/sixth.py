@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("id", ID, nullable=False),
         sa.Column("hash", DIGEST, nullable=False),
         sa.Column("app", WORD, nullable=False),
+        sa.Column("live", sa.Boolean(), nullable=False),
         sa.Column("balance", INT, nullable=False),
         sa.CheckConstraint("balance >= 0", name=op.f("ck_passes_balance")),
         sa.UniqueConstraint("id", name=op.f("uq_passes_id")),
