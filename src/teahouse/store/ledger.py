@@ -26,10 +26,12 @@ import sqlalchemy as sa
 from teahouse.errors import DatabaseUnsound, NoCredit
 from teahouse.store import passes as passes_of
 from teahouse.store import rows
-from teahouse.store.tables import ledger, passes
+from teahouse.store import till_events as orders
+from teahouse.store.tables import ledger, passes, till_events
 
 PASS = "pass"  # noqa: S105  an account
-PAGE = 1000
+PAGE, DAY_MS = 1000, 86_400_000
+_ORDER = till_events.c.provider_id == ledger.c.order  # an order's id is never an event's of a till
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,40 @@ def totals(c: sa.Connection, since: int = 0) -> dict[tuple[str, str], tuple[int,
 def page(c: sa.Connection, *where: Any, before: int | None = None, limit: int = 50) -> list[Any]:
     """Entries, newest first."""
     return rows.page(c, ledger, *where, before=before, limit=limit)
+
+
+def of_orders(c: sa.Connection, live: bool, since: int = 0) -> list[Any]:
+    """(day, debit, credit, n, amount) of what orders moved from this moment (ms UTC) on, summed by day (days since
+    1970), oldest first. live: of orders for real money, else of those of a trial; answers are in none."""
+    day = (ledger.c.at // DAY_MS).label("day")
+    n, amount = sa.func.count().label("n"), sa.func.sum(ledger.c.amount).label("amount")
+    query = sa.select(day, ledger.c.debit, ledger.c.credit, n, amount).select_from(_with_orders())
+    query = query.where(orders.of_kind(live), ledger.c.at >= since)
+    return list(c.execute(query.group_by(day, ledger.c.debit, ledger.c.credit).order_by(day)))
+
+
+def outstanding(c: sa.Connection, live: bool) -> int:
+    """How many credits are left on all passes on which something was bought for real money, or on a trial."""
+    bought = sa.select(ledger.c["pass"]).select_from(_with_orders()).where(orders.of_kind(live))
+    return c.execute(sa.select(sa.func.sum(passes.c.balance)).where(passes.c.id.in_(bought))).scalar() or 0
+
+
+def size(c: sa.Connection) -> int:
+    """How many entries there are."""
+    return c.execute(sa.select(sa.func.count()).select_from(ledger)).scalar() or 0
+
+
+def after(c: sa.Connection, seq: int = 0, limit: int = PAGE) -> list[Any]:
+    """Entries newer than this seq, oldest first, each with the `app` of its pass and with `live`: whether its order was
+    for real money, None where it has no order."""
+    live = orders.for_money().label("live")
+    whole = ledger.join(passes, passes.c.id == ledger.c["pass"]).outerjoin(till_events, _ORDER)
+    query = sa.select(ledger, passes.c.app, live).select_from(whole).where(ledger.c.seq > seq)
+    return list(c.execute(query.order_by(ledger.c.seq).limit(limit)))
+
+
+def _with_orders() -> Any:
+    return ledger.join(till_events, _ORDER)
 
 
 def digest_of(row: Any) -> str:
