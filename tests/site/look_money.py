@@ -8,16 +8,16 @@ HOSTILE = "<img src=x onerror=alert(1)>\"'{{ 7*7 }}"
 MONTHS = tuple(
     m.Month(name, f"{come:.2f} EUR", f"{back:.2f} EUR", f"{come - back:,.2f} EUR", come - back)
     for name, come, back in (
-        ("November 2025", 124, 2), ("October 2025", 310, 0), ("September 2025", 0, 4), ("August 2025", 66, 0),
-        ("July 2025", 12, 2),
+        ("Nov 2025", 124, 2), ("Oct 2025", 310, 0), ("Sep 2025", 0, 4), ("Aug 2025", 66, 0),
+        ("Jul 2025", 12, 2),
     )
 )  # fmt: skip
 BOOK = m.Book("EUR", "512.00 EUR", "8.00 EUR", "504.00 EUR", MONTHS)
 FEW = m.Book("EUR", "4.00 EUR", "0.00 EUR", "4.00 EUR", MONTHS[:1])
 YENS = ("1,200 JPY", "0 JPY", "1,200 JPY")
-YEN = m.Book("JPY", *YENS, (m.Month("November 2025", *YENS, 1200.0),))
+YEN = m.Book("JPY", *YENS, (m.Month("Nov 2025", *YENS, 1200.0),))
 FIGURES = (
-    o.Figure("income in EUR", "504.00", "512.00 EUR came, 8.00 EUR went back", (10.0, 66.0, -4.0, 310.0, 122.0)),
+    o.Figure("income in EUR", "504.00", "512.00 came, 8.00 went back"),
     o.Figure("answers owed", "1,312", "paid for, and not used yet"),
     o.Figure("an answer costs", "0.00031", "EUR, of work and bytes, this month"),
     o.Figure("free play costs", "1.92", "EUR, this month so far"),

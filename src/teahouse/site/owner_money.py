@@ -22,7 +22,7 @@ from teahouse.spec.price import WHOLE, told
 from teahouse.store import apps, ledger, passes, tallies, till_events
 from teahouse.store.ledger import PASS
 
-PAGE, MONTHS = 30, 12
+PAGE = 30
 PAYOUTS = {True: "https://dashboard.stripe.com/payouts", False: "https://dashboard.stripe.com/test/payouts"}
 KINDS = {"work:paid": "Answers that were paid for", "work:free": "Free play", "work:open": "Play that nobody counts"}
 STATES = {
@@ -115,7 +115,7 @@ def book(currency: str, came: Mapping[str, int], back: Mapping[str, int]) -> sha
         return shapes.Month(name, *words, float(Decimal(net).scaleb(digits)))
 
     months = tuple(
-        line(f"{date.fromisoformat(f'{month}-01'):%B %Y}", came.get(month, 0), back.get(month, 0))
+        line(f"{date.fromisoformat(f'{month}-01'):%b %Y}", came.get(month, 0), back.get(month, 0))
         for month in between(min({*came, *back}), max({*came, *back}))
     )
     whole = line("", sum(came.values()), sum(back.values()))
@@ -221,9 +221,8 @@ def figures(
     figure = owner_page_shapes.Figure
     found = []
     for one in books[:2]:
-        past = tuple(month.value for month in one.months[MONTHS - 1 :: -1])
-        note = f"{one.income} came, {one.refunds} went back"
-        found.append(figure(f"income in {one.currency}", amount(one.net), note, past))
+        note = f"{amount(one.income)} came, {amount(one.refunds)} went back"
+        found.append(figure(f"income in {one.currency}", amount(one.net), note))
     if credits.sold:
         found.append(figure("answers owed", f"{credits.outstanding:,}", "paid for, and not used yet"))
     if costs.each:
