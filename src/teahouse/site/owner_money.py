@@ -43,6 +43,7 @@ def page(request: Request) -> Response:
     live = till.live if till is not None else deps.settings.money.till == "stripe"
     given = request.query_params.get("before", "")
     before = int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
+    followed = chains_of(deps)  # before this page reads: that may take a moment
     with deps.house.db.read() as c:
         shown = app_of(c, request.query_params.get("app") or None)
         declared = apps.all_latest(c)
@@ -58,7 +59,7 @@ def page(request: Request) -> Response:
             desk=owner_views.desk(c, deps, shown),
             till="" if till is None else "live" if live else "play" if till.name == "test" else "test",
             sells=any(row.declaration.get("price") for row in declared),
-            ledger=chains_of(deps),
+            ledger=followed,
             trouble=trouble,
             figures=figures(books, credits, costs),
             books=books,

@@ -171,13 +171,14 @@ def of_orders(c: sa.Connection, live: bool, since: int = 0) -> list[Any]:
     day = (ledger.c.at // DAY_MS).label("day")
     n, amount = sa.func.count().label("n"), sa.func.sum(ledger.c.amount).label("amount")
     query = sa.select(day, ledger.c.debit, ledger.c.credit, n, amount).select_from(_with_orders())
-    query = query.where(orders.of_kind(live), ledger.c.at >= since)
+    query = query.where(orders.of_kind(live), ledger.c.order.is_not(None), ledger.c.at >= since)
     return list(c.execute(query.group_by(day, ledger.c.debit, ledger.c.credit).order_by(day)))
 
 
 def outstanding(c: sa.Connection, live: bool) -> int:
     """How many credits are left on all passes on which something was bought for real money, or on a trial."""
-    bought = sa.select(ledger.c["pass"]).select_from(_with_orders()).where(orders.of_kind(live))
+    bought = sa.select(ledger.c["pass"]).select_from(_with_orders())
+    bought = bought.where(orders.of_kind(live), ledger.c.order.is_not(None))
     return c.execute(sa.select(sa.func.sum(passes.c.balance)).where(passes.c.id.in_(bought))).scalar() or 0
 
 
