@@ -19,9 +19,11 @@ from tests.standard import outside
 from teahouse import ids, settings
 from teahouse.loop import notify, steps
 from teahouse.monitor import notices as due
+from teahouse.payments import orders
+from teahouse.payments.till import TillEvent
 from teahouse.settings import Notify
 from teahouse.site import noticing
-from teahouse.store import apps, jobs, lineage, notices, rollouts, tallies
+from teahouse.store import apps, jobs, lineage, notices, passes, rollouts, tallies
 from teahouse.testing import APP, install_tiny, whole_house
 
 DAY, HOUR = 86_400_000, 3_600_000
@@ -378,3 +380,28 @@ def test_settings_name_one_address_and_the_secret_is_none_of_them(monkeypatch):
         with pytest.raises(ValueError, match="one address"):
             Notify(email=wrong)
     assert os.environ[notify.SMTP]
+
+
+def test_news_of_money_leads_to_its_page(house):
+    news(house, "money", "disputed:1", "The buyer's bank disputes a payment.")
+    news(house, "cap", "day:hours:1", "80 % of the cap is used.")
+    page = settings.Settings(project=house.data.parent)
+    with house.db.read() as c:
+        told = [notify.message_of(house, page, row) for row in notices.waiting(c, 0)]
+    assert {one.url.removeprefix(page.url) for one in told} == {"/owner/money"}
+    assert [one.title for one in told] == ["A payment needs a look", "A cap is being used up"]
+
+
+def test_the_week_tells_what_came_in_and_play_money_is_none(house):
+    last_week, price = NOW - 7 * DAY, {"amount": 200, "currency": "EUR", "predictions": 50}
+
+    def sell(c, at, live):
+        pass_id, name = ids.new_id(), f"{at}-{live}"
+        passes.add(c, pass_id, orders.new_code(), APP, True, at)
+        order = orders.add(c, pass_id, APP, price, live, at)
+        orders.take(c, TillEvent(f"evt-{name}", "paid", at, order, f"pay-{name}", 200, "EUR"), at)
+
+    for at, live in ((last_week, True), (last_week + HOUR, True), (last_week, False), (NOW, True)):
+        house.db.write(lambda c, at=at, live=live: sell(c, at, live))
+    (one,) = [each for each in found(house) if each.kind == "digest"]
+    assert one.words.splitlines()[-1] == "Income: 4.00 EUR, of 2 payments."

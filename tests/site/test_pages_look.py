@@ -12,14 +12,15 @@ from jinja2 import meta, nodes
 from teahouse.desk import say
 from teahouse.release.evaluate import interval, whole
 from teahouse.release.verdict import Budget, History, Pair, judge
-from teahouse.site import drawing, owner_page_shapes, pages, render
+from teahouse.site import drawing, owner_money_shapes, owner_page_shapes, pages, render
 from teahouse.spec.fields import kinds
 
 from .look_pages import HOSTILE, PAGES, SAMPLES, play, tea
 
 NONCE = "nonce-of-the-test"
 INCLUDED = [name for name in render.environment().list_templates() if name.startswith(("answers/", "inputs/"))]
-ALL_PAGES = (*pages.PAGES, *owner_page_shapes.PAGES)
+ALL_PAGES = (*pages.PAGES, *owner_page_shapes.PAGES, *owner_money_shapes.PAGES)
+TILLS = ("https://dashboard.stripe.com/payouts", "https://dashboard.stripe.com/test/payouts")  # links of the owner's
 GIVEN_BY_RENDER = {"nonce"}
 
 
@@ -107,7 +108,9 @@ def test_a_page_obeys_the_content_policy(name):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_asks_nothing_of_another_origin(name):
-    for _, attrs in Tags(html(name)).found:
+    for tag, attrs in Tags(html(name)).found:
+        if tag == "a" and attrs.get("href") in TILLS and attrs["rel"] == "noreferrer":
+            continue  # asks nothing until the owner follows it
         for key in ("src", "href", "action", "srcset", "poster", "data-form", "data-sample"):
             assert not re.match(r"[a-z]+:|//", attrs.get(key) or "", re.I), (key, attrs)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from teahouse.site import owner_page_shapes, pages
+from teahouse.site import owner_money_shapes, owner_page_shapes, pages
 from tests.standard.source import calls, dotted
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,8 @@ def test_c3_bandit_finds_nothing_high_and_of_medium_what_is_listed():
 
 def makes_a_page(one: dict) -> bool:
     """Whether what bandit found at this line makes a shape of a page (a class of ours, not a function that starts)."""
-    shapes = {name for module in (pages, owner_page_shapes) for name, kind in vars(module).items() if isclass(kind)}
+    modules = (pages, owner_page_shapes, owner_money_shapes)
+    shapes = {name for module in modules for name, kind in vars(module).items() if isclass(kind)}
     tree = ast.parse((ROOT / one["filename"]).read_text("utf-8"))
     about = (call for call in calls(tree) if call.lineno <= one["line_number"] <= call.end_lineno)
     found = [call for call in about if any(given.arg == "shell" for given in call.keywords)]

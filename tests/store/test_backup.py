@@ -15,7 +15,7 @@ import pytest
 from teahouse.errors import BlobDamaged, Conflict, NotFound
 from teahouse.ids import is_digest, new_id
 from teahouse.store import backup as room
-from teahouse.store import erasures, inputs, predictions, tables
+from teahouse.store import erasures, inputs, ledger, passes, predictions, tables
 from teahouse.store.backup import backup, examine, restore
 from teahouse.store.house import House
 
@@ -162,3 +162,20 @@ def test_other_folders_are_left_alone(house: House, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         restore(tmp_path / "mine", tmp_path / "new")
     assert room.MANIFEST not in {path.name for path in (tmp_path / "mine").iterdir()}
+
+
+def test_a_damaged_ledger_is_told_and_keeps_nobody_from_their_house(house: House, tmp_path: Path) -> None:
+    pass_id = new_id()
+
+    def sell(c: Any) -> None:
+        passes.add(c, pass_id, "AAAAA", "tea", True, 1)
+        ledger.append(c, pass_id, ledger.Entry("bought", "pass", 5, 1, order="order-1"))
+
+    house.db.write(sell)
+    backup(house, tmp_path / "whole")
+    house.db.write(lambda c: c.execute(tables.ledger.update().values(amount=50)))
+    backup(house, tmp_path / "damaged")
+    house.close()
+    assert restore(tmp_path / "whole", tmp_path / "one")["faults"] == []
+    wrong = f"pass {pass_id.hex()[:12]}: entry 1 is not what was written"
+    assert restore(tmp_path / "damaged", tmp_path / "two")["faults"] == [wrong]

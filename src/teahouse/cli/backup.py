@@ -50,6 +50,8 @@ def restore_verb(source: Path, as_json: bool) -> None:
         say.as_json(summary)
         return
     say.step(f"The house is back: {words(summary)}. Next: teahouse serve")
+    for fault in summary["faults"]:
+        say.line(f"  The ledger of this backup is damaged. {fault}. An older backup may hold it whole.")
     if summary.get("moved"):
         say.line(f"  The one that was here lies in {summary['moved']}.")
 

@@ -29,7 +29,7 @@ class Finding:
 @click.command("doctor", short_help="Look the machine and the project over; name each fault and its fix.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, for scripts.")
 def doctor_verb(as_json: bool) -> None:
-    """Look at Python, SQLite, the disk, the port, the data directory's modes, and what training needs.
+    """Look at Python, SQLite, the disk, the port, the data directory's modes, the ledger, and what training needs.
 
     Ends with status 1 when something is wrong.
     """
@@ -63,7 +63,7 @@ def examine(place: Project | None) -> Iterator[Finding]:
     if place is None:
         yield Finding("note", "not inside a project", "cd into one, or: teahouse new NAME --starter tea")
         return
-    looks: tuple[Callable[[Project], Iterator[Finding]], ...] = (declarations, disk, modes, database, port)
+    looks: tuple[Callable[[Project], Iterator[Finding]], ...] = (declarations, disk, modes, database, books, till, port)
     for look_at in looks:
         yield from look_at(place)
 
@@ -188,6 +188,58 @@ def database(place: Project) -> Iterator[Finding]:
         if told == "ok"
         else Finding("wrong", f"the database: {told}", "teahouse restore BACKUP")
     )
+
+
+def books(place: Project) -> Iterator[Finding]:
+    """Every chain of the ledger holds, and every balance is the sum of its entries."""
+    from teahouse.errors import TeahouseError
+    from teahouse.store import ledger
+
+    if not (place.data / "house.db").exists():
+        return
+    try:
+        with place.house(create=False) as house, house.db.read() as c:
+            entries, faults = ledger.size(c), list(ledger.faults(c))
+    except TeahouseError:  # told by `database`
+        return
+    for pass_id, words in faults:
+        yield Finding("wrong", f"the ledger, pass {pass_id.hex()[:12]}: {words}", "teahouse restore BACKUP")
+    if entries and not faults:
+        yield Finding("ok", f"the ledger is intact: {entries:,} entries")
+
+
+def till(place: Project) -> Iterator[Finding]:
+    """What the till takes, where anything is sold, and whether its access is whole."""
+    from teahouse.errors import SettingsError
+    from teahouse.payments import stripe
+
+    if place.settings.money.till == "test":
+        if sells(place):
+            yield Finding("note", "the till takes play money", "For real money: teahouse pay connect")
+        return
+    try:
+        access = stripe.access(place.data / "secrets")
+    except SettingsError as wrong:
+        yield Finding("wrong", f"the till: {wrong.what} {wrong.why}", wrong.do_next)
+        return
+    if access.live:
+        yield Finding("ok", "the till is Stripe, and takes real money")
+    else:
+        yield Finding("note", "the till is Stripe in its test mode", "For real money: teahouse pay connect")
+
+
+def sells(place: Project) -> bool:
+    """Whether an app of the house has a price."""
+    from teahouse.errors import TeahouseError
+    from teahouse.store import apps
+
+    if not (place.data / "house.db").exists():
+        return False
+    try:
+        with place.house(create=False) as house, house.db.read() as c:
+            return any(row.declaration.get("price") for row in apps.all_latest(c))
+    except TeahouseError:  # told by `database`
+        return False
 
 
 def port(place: Project) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from teahouse.store import (
     held,
     jobs,
     labels,
+    passes,
     predictions,
     quotas,
     reports,
@@ -27,6 +28,7 @@ from teahouse.store.house import House
 
 DAY_MS = 86_400_000
 REASON = "retention"
+PASS_MS = 45 * DAY_MS  # a payment may take 14 days to arrive, and a till remembers for 30 more what it told nobody
 PHOTOS, ROWS = 10, 500  # in one transaction: others want to write too
 NAMED_S = 3600  # a blob that is put gets its row within seconds
 GRACE_S = 10.0  # and in a request that lives yet, sooner
@@ -58,7 +60,7 @@ def sweep(house: House, days: int, at: int) -> Swept:
     What is shown to others ends so long after its answer. Photos that nobody accepted go with their labels. An
     accepted row stays while its yes stands, and with it what its visitor needs to see it and to take it back. Of any
     other answer the bare record stays: when, and which release. What was made for the pool has been nobody's answer:
-    nothing of it stays, unless somebody said a word on it."""
+    nothing of it stays, unless somebody said a word on it. Passes on which nothing was ever bought go after PASS_MS."""
     until = at - days * DAY_MS
     shared = _drop_shares(house, until, at)
     photos = _drop_photos(house, until, at)
@@ -69,6 +71,7 @@ def sweep(house: House, days: int, at: int) -> Swept:
     _all(lambda: house.db.write(lambda c: reports.fade(c, until, ROWS)))
     house.db.write(lambda c: quotas.sweep(c, day_of(at - DAY_MS)))
     gone = _all(lambda: house.db.write(lambda c: visitors.fade(c, until, ROWS)))
+    _all(lambda: house.db.write(lambda c: passes.sweep(c, at - PASS_MS, ROWS)))
     house.keys.passing("network", at)  # its time ends on a quiet site too
     sweep_blobs(house)
     made = _all(lambda: house.db.write(lambda c: predictions.drop_unsaid(c, until, ROWS)))

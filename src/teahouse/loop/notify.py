@@ -37,12 +37,16 @@ TITLES = {
     "drift": "Visitors' photos have changed",
     "forgotten": "A release learned from what was taken back",
     "digest": "The week in your house",
+    "money": "A payment needs a look",
+    "cap": "A cap is being used up",
 }
 PAGES = {
     "rollback": "/owner/releases",
     "verdict": "/owner/review",
     "drift": "/owner/monitor",
     "forgotten": "/owner/releases",
+    "money": "/owner/money",
+    "cap": "/owner/money",
 }
 
 log = telemetry.log("loop")

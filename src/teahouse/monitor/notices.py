@@ -6,12 +6,14 @@ nothing to say.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from teahouse.monitor import days
-from teahouse.store import apps, lineage, releases, rollouts
+from teahouse.spec.price import told
+from teahouse.store import apps, ledger, lineage, releases, rollouts
 
 DAY_MS = 86_400_000
 NEWS_MS = 2 * DAY_MS
@@ -106,7 +108,7 @@ def _digest(c: Any, declared: list[Any], now: int) -> list[Notice]:
     today = datetime.fromtimestamp(now / 1000, UTC).date()
     monday = today - timedelta(days=today.weekday() + 7)
     first = (monday - datetime(1970, 1, 1).date()).days
-    lines = [line for row in declared if (line := _week(c, row, first, now))]
+    lines = [line for row in declared if (line := _week(c, row, first, now))] + _income(c, first)
     if not lines:
         return []
     year, week, _ = monday.isocalendar()
@@ -128,6 +130,20 @@ def _week(c: Any, app: Any, first: int, now: int) -> str:
     said += [f"release {releases.number(c, step.release)} took over" for step in reversed(full[:3])]
     said += [f"{_count(errors, 'error')} of ours"] if errors else []
     return f"{app.title}: {', '.join(said)}." if said else ""
+
+
+def _income(c: Any, first: int) -> list[str]:
+    """What the week brought, a line each currency; play money is none."""
+    came: Counter[str] = Counter()
+    paid: Counter[str] = Counter()
+    for row in ledger.of_orders(c, True, first * DAY_MS):
+        side, _, currency = row.debit.partition(":")
+        if row.day < first + 7 and side == "till":
+            came[currency] += row.amount
+            paid[currency] += row.n
+        elif row.day < first + 7 and side == "income":
+            came[currency] -= row.amount
+    return [f"Income: {told(net, currency)}, of {_count(paid[currency], 'payment')}." for currency, net in came.items()]
 
 
 def _count(n: int, one: str) -> str:

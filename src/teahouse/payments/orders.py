@@ -7,7 +7,7 @@ the end, and none undoes another (after Stripe's own advice: https://docs.stripe
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,7 +95,7 @@ def settle(c: Any, id_: str, at: int) -> None:
     if not now.paid:
         _tell_of_wrong_amount(c, order, events, at)
         return
-    till, income = accounts(body)
+    till, income = f"till:{body['currency']}", f"income:{body['currency']}"
 
     def enter(debit: str, credit: str, amount: int) -> None:
         if amount > 0:
@@ -126,12 +126,6 @@ def settle(c: Any, id_: str, at: int) -> None:
 def is_blocked(c: Any, pass_id: bytes) -> bool:
     """Whether more of this pass was refunded than was left on it: it is not filled again, a new one is made."""
     return any(one.debit == "lost" for one in ledger.entries(c, pass_id))
-
-
-def accounts(body: Mapping[str, Any]) -> tuple[str, str]:
-    """The accounts of an order's money: where it comes to, and what it is."""
-    names = ("till", "income") if body["live"] else ("play", "pretended")
-    return f"{names[0]}:{body['currency']}", f"{names[1]}:{body['currency']}"
 
 
 def may_fill(c: Any, code: str | None, app: str, live: bool) -> Any:

@@ -256,5 +256,5 @@ class Said(TeahouseError):
 
 def unreachable(why: str) -> NotReady:
     """What is said where Stripe does not answer; nothing was paid then."""
-    return NotReady("The till does not answer just now.", why, "Try again in a moment; nothing was paid.",
+    return NotReady("The till does not answer just now.", why, "Try again in a moment; no money moved.",
                     retry_after=int(REST_S))  # fmt: skip

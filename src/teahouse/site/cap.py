@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WORK, BYTES = ("work:open", "work:free", "work:paid"), "bytes"
 LOOK_S, HOUR_MS, HOUR_S, GB = 5.0, 3_600_000, 3600.0, 1e9
 WARN = (50, 80, 100)  # percent of a cap at which the owner is told
-UNITS = {"hours": "hours of work", "gb": "GB", "costs": "of costs"}
+UNITS = {"hours": "hours of work", "gb": "GB", "costs": "in costs"}
 
 
 @dataclass(frozen=True)

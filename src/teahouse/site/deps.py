@@ -18,6 +18,7 @@ from teahouse.errors import NotFound, NotReady
 from teahouse.payments.chosen import till_of
 from teahouse.site.budget import Budget
 from teahouse.site.cap import Cap
+from teahouse.site.chains import Chains
 from teahouse.site.kept import Kept
 from teahouse.site.known import Known
 from teahouse.site.mirror import Mirror
@@ -146,6 +147,7 @@ class Deps:
     kept: Kept = field(default_factory=Kept)
     cap: Cap = field(default_factory=Cap)
     purses: Purses = field(default_factory=Purses)
+    chains: Chains = field(default_factory=Chains)
     till_awaited: bool = False  # a buyer is back, and waits for their payment to arrive
     _till: Till | None = None
     _keys: dict[str, bytes] = field(default_factory=dict)

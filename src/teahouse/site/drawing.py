@@ -91,6 +91,23 @@ def by_day(
     return head.format(w=w, h=h, words=words) + Markup("").join(parts) + Markup("</svg>")
 
 
+def bars(words: str, values: Sequence[float]) -> Markup:
+    """Sums one beside the other, month by month, oldest first; what lies below nothing hangs under the floor."""
+    w, h, edge, gap = 720, 140, 6, 10
+    high, low = max(0.0, *values), min(0.0, *values)
+    scale, step = (h - 2 * edge) / ((high - low) or 1.0), (w - 2 * edge) / max(6, len(values))
+    floor = edge + high * scale
+    rect = Markup('<rect class="sum{under}" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="4"/>')
+    drawn = [
+        rect.format(under=" under" if value < 0 else "", x=edge + at * step + gap / 2, w=step - gap,
+                    y=floor - max(0.0, value) * scale, h=max(1.0, abs(value) * scale))
+        for at, value in enumerate(values) if value
+    ]  # fmt: skip
+    line = Markup('<path class="days-floor" d="M{l} {y:.1f}H{r}"/>').format(l=edge, r=w - edge, y=floor)
+    head = Markup('<svg class="days" viewBox="0 0 {w} {h}" role="img" aria-label="{words}">')
+    return head.format(w=w, h=h, words=words) + Markup("").join([*drawn, line]) + Markup("</svg>")
+
+
 def mix_by_day(words: str, rows: Sequence[Sequence[float]], usual: Sequence[float] = ()) -> Markup:
     """Shares of a few kinds day by day, stacked from below (an empty row: none that day); at the left, apart, the same
     in the training."""

@@ -34,6 +34,7 @@ REFUSALS = {
     "404": "There is no such thing, or it is not yours.",
     "409": "It does not go with what is there.",
     "422": "Something in the request does not fit.",
+    "502": "The till refused it, and says why.",
     "507": "The disk is full.",
 }
 # Beyond what follows from an operation's kind: an id in the path is one that may not be there, and so on.
@@ -45,6 +46,7 @@ MORE = {
     "owner-rollout": ("409",),
     "owner-ask-job": ("404",),
     "owner-reviews": ("404",),
+    "owner-refund": ("404", "409", "502"),
 }
 
 PREDICT = {
@@ -377,7 +379,7 @@ def sent(tag: str, name: str, summary: str, words: str, kind: str, parameters: t
     return {"tags": [tag], "operationId": name, "summary": summary, "parameters": list(parameters), "responses": answer}
 
 
-ZIP, EVENTS = "application/zip", "text/event-stream"
+ZIP, EVENTS, CSV = "application/zip", "text/event-stream", "text/csv"
 PLAIN: dict[str, Json] = {
     "/api/predictions/{id}/input": {"put": INPUT},
     "/api/predictions/{id}/share": {"post": SHARE},
@@ -388,6 +390,9 @@ PLAIN: dict[str, Json] = {
         "get": sent("visitor", "export", "Everything of the visitor as a zip.", "data.json and the kept photos.", ZIP)
     },
     "/api/owner/live": {"get": sent("owner", "owner-live", "What changes, as events.", "It does not end.", EVENTS)},
+    "/api/owner/money.csv": {
+        "get": sent("owner", "owner-money", "The ledger as a table.", "Every entry a row, oldest first.", CSV)
+    },
     "/api/owner/jobs/{id}/file": {
         "get": sent("owner", "owner-job-file", "The zip of an export.", "Rows and photos.", ZIP, (ID,))
     },

@@ -8,7 +8,16 @@ from fastapi import Request, Response
 
 from teahouse import ids, telemetry
 from teahouse.errors import NotFound
-from teahouse.site import owner_access, owner_live, owner_load, owner_loop, owner_releases, owner_reviews, reports
+from teahouse.site import (
+    owner_access,
+    owner_live,
+    owner_load,
+    owner_loop,
+    owner_refunds,
+    owner_releases,
+    owner_reviews,
+    reports,
+)
 from teahouse.site.deps import deps_of
 from teahouse.site.owner_shapes import KeyGiven, KeyOut, KeysOut, LogInGiven, SessionOut
 from teahouse.site.route import Route
@@ -113,6 +122,8 @@ ROUTES: list[Route] = [
     Route("GET", f"{P}/reports", "owner", reports.listing, "owner-reports", summary="What was reported or is shared."),
     Route("POST", f"{P}/reports/{{id}}", "owner", reports.close, "owner-close-report", 204, summary="Done with it."),
     Route("POST", f"{P}/shares/{{token}}", "owner", reports.decide, "owner-share", summary="Hide a share, or show it."),
+    Route("POST", f"{P}/refunds", "owner", owner_refunds.refund, "owner-refund", summary="Give a payment back."),
+    Route("GET", f"{P}/money.csv", "owner", owner_refunds.table, "owner-money", plain=True, summary="The ledger."),
     Route("GET", f"{P}/erasures", "owner", owner_loop.erased, "owner-erasures", summary="What was erased."),
     Route("GET", f"{P}/keys", "owner", key_list, "owner-keys", summary="Keys."),
     Route("POST", f"{P}/keys", "owner", make_key, "owner-make-key", 201, summary="Make a key."),

@@ -31,7 +31,7 @@ def page(request: Request) -> Response:
     """GET /owner/load."""
     deps = deps_of(request)
     with deps.house.db.read() as c:
-        desk = owner_views.desk(c, app_of(c, request.query_params.get("app") or None))
+        desk = owner_views.desk(c, deps, app_of(c, request.query_params.get("app") or None))
     shown = shapes.Load(
         shell=pages.Shell(deps.settings.site.title or "Teahouse", len(deps.serving.apps) > 1, owner=True),
         desk=desk,

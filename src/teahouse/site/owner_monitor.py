@@ -47,7 +47,7 @@ def page(request: Request) -> Response:
         said = {one.what: str(one.numbers.get("words", "")) for one in found}
         told = shapes.Monitor(
             shell=pages.Shell(deps.settings.site.title or "Teahouse", len(deps.serving.apps) > 1, owner=True),
-            desk=owner_views.desk(c, shown),
+            desk=owner_views.desk(c, deps, shown),
             charts=charts(seen, known, said),
             mix=mix(seen, known, said.get("labels", "")),
             drifts=tuple(drift_told(one) for one in found),

@@ -20,6 +20,7 @@ class Desk:
     waiting: int = 0
     running: str = ""
     reports: int = 0  # that wait for the owner
+    money: bool = False  # whether anything is sold or capped here
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from teahouse.site import (
     owner_load,
     owner_loop,
     owner_media,
+    owner_money,
     owner_monitor,
     owner_pictures,
     owner_releases,
@@ -114,7 +115,7 @@ def today(request: Request) -> Response:
         healthy, sick = owner_views.health(deps, shown.name)
         page = shapes.Today(
             shell=shell(deps),
-            desk=owner_views.desk(c, shown),
+            desk=owner_views.desk(c, deps, shown),
             figures=owner_views.figures(
                 monitor.read(c, shown.name, deps.clock()), counts, owner_pictures.learns_from(shown.declaration)
             ),
@@ -135,7 +136,7 @@ def prediction_list(request: Request) -> Response:
         more = next_page(rows, PAGE)
         page = shapes.Predictions(
             shell=shell(deps),
-            desk=owner_views.desk(c, shown),
+            desk=owner_views.desk(c, deps, shown),
             lines=owner_views.prediction_lines(c, rows),
             older=owner_views.here("/owner/predictions", shown.name, more) if more is not None else "",
             shown=tallies.opened(c, shown.name),
@@ -152,7 +153,7 @@ def review(request: Request) -> Response:
         shown = asked_app(c, request)
         page = shapes.Review(
             shell=shell(deps),
-            desk=owner_views.desk(c, shown),
+            desk=owner_views.desk(c, deps, shown),
             choices=tuple(choices_of(shown.declaration)),
             left=reviews.aside(c, shown.name) if of_aside else reviews.left(c, shown.name),
             learns=owner_pictures.learns_from(shown.declaration),
@@ -171,7 +172,7 @@ def version_list(request: Request) -> Response:
         trained = trained_from(c, shown.name)
         rows = lineage.versions(c, shown.name, asked_before(request), PAGE)
         lines = tuple(owner_views.version_line(row, trained.get(row.id, ())) for row in rows)
-        page = shapes.Versions(shell=shell(deps), desk=owner_views.desk(c, shown), versions=lines)
+        page = shapes.Versions(shell=shell(deps), desk=owner_views.desk(c, deps, shown), versions=lines)
     return show(request, page)
 
 
@@ -209,7 +210,7 @@ def runs_page(request: Request, opened: bytes | None) -> Response:
         asked = owner_views.asked(c, shown.name) if asked_before(request) is None else ()
         page = shapes.Runs(
             shell=shell(deps),
-            desk=owner_views.desk(c, shown),
+            desk=owner_views.desk(c, deps, shown),
             runs=tuple(sorted((*asked, *lines), key=lambda line: -line.at)),
             opened=owner_views.run_line(c, owner_loop.run_out(c, row, now, made)) if row is not None else None,
             curves=owner_views.curves(events),
@@ -252,7 +253,7 @@ def releases_page(request: Request, opened: str | None) -> Response:
         told = [owner_releases.release_out(c, one, stands) for one in rows]
         page = shapes.Releases(
             shell=shell(deps),
-            desk=owner_views.desk(c, shown),
+            desk=owner_views.desk(c, deps, shown),
             releases=tuple(owner_views.release_line(one) for one in told),
             opened=report_of(c, deps, row, stands) if row is not None else None,
         )
@@ -286,6 +287,7 @@ ROUTES: list[Route] = [
     Route("GET", "/owner/verdicts/{id}", "owner", owner_verdict.page, "owner-page-verdict"),
     Route("GET", "/owner/monitor", "owner", owner_monitor.page, "owner-page-monitor"),
     Route("GET", "/owner/load", "owner", owner_load.page, "owner-page-load"),
+    Route("GET", "/owner/money", "owner", owner_money.page, "owner-page-money"),
     Route("GET", "/owner/timeline", "owner", owner_timeline.page, "owner-page-timeline"),
     Route("GET", "/owner/trace/{kind}/{id}", "owner", owner_trace.page, "owner-page-trace"),
     Route("GET", "/owner/media/{label}", "owner", owner_media.photo, "owner-media"),

@@ -40,7 +40,7 @@ def page(request: Request) -> Response:
         told += [erased(at, n) for at, n in timeline.erased_by_day(c, shown.name, oldest, until)]
         body = shapes.Timeline(
             shell=pages.Shell(deps.settings.site.title or "Teahouse", len(deps.serving.apps) > 1, owner=True),
-            desk=owner_views.desk(c, shown),
+            desk=owner_views.desk(c, deps, shown),
             moments=tuple(sorted(told, key=lambda one: -one.at)),
             older=owner_views.here("/owner/timeline", shown.name, oldest) if more else "",
         )

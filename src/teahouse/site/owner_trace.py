@@ -37,7 +37,7 @@ def page(request: Request) -> Response:
         shown = app_of(c, app)
         body = shapes.Trace(
             shell=pages.Shell(deps.settings.site.title or "Teahouse", len(deps.serving.apps) > 1, owner=True),
-            desk=owner_views.desk(c, shown),
+            desk=owner_views.desk(c, deps, shown),
             kind=kind,
             **told,
         )

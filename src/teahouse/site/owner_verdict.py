@@ -37,7 +37,7 @@ def page(request: Request) -> Response:
         gold = numbers.get("gold") or {}
         body = shapes.VerdictPage(
             shell=pages.Shell(deps.settings.site.title or "Teahouse", len(deps.serving.apps) > 1, owner=True),
-            desk=owner_views.desk(c, shown),
+            desk=owner_views.desk(c, deps, shown),
             release=row.candidate,
             number=release.number,
             at=row.at,

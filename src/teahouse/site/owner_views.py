@@ -14,6 +14,7 @@ from teahouse.monitor.today import Today as Numbers
 from teahouse.release.verdict import ROWS
 from teahouse.site import (
     accuracy,
+    cap,
     owner_live,
     owner_loop,
     owner_pictures,
@@ -27,7 +28,7 @@ from teahouse.site import owner_page_shapes as shapes
 from teahouse.site.deps import Deps, trains
 from teahouse.site.owner_reviews import needed_of, photo_address
 from teahouse.site.owner_shapes import PredictionOut, ReleaseOut, RunEvent, RunOut, VerdictOut
-from teahouse.store import apps, drifts, jobs, labels, lineage, releases, reports, reviews, rollouts
+from teahouse.store import apps, drifts, jobs, labels, lineage, releases, reports, reviews, rollouts, till_events
 
 TONES = {"promote": "good", "reject": "bad"}
 OUTCOMES = {
@@ -58,17 +59,25 @@ BESIDE = {"visitors": "from visitors", "words": "visitors' words", "waiting_for_
 UNITS = {"labels": "label", "photos": "photo", "words": "word"}
 
 
-def desk(c: Any, shown: Any) -> shapes.Desk:
+def desk(c: Any, deps: Deps, shown: Any) -> shapes.Desk:
     """What surrounds every page of the owner."""
+    declared = apps.all_latest(c)
     busy = next((row for row in jobs.unfinished(c, app=shown.name) if row.state != "queued"), None)
     return shapes.Desk(
         app=shown.name,
         app_title=shown.title,
-        apps=tuple((row.name, row.title) for row in apps.all_latest(c)),
+        apps=tuple((row.name, row.title) for row in declared),
         waiting=reviews.left(c, shown.name),
         running=owner_loop.job_words(busy) if busy is not None else "",
         reports=reports.waiting(c),
+        money=about_money(c, deps, declared),
     )
+
+
+def about_money(c: Any, deps: Deps, declared: Sequence[Any]) -> bool:
+    """Whether money is a matter here: an app has a price, a cap is set, or something was ordered once."""
+    priced = any(row.declaration.get("price") for row in declared)
+    return priced or any(cap.caps(deps.settings.money)) or till_events.first_order_at(c) is not None
 
 
 # ---- today ---------------------------------------------------------------------------------------------------------

@@ -128,6 +128,7 @@ def environment() -> jinja2.Environment:
         ring=drawing.ring,
         by_day=drawing.by_day,
         mix_by_day=drawing.mix_by_day,
+        bars=drawing.bars,
     )
     env.filters.update(when=when, date=date, day=day, percent=percent, in_words=in_words, spoken=spoken, took=took)
     env.filters.update(count=count, sentence=sentence, coded=coded, number=number, ends=ends)

@@ -176,7 +176,7 @@ def page(request: Request) -> Response:
         rows = reports.page(c, limit=PAGE)
         cards = {row.token: row for row in shares.page(c, limit=PAGE)}
         cards |= {row.share: found for row in rows if row.share and (found := shares.get(c, row.share))}
-        desk = owner_views.desk(c, shown)
+        desk = owner_views.desk(c, deps, shown)
         lines = tuple(report_line(deps, c, row, cards.get(row.share)) for row in rows)
         shared = tuple(share_line(deps, c, row) for row in cards.values() if row.card is not None)
     whole = owner_page_shapes.Reports(

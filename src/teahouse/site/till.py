@@ -76,8 +76,15 @@ def tell_play(deps: Deps, order: str, kind: str) -> None:
 
 
 def take(deps: Deps, events: Iterable[TillEvent]) -> int:
-    """Keeps these events and does what they mean, each in a transaction of its own; how many were news."""
-    return sum(deps.house.db.write(lambda c, one=one: orders.take(c, one, deps.clock())) for one in events)
+    """Keeps these events and does what they mean, each in a transaction of its own; how many were news. One that can
+    not be taken (its pass is damaged) is left for the next time, and holds up none of the others."""
+    news = 0
+    for one in events:
+        try:
+            news += deps.house.db.write(lambda c, one=one: orders.take(c, one, deps.clock()))
+        except TeahouseError as error:
+            log.error("till-event-not-taken", event=one.id, order=one.order, code=error.code, why=error.why)
+    return news
 
 
 def reconcile(deps: Deps) -> int:

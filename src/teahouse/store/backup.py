@@ -12,7 +12,7 @@ from typing import Any
 from teahouse.child import is_held
 from teahouse.errors import BlobDamaged, Conflict, DatabaseUnsound, DiskFull, NotFound, TeahouseError
 from teahouse.ids import is_digest, now_ms
-from teahouse.store import erasures, migrate, sqlite
+from teahouse.store import erasures, ledger, migrate, sqlite
 from teahouse.store.blobs import FolderBlobs
 from teahouse.store.database import Database
 from teahouse.store.house import House, close_to_others, sync_folder
@@ -60,7 +60,8 @@ def restore(source: Path, data: Path, progress: Progress = lambda _done, _total:
     """Bring a house back to `data`: every digest checked, the database examined, erasures replayed, then put in place.
 
     A house that lies there is moved beside, and what it knows to be erased is erased in the restored one too. Returns
-    {"blobs", "releases", "erased", "moved"}; raises BlobDamaged, DatabaseUnsound or Conflict with nothing changed."""
+    {"blobs", "releases", "erased", "moved", "faults" (of the ledger, in words)}; raises BlobDamaged, DatabaseUnsound or
+    Conflict with nothing changed."""
     source, data = Path(source).absolute(), Path(data).absolute()
     files = _manifest(source)
     _refuse_open(data)
@@ -73,28 +74,32 @@ def restore(source: Path, data: Path, progress: Progress = lambda _done, _total:
             if _copy(source / name, staging / name, digest) != digest:
                 raise BlobDamaged("The backup is damaged.", f"{name} does not match its digest.", "Use another backup.")
         migrate.upgrade(staging)
-        examine(staging)
+        faults = examine(staging)
         erased = _replay(staging, log)
         moved = _put_in_place(staging, data)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     progress(len(files), len(files))
     counts = {kind: sum(name.startswith(f"{kind}/") for name in files) for kind in ("blobs", "releases")}
-    return {**counts, "erased": erased, "moved": str(moved) if moved else ""}
+    return {**counts, "erased": erased, "moved": str(moved) if moved else "", "faults": faults}
 
 
-def examine(data: Path) -> None:
-    """DatabaseUnsound unless SQLite finds the house's database whole and every reference met."""
+def examine(data: Path) -> list[str]:
+    """DatabaseUnsound unless SQLite finds the house's database whole and every reference met. What is wrong with the
+    ledger, in words: that is told and keeps nobody from their house."""
     db = Database(data / "house.db")
     try:
         with db.read() as c:
             words = c.exec_driver_sql("PRAGMA integrity_check").scalar()
             dangling = c.exec_driver_sql("PRAGMA foreign_key_check").all()
+            whole = words == "ok" and not dangling
+            faults = [f"pass {pass_id.hex()[:12]}: {wrong}" for pass_id, wrong in ledger.faults(c)] if whole else []
     finally:
         db.close()
-    if words != "ok" or dangling:
+    if not whole:
         why = words if words != "ok" else f"{len(dangling)} rows point to nothing."
         raise DatabaseUnsound("The database is damaged.", str(why), "Use another backup.")
+    return faults
 
 
 def _copy_database(path: Path, target: Path) -> None:

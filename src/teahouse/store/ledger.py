@@ -3,8 +3,8 @@
 An entry moves an amount from one account (debit) to another (credit). Credits, each worth one answer: `bought` →
 `pass` when an order is paid, `pass` → `spent` with an answer, `pass` → `held` while a payment is disputed and back,
 `pass` or `held` → `refunded` when the money went back, `lost` → `refunded` for what had been spent by then. Money, in
-minor units: `till:EUR` → `income:EUR` when it came, and back when it went (`play:EUR` → `pretended:EUR` where it is
-play money). So on every pass at every moment
+minor units: `till:EUR` → `income:EUR` when it came, and back when it went. Play money has the same accounts, on passes
+of its own. So on every pass at every moment
 
     bought − spent − held − (refunded − lost) = balance
 
@@ -28,12 +28,14 @@ import sqlalchemy as sa
 from teahouse.errors import DatabaseUnsound, NoCredit
 from teahouse.store import passes as passes_of
 from teahouse.store import rows
-from teahouse.store.tables import ledger, passes
+from teahouse.store import till_events as orders
+from teahouse.store.tables import ledger, passes, till_events
 
 PASS = "pass"  # noqa: S105  an account
-PAGE = 1000
 COLUMNS = ("previous", "pass", "n", "at", "debit", "credit", "amount", "prediction", "order")
 """What an entry's digest is over."""
+PAGE, DAY_MS = 1000, 86_400_000
+_ORDER = till_events.c.provider_id == ledger.c.order  # an order's id is never an event's of a till
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,38 @@ def page(c: sa.Connection, *where: Any, before: int | None = None, limit: int = 
 def origin_of(the_pass: Any) -> str:
     """What the chain of a pass begins with."""
     return hashlib.sha256(f"{the_pass.id.hex()}|{the_pass.hash}|{the_pass.app}|{the_pass.live}".encode()).hexdigest()
+
+def of_orders(c: sa.Connection, live: bool, since: int = 0) -> list[Any]:
+    """(day, debit, credit, n, amount) of what orders moved from this moment (ms UTC) on, summed by day (days since
+    1970), oldest first. live: of orders for real money, else of those of a trial; answers are in none."""
+    day = (ledger.c.at // DAY_MS).label("day")
+    n, amount = sa.func.count().label("n"), sa.func.sum(ledger.c.amount).label("amount")
+    query = sa.select(day, ledger.c.debit, ledger.c.credit, n, amount).select_from(_with_orders())
+    query = query.where(orders.of_kind(live), ledger.c.order.is_not(None), ledger.c.at >= since)
+    return list(c.execute(query.group_by(day, ledger.c.debit, ledger.c.credit).order_by(day)))
+
+
+def outstanding(c: sa.Connection, live: bool) -> int:
+    """How many credits are left on all passes of real money, or of a trial."""
+    return c.execute(sa.select(sa.func.sum(passes.c.balance)).where(passes.c.live == live)).scalar() or 0
+
+
+def size(c: sa.Connection) -> int:
+    """How many entries there are."""
+    return c.execute(sa.select(sa.func.count()).select_from(ledger)).scalar() or 0
+
+
+def after(c: sa.Connection, seq: int = 0, limit: int = PAGE) -> list[Any]:
+    """Entries newer than this seq, oldest first, each with the `app` of its pass and with `live`: whether its order was
+    for real money, None where it has no order."""
+    live = orders.for_money().label("live")
+    whole = ledger.join(passes, passes.c.id == ledger.c["pass"]).outerjoin(till_events, _ORDER)
+    query = sa.select(ledger, passes.c.app, live).select_from(whole).where(ledger.c.seq > seq)
+    return list(c.execute(query.order_by(ledger.c.seq).limit(limit)))
+
+
+def _with_orders() -> Any:
+    return ledger.join(till_events, _ORDER)
 
 
 def digest_of(row: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from teahouse.store import rows
+from teahouse.store import rows, till_events
 from teahouse.store.rows import takes
 from teahouse.store.tables import ledger, passes
 
@@ -47,10 +47,14 @@ def by_code(c: sa.Connection, code: str | None, live: bool) -> Any:
     return c.execute(_by_hash(), {"hash": digest_of(code), "live": live}).one_or_none() if code else None
 
 
-def sweep(c: sa.Connection, before: int) -> int:
-    """Forget passes from before this moment (ms UTC) on which nothing was ever bought; how many."""
+def sweep(c: sa.Connection, before: int, limit: int = 500) -> int:
+    """Forget passes from before this moment (ms UTC) on which nothing was ever bought; how many. One that was ordered
+    on since then stays: its payment may still arrive."""
     used = sa.exists().where(ledger.c["pass"] == passes.c.id)
-    return c.execute(sa.delete(passes).where(passes.c.at < before, passes.c.balance == 0, ~used)).rowcount
+    old = sa.select(passes.c.id).where(passes.c.at < before, passes.c.balance == 0, ~used)
+    awaited = {bytes.fromhex(one.payment) for one in till_events.orders_since(c, before)}
+    gone = [id_ for id_ in c.execute(old).scalars() if id_ not in awaited][:limit]
+    return c.execute(sa.delete(passes).where(passes.c.id.in_(gone))).rowcount if gone else 0
 
 
 @functools.cache

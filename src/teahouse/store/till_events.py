@@ -52,14 +52,36 @@ def of_order(c: sa.Connection, id_: str) -> list[Any]:
     return list(c.execute(sa.select(till_events).where(mine, till_events.c.kind != ORDERED).order_by("seq")))
 
 
-def orders(c: sa.Connection, before: int | None = None, limit: int = 50) -> list[Any]:
-    """Orders, newest first."""
-    return rows.page(c, till_events, till_events.c.kind == ORDERED, before=before, limit=limit)
+def orders(c: sa.Connection, live: bool, before: int | None = None, limit: int = 50) -> list[Any]:
+    """Orders for real money, or those of a trial, newest first."""
+    mine = (till_events.c.kind == ORDERED, of_kind(live))
+    return rows.page(c, till_events, *mine, before=before, limit=limit)
 
 
 def orders_of_pass(c: sa.Connection, pass_id: bytes) -> list[Any]:
     """What was ordered on a pass, newest first."""
     return rows.page(c, till_events, till_events.c.payment == pass_id.hex(), till_events.c.kind == ORDERED)
+
+
+def orders_since(c: sa.Connection, at: int) -> list[Any]:
+    """What was ordered from this moment (ms UTC) on."""
+    return list(c.execute(sa.select(till_events).where(till_events.c.kind == ORDERED, till_events.c.at >= at)))
+
+
+def count(c: sa.Connection, live: bool) -> int:
+    """How many orders there are, for real money or on a trial."""
+    mine = (till_events.c.kind == ORDERED, of_kind(live))
+    return c.execute(sa.select(sa.func.count()).select_from(till_events).where(*mine)).scalar() or 0
+
+
+def of_kind(live: bool) -> Any:
+    """The condition that an order is for real money, or that it is one of a trial."""
+    return for_money() if live else ~for_money()
+
+
+def for_money() -> Any:
+    """Whether an order is for real money. Its body is compact JSON, in which no text can hold these quotes."""
+    return sa.type_coerce(till_events.c.body, sa.Text).contains('"live":true')
 
 
 def first_order_at(c: sa.Connection) -> int | None:
