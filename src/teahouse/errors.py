@@ -6,7 +6,7 @@
     ├─ BadEvent             400      NoCredit 402     TooLarge 413
     ├─ Unauthorised         401      Refused 403      NotFound 404      Conflict 409      TooMany 429
     ├─ QueueFull            503      NotReady 503     WorkerDied 503    DeadlinePassed 504    ClosedForToday 503
-    ├─ DiskFull             507
+    ├─ DiskFull             507      TillRefused 502
     ├─ BlobDamaged          500      DatabaseUnsound 500   ReleaseBroken 500
     └─ DeclarationError, SettingsError, ExportFailed, TrainingFailed, NothingToDo     told in the terminal
 
@@ -120,6 +120,12 @@ class WorkerDied(TeahouseError):
 
 class DeadlinePassed(TeahouseError):
     code, status = "deadline-passed", 504
+
+
+class TillRefused(TeahouseError):
+    """The till said no; `reason`: its own word for it, where it has one."""
+
+    code, status = "till-refused", 502
 
 
 class DiskFull(TeahouseError):

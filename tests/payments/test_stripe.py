@@ -6,9 +6,9 @@ import time
 import pytest
 
 from teahouse import ids
-from teahouse.errors import BadEvent, NotReady, SettingsError
+from teahouse.errors import BadEvent, NotReady, SettingsError, TillRefused
 from teahouse.payments import stripe as page
-from teahouse.payments.stripe import Access, Said, Stripe
+from teahouse.payments.stripe import Access, Stripe
 from teahouse.payments.till import Order
 from tests.payments.stripe_server import KEY, SECRET, StripeServer, signed
 
@@ -138,7 +138,7 @@ def test_a_refund_twice_is_one_refund(till, server):
     server.answers.clear()  # Stripe forgets its keys after a day
     till.refund(payment)
     assert server.refunded == {payment: 200} and sum(one["type"] == "charge.refunded" for one in server.events) == 1
-    with pytest.raises(Said):
+    with pytest.raises(TillRefused):
         till.refund("pi_none")
 
 

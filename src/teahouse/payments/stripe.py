@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from teahouse import ids, telemetry
-from teahouse.errors import BadEvent, NotReady, SettingsError, TeahouseError
+from teahouse.errors import BadEvent, NotReady, SettingsError, TeahouseError, TillRefused
 from teahouse.payments.till import Order, TillEvent
 from teahouse.store.house import sync_folder, write_private
 
@@ -183,8 +183,8 @@ class Stripe:
         options = {"idempotency_key": f"refund-{payment}"}
         try:
             self.call(lambda client: client.v1.refunds.create_async({"payment_intent": payment}, options))
-        except Said as error:
-            if error.code_of != "charge_already_refunded":
+        except TillRefused as error:
+            if error.extra["reason"] != "charge_already_refunded":
                 raise
 
     def account(self) -> dict[str, Any]:
@@ -205,7 +205,7 @@ class Stripe:
         return self.call(lambda stripe: stripe.v1.webhook_endpoints.create_async(params)).secret
 
     def call(self, ask: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
-        """One call to Stripe, in a thread. NotReady where it does not answer, Said where it refuses."""
+        """One call to Stripe, in a thread. NotReady where it does not answer, TillRefused where it does."""
         import stripe
 
         if self.failures >= FAILURES and time.monotonic() < self.rests_until:
@@ -231,7 +231,7 @@ class Stripe:
             if isinstance(error, stripe.APIError) or (error.http_status or 500) >= 500:  # the former of garbage too
                 raise self.failed(error) from error
             self.failures = 0
-            raise Said(error) from error
+            raise said(error) from error
         self.failures = 0
         return found
 
@@ -243,15 +243,11 @@ class Stripe:
         return unreachable("It did not answer in time." if late else "It can not be reached.")
 
 
-class Said(TeahouseError):
-    """Stripe refused, and says why."""
-
-    code, status = "till-refused", 502
-
-    def __init__(self, error: Any) -> None:
-        self.code_of = getattr(error, "code", None)
-        words = (getattr(error, "user_message", None) or str(error))[:300]
-        super().__init__("Stripe refused this.", words, "`teahouse pay check` tells what to mend.")
+def said(error: Any) -> TillRefused:
+    """Stripe's refusal, in its own words."""
+    words = (getattr(error, "user_message", None) or str(error))[:300]
+    reason = getattr(error, "code", None) or ""
+    return TillRefused("Stripe refused this.", words, "`teahouse pay check` tells what to mend.", reason=reason)
 
 
 def unreachable(why: str) -> NotReady:

@@ -47,10 +47,13 @@ MORE = {
     "owner-ask-job": ("404",),
     "owner-reviews": ("404",),
     "owner-refund": ("404", "409", "502"),
+    "checkout": ("404", "502"),
+    "restore-pass": ("404",),
 }
 
 PREDICT = {
     "201": "The answer.",
+    "402": "Today's free answers are used and nothing is left on the pass; `buy` is where to get more.",
     "404": "There is no such app.",
     "409": "The Idempotency-Key was used for something else.",
     "413": "Over 10 MB, 24 megapixels or 8,192 pixels a side.",
@@ -389,6 +392,15 @@ PLAIN: dict[str, Json] = {
     "/api/mine/export": {
         "get": sent("visitor", "export", "Everything of the visitor as a zip.", "data.json and the kept photos.", ZIP)
     },
+    "/api/till/{provider}": {
+        "post": {
+            "tags": ["anyone"], "operationId": "till", "summary": "What a till tells of a payment.",
+            "description": "An event as Stripe sends it; only its signature, over the very bytes, counts.",
+            "parameters": [{"name": "provider", "in": "path", "required": True, "schema": {"type": "string"}}],
+            "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
+            "responses": {"204": {"description": "It is kept."}},
+        }
+    },  # fmt: skip
     "/api/owner/live": {"get": sent("owner", "owner-live", "What changes, as events.", "It does not end.", EVENTS)},
     "/api/owner/money.csv": {
         "get": sent("owner", "owner-money", "The ledger as a table.", "Every entry a row, oldest first.", CSV)
