@@ -39,6 +39,7 @@ def page(request: Request) -> Response:
     back = back_of(mine, order, offers) if order else None
     if back is not None and back.state in AWAITED:
         deps.till_awaited = True
+        offers.pop(back.app, None)  # nobody pays twice because a bank is slow
     address = origin.address_of(request.scope, request.headers, deps.settings)
     closed = deps.cap.closed
     shown = shapes.Pass(
@@ -132,5 +133,3 @@ def pay(request: Request) -> Response:
 def nothing() -> NotFound:
     """The refusal of a till that is not there."""
     return NotFound("There is nothing to pay here.", "This order is not known to a test till.", "Look at your pass.")
-
-

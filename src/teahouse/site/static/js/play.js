@@ -130,11 +130,10 @@ async function send(how) {
     if (own) play.given = await pack();
     await tell(answer, current, how.fresh && post);
   } catch (error) {
-    const spent = current() && (await (await purse)?.spent(error));
+    const spent = current() && (await (await purse)?.spent(error, current));
     if (!current()) return;
     if (!spent) return refuse(error, how);
     still();
-    state("spent");
     stands = false;
     word.close();
   } finally {

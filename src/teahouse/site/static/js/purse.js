@@ -12,7 +12,7 @@ const number = (n) => n.toLocaleString("en");
 export function words({ free, credits }, each) {
   const onPass = credits ? `${number(credits)} left on your pass` : "";
   if (free) return [`${number(Math.min(free, each))} free today`, onPass].filter(Boolean).join(" · ");
-  return onPass || (each ? "No more free ones today" : "Answers come from a pass");
+  return onPass || (each ? "None free today" : "Answers come from a pass");
 }
 
 /** When it begins again, by the reader's own clock. */
@@ -21,7 +21,7 @@ export function when(seconds, now = new Date()) {
   tomorrow.setDate(now.getDate() + 1);
   const at = then.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
   if (then.toDateString() === now.toDateString()) return `at ${at}`;
-  if (then.toDateString() === tomorrow.toDateString()) return `tomorrow, from ${at}`;
+  if (then.toDateString() === tomorrow.toDateString()) return then.getHours() || then.getMinutes() ? `tomorrow, from ${at}` : "tomorrow";
   return `on ${then.toLocaleDateString(undefined, { day: "numeric", month: "long" })}`;
 }
 
@@ -52,24 +52,29 @@ export async function open(root, { app, inputs, opened }) {
     fine.replaceChildren(`Sold by ${seller}. You pay once: no subscription, no account, and what you do not use today is there tomorrow. `, link("/refunds", "Refunds"), " ", link("/terms", "Terms"));
   }
 
-  /** Shows the card where the refusal is one of these; else it is told as any other. */
-  async function spent(error) {
+  /** Shows the card where the refusal is one of these; else it is told as any other. `current`: whether it is still
+   * about what stands on the page. */
+  async function spent(error, current) {
     const closed = error.code === "closed-for-today";
     if (!closed && (error.code !== "no-credit" || error.retry_after < SOON_S)) return false;
     const [kept] = await Promise.all([framed ? null : keep(root, app, inputs), dressed("buy")]);
+    if (!current()) return true;
     [head.textContent, next.textContent] = said(error, each, offer);
     trouble.hidden = true;
     note.hidden = kept === null;
     note.textContent = kept ? "What you gave waits on this page until you are back." : "This browser can not keep what you gave: give it again when you are back.";
     dress(closed);
     if (!closed) tell({ free: 0, credits: 0 });
-    if (!card.isConnected) root.querySelector("[data-answer]").append(card);
+    const answer = root.querySelector("[data-answer]");
+    if (!card.isConnected) answer.append(card);
+    answer.dataset.state = "spent";
     card.scrollIntoView({ block: "nearest" });
     return true;
   }
 
   function tell(left) {
-    line.querySelector("[data-left-words]").textContent = words(left, each);
+    line.firstElementChild.textContent = words(left, each);
+    if (price) line.lastElementChild.textContent = left.credits ? "Get more" : `Get ${offer}`;
   }
 
   await opened;
