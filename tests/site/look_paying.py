@@ -52,7 +52,7 @@ def told(play, drawn, styled, hostile):
         "pass, refunded after use": s.Pass(SHOP, (
             replace(HELD, credits=0, blocked=True, purchases=HELD.purchases[3:]),
         )),
-        "pass, awaited": s.Pass(SHOP, (replace(HELD, empty=True, credits=0, purchases=()),), back=s.Back(
+        "pass, awaited": s.Pass(SHOP, (replace(HELD, empty=True, credits=0, purchases=(), offer=None),), back=s.Back(
             "order-1", "ordered", "tea", "Green tea or oolong?", 50)),
         "pass, bank": s.Pass(SHOP, (HELD,), back=s.Back("order-1", "pending", "tea", "Tea?", 50)),
         "pass, paid": s.Pass(SHOP, (HELD,), back=s.Back("order-1", "paid", "tea", "Green tea or oolong?", 50)),

@@ -49,7 +49,7 @@ export async function open(root, { app, inputs, opened }) {
     row.replaceChildren(...(framed ? [link(`/${app}`, "Go on at its own page", "button")] : [!closed && buy, pass]).filter(Boolean));
     row.hidden = !row.childElementCount;
     fine.hidden = !buy || closed;
-    fine.replaceChildren(`Sold by ${seller}. You pay once: no subscription, no account, and what you do not use today is there tomorrow. `, link("/refunds", "Refunds"), " ", link("/terms", "Terms"));
+    fine.replaceChildren(`Sold by ${seller}. You pay once: no subscription, no account, and what you do not use today is there tomorrow. `, link("/refunds", "Refunds"), " ", link("/terms", "Terms"), " ", link("/tax", "Tax"));
   }
 
   /** Shows the card where the refusal is one of these; else it is told as any other. `current`: whether it is still
