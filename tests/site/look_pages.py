@@ -7,7 +7,7 @@ from teahouse.site import owner_forms as f
 from teahouse.site import owner_page_shapes as o
 from teahouse.site import pages as p
 
-from . import look_money, look_told, look_verdict
+from . import look_money, look_paying, look_told, look_verdict
 
 NOW = 1_764_100_000_000
 HOUSE = p.Shell("Little Tea House")
@@ -260,6 +260,7 @@ PAGES = {
     )),
     "releases, none": o.Releases(OWNER, DESK),
     **look_told.told(OWNER, DESK, HOUSE),
+    **look_paying.told(play, DRAWN, STYLED, HOSTILE),
     **look_verdict.told(OWNER, DESK),
     **look_money.told(OWNER, replace(DESK, money=True)),
 }  # fmt: skip

@@ -12,14 +12,14 @@ from jinja2 import meta, nodes
 from teahouse.desk import say
 from teahouse.release.evaluate import interval, whole
 from teahouse.release.verdict import Budget, History, Pair, judge
-from teahouse.site import drawing, owner_money_shapes, owner_page_shapes, pages, render
+from teahouse.site import drawing, owner_money_shapes, owner_page_shapes, pages, pass_page_shapes, render
 from teahouse.spec.fields import kinds
 
 from .look_pages import HOSTILE, PAGES, SAMPLES, play, tea
 
 NONCE = "nonce-of-the-test"
 INCLUDED = [name for name in render.environment().list_templates() if name.startswith(("answers/", "inputs/"))]
-ALL_PAGES = (*pages.PAGES, *owner_page_shapes.PAGES, *owner_money_shapes.PAGES)
+ALL_PAGES = (*pages.PAGES, *owner_page_shapes.PAGES, *owner_money_shapes.PAGES, *pass_page_shapes.PAGES)
 TILLS = ("https://dashboard.stripe.com/payouts", "https://dashboard.stripe.com/test/payouts")  # links of the owner's
 GIVEN_BY_RENDER = {"nonce"}
 

@@ -21,8 +21,8 @@ from teahouse.site import pages
 
 KINDS = {"image", "labels", "number", "choice", "text", "seed"}  # what js/alone/fields.js knows
 SCRIPTS = (
-    "play", "api", "late", "shape", "word", "photo", "camera", "dialog", "visit", "pair", "snippet", "sharing",
-    "keeping", "slider",
+    "play", "api", "late", "shape", "word", "photo", "camera", "dialog", "visit", "turns", "pair", "snippet", "sharing",
+    "keeping", "slider", "dropped",
 )  # fmt: skip
 FOLDERS = ("js/inputs/", "js/answers/", "js/alone/")
 OTHERS = ("css/dialog.css", "img/icon.svg")

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from teahouse.site import pages, render
 from teahouse.site.deps import deps_of
+from teahouse.site.shell import shell_of
 
 PLAIN = {
     "200": "The answer.",
@@ -37,7 +38,7 @@ def page(request: Request) -> Response:
         if (operations := operations_of(document, tag, url))
     )
     shown = pages.Docs(
-        shell=pages.Shell(title=deps.settings.site.title or "Teahouse", many=len(deps.serving.apps) > 1),
+        shell=shell_of(deps),
         version=version("teahouse"),
         chapters=chapters,
     )

@@ -19,6 +19,7 @@ from teahouse.errors import NotFound, TeahouseError, TooMany
 from teahouse.feedback import erase
 from teahouse.site import api, keep, media, origin, pages, pictures, predict, render, visitors
 from teahouse.site.deps import Deps, deps_of
+from teahouse.site.shell import shell_of
 from teahouse.spec.fields.image import media_type
 from teahouse.store import consents, inputs, predictions, probes, shares
 from teahouse.store import feedback as words
@@ -92,7 +93,7 @@ def page(request: Request) -> Response:
     lines = tuple(line(deps, one) for one in held(deps, visitor)) if visitor else ()
     site = origin.address_of(request.scope, request.headers, deps.settings)
     shown = pages.Mine(
-        shell=pages.Shell(title=deps.settings.site.title or "Teahouse", many=len(deps.serving.apps) > 1),
+        shell=shell_of(deps),
         lines=lines,
         standing=visitor is not None and keep.standing(deps, visitor) is not None,
         link=f"{site}/mine/{visitors.sealed(deps.signers.link, visitor)}" if visitor and lines else "",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from teahouse.site.offer import Counted
 from teahouse.spec.fields.image import MAX_BYTES
 
 SURENESS = ((0.97, "quite sure"), (0.85, "fairly sure"), (0.6, "I think so"), (0.0, "only a guess"))
@@ -62,6 +63,7 @@ class Shell:
     framed: bool = False
     alone: bool = False
     home: str = ""
+    sells: bool = False  # whether some app has a price
 
 
 @dataclass(frozen=True)
@@ -229,6 +231,7 @@ class Play:
     social: Social | None = None
     by_hand: bool = False  # whether nothing retrains it by itself: then the page promises nothing
     teach: bool = False  # whether the app has a round in which visitors teach it
+    counted: Counted | None = None  # what is left, where answers are counted
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from fastapi import Request
 from starlette.responses import Response
 
 from teahouse.errors import NotFound
-from teahouse.site import accuracy, keep, media, origin, owner_access, pool, render, shelf, teach, visitors
+from teahouse.site import accuracy, keep, media, origin, owner_access, pass_pages, pool, render, shelf, teach, visitors
 from teahouse.site.deps import Deps, Live, Shown, deps_of, trains
-from teahouse.site.pages import Chip, Closed, Input, Opening, Play, Sample, Shell, Social
+from teahouse.site.pages import Chip, Closed, Input, Opening, Play, Sample, Social
+from teahouse.site.shell import shell_of
 from teahouse.spec.fields import Field
 
 
@@ -43,8 +44,7 @@ def play(request: Request, deps: Deps, shown: Shown) -> Response:
     """The play page, or the honest page of an app that is not open."""
     framed = bool(getattr(request.state, "framed", False))
     owner = not framed and owner_access.is_at_home(request)
-    many = len(deps.serving.apps) > 1
-    shell = Shell(title=deps.settings.site.title or "Teahouse", many=many, owner=owner, framed=framed)
+    shell = shell_of(deps, owner=owner, framed=framed)
     live = shown.champion
     if live is None:
         return show(request, Closed(shell=shell, title=shown.title))
@@ -81,6 +81,7 @@ def play(request: Request, deps: Deps, shown: Shown) -> Response:
         social=social(request, deps, shown, live),
         by_hand=not trains(shown.declaration),
         teach=not framed and teach.is_open(deps, shown),
+        counted=pass_pages.counted(deps, request, shown),
         **pool.shown_on(request, deps, live),
     )
     return show(request, page)

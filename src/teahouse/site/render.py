@@ -34,7 +34,7 @@ COMMENT_LINES = re.compile(rb"^[ \t]*(?://[^\n]*|/\*\*.*?\*/[ \t]*)$", re.M | re
 SHEET_ADDRESS = re.compile(r'"(/static/[^"]+\.css)"')
 COMMENTS = re.compile(rb"/\*.*?\*/", re.S)
 GZIPPED_FROM = 600  # bytes: less fits into one packet as it is
-SHEETS = 6  # of one page
+SHEETS = 7  # of one page
 FOREVER = {
     "Cache-Control": "public, max-age=31536000, immutable",
     "Content-Security-Policy": "default-src 'none'",  # none of them is a page; the page's own policy is long

@@ -17,6 +17,7 @@ from teahouse.feedback import erase
 from teahouse.model import shape
 from teahouse.site import api, cards, given, keep, media, origin, pages, pictures, render, visitors
 from teahouse.site.deps import Deps, deps_of
+from teahouse.site.shell import shell_of
 from teahouse.spec.fields import Field, Image, field_from_json
 from teahouse.spec.fields.absent import needs_nobody
 from teahouse.store import consents, predictions, releases, shares
@@ -222,7 +223,7 @@ def page(request: Request) -> Response:
     words = cards.said(output)
     line = words or manifest.description
     shared = pages.Shared(
-        shell=pages.Shell(title=cards.site_title(deps), many=len(deps.serving.apps) > 1),
+        shell=shell_of(deps),
         token=token,
         title=title,
         words=words,

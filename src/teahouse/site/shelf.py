@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from teahouse.site import accuracy, media, owner_access, pages, pictures, render
 from teahouse.site.deps import Deps, Live, Shown, trains
+from teahouse.site.shell import shell_of
 from teahouse.store import lineage, rollouts, tallies
 
 FRESH_S = 30.0
@@ -66,7 +67,7 @@ def page(request: Request, deps: Deps) -> Response:
     board: Board = request.app.state.board
     shown = deps.serving.apps.values()
     owner = owner_access.is_at_home(request)
-    shell = pages.Shell(title=deps.settings.site.title or "Teahouse", many=len(shown) > 1, owner=owner)
+    shell = shell_of(deps, owner=owner)
     cards = tuple(card(deps, board, one) for one in shown)
     return render.render(pages.Shelf(shell=shell, apps=cards), request.state.nonce)
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from teahouse.site import pages, render, shelf
 from teahouse.site.deps import Shown, deps_of
+from teahouse.site.shell import shell_of
 from teahouse.store import lineage, releases, rollouts
 
 MOST = 500  # steps of an app
@@ -23,7 +24,7 @@ def page(request: Request) -> Response:
     shown = deps.serving.apps.values()
     with deps.house.db.read() as c:
         entries = [entry for one in shown for entry in of_app(c, one)]
-    shell = pages.Shell(title=deps.settings.site.title or "Teahouse", many=len(shown) > 1)
+    shell = shell_of(deps)
     return render.render(pages.Log(shell=shell, months=months(entries)), request.state.nonce)
 
 

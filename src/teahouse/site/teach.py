@@ -22,7 +22,8 @@ from teahouse.feedback.trust import DAY_MS, Standing
 from teahouse.site import api, media, render, security, visitors
 from teahouse.site.deps import Deps, Shown, deps_of
 from teahouse.site.owner_reviews import blob_of
-from teahouse.site.pages import Shell, Teach
+from teahouse.site.pages import Teach
+from teahouse.site.shell import shell_of
 from teahouse.spec.fields import field_from_json
 from teahouse.spec.fields.image import media_type
 from teahouse.store import probes, quotas
@@ -101,7 +102,7 @@ def page(request: Request) -> Response:
     why = why_shut(deps, shown)
     if shown is None or why:
         raise NotFound(NOTHING, why, "The home page shows what there is.")
-    shell = Shell(title=deps.settings.site.title or "Teahouse", many=len(deps.serving.apps) > 1)
+    shell = shell_of(deps)
     told = Teach(shell, shown.name, shown.title, tuple(words_of(shown)), teach.ROUND)
     return render.render(told, request.state.nonce)
 

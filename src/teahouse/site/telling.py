@@ -14,6 +14,7 @@ from teahouse.release import slices
 from teahouse.release.verdict import ROWS
 from teahouse.site import accuracy, pages, render
 from teahouse.site.deps import Deps, Live, Shown, deps_of
+from teahouse.site.shell import shell_of
 from teahouse.store import lineage, rollouts
 
 WEAK_ROWS = 20  # of a label or a kind of photo; fewer are no ground for a word on it
@@ -32,7 +33,7 @@ def page(request: Request) -> Response:
 
 def card(deps: Deps, shown: Shown) -> Any:
     """The card of the release that answers, or the page of an app that is not open."""
-    shell = pages.Shell(deps.settings.site.title or "Teahouse", many=len(deps.serving.apps) > 1)
+    shell = shell_of(deps)
     live = shown.champion
     if live is None:
         return pages.Closed(shell=shell, title=shown.title)

@@ -6,7 +6,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
       await navigator.clipboard.writeText(button.dataset.copy);
       button.textContent = "Copied";
     } catch {
-      getSelection().selectAllChildren(document.querySelector("[data-copied]"));
+      getSelection().selectAllChildren((button.closest(".card") ?? document).querySelector("[data-copied]"));
     }
   });
 }

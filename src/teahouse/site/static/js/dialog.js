@@ -8,9 +8,9 @@ export function element(kind, more, ...inside) {
 
 export const button = (words, kind, onclick) => element("button", { type: "button", className: `button ${kind}`, textContent: words, onclick });
 
-let dress;
+const dress = {};
 
-/** Resolves when the dialogs' style sheet is there, or will not come. */
-export const dressed = () => (dress ??= new Promise((done) => {
-  document.head.append(element("link", { rel: "stylesheet", href: new URL("../css/dialog.css", import.meta.url).href, onload: done, onerror: done }));
+/** Resolves when the style sheet of this name is there, or will not come. */
+export const dressed = (sheet = "dialog") => (dress[sheet] ??= new Promise((done) => {
+  document.head.append(element("link", { rel: "stylesheet", href: new URL(`../css/${sheet}.css`, import.meta.url).href, onload: done, onerror: done }));
 }));

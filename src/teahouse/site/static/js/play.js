@@ -7,7 +7,7 @@ import { panel, standing } from "./word.js";
 const root = document.getElementById("play");
 const asked = alone && /^#\d{1,10}$/.test(location.hash) ? location.hash.slice(1) : null; // a link to one of the pictures
 if (asked) Object.assign(root.dataset, { seed: asked, now: "ask", prediction: "" });
-const { app, view, now, seed, prediction } = root.dataset;
+const { app, view, now, seed, prediction, counts } = root.dataset;
 const about = { app, labels: JSON.parse(root.dataset.labels), sureness: JSON.parse(root.dataset.sureness) };
 const find = (name) => root.querySelector(`[data-${name}]`);
 // not awaited here: a tap counts before it is there
@@ -124,11 +124,18 @@ async function send(how) {
     if (!current()) return;
     tries = 0;
     for (const input of Object.values(inputs)) input.heard?.(answer);
+    (await purse)?.told(answer);
+    if (!current()) return;
     // with the seed that was drawn, where there is one
     if (own) play.given = await pack();
     await tell(answer, current, how.fresh && post);
   } catch (error) {
-    if (current()) refuse(error, how);
+    const spent = current() && (await (await purse)?.spent(error, current));
+    if (!current()) return;
+    if (!spent) return refuse(error, how);
+    still();
+    stands = false;
+    word.close();
   } finally {
     clearTimeout(slow);
   }
@@ -137,7 +144,7 @@ async function send(how) {
 /** Shows an answer, or now and then two of them to choose from; `post` asks for the other one. */
 async function tell(answer, current, post) {
   const show = await shown;
-  const two = post && (await due(answer));
+  const two = post && (await (await import("./turns.js")).due(answer));
   if (!current()) return;
   if (two) {
     pair ??= await import("./pair.js");
@@ -166,15 +173,6 @@ async function draw(answer, show, current) {
   last = { state: find("answer").dataset.state, play: { answer, given, photo, sample } };
 }
 
-/** Two to choose from, where a challenger waits for it: after five answers, then after eight more, and no third time. */
-async function due({ feedback = [] }) {
-  const { visit } = await import("./visit.js");
-  const [seen, offered, last] = visit("pairs") ?? [0, 0, 0];
-  const now = feedback.some((f) => f.between === "releases") && offered < 2 && seen - last >= (offered ? 8 : 5);
-  visit("pairs", [seen + 1, offered + now, now ? seen + 1 : last]);
-  return now;
-}
-
 /** Asks about what now stands in the inputs. `fresh`: it is another thing, not the same one done differently. `after`:
  * milliseconds to wait for more. `answer`: resolves to what the house has ready, or undefined. */
 function ask(how = {}) {
@@ -197,20 +195,12 @@ const opened = Promise.all([...root.querySelectorAll("[data-input]")].map(async 
 
 find("another").onclick = () => [...root.querySelectorAll("[data-give]")].at(-1).click();
 document.querySelector("[data-embed]")?.addEventListener("click", async () => (await late(() => import("./snippet.js")))?.open(app));
-find("share")?.addEventListener("click", async ({ currentTarget: from }) => {
-  const sharing = await late(() => import("./sharing.js"));
-  if (!sharing) return;
-  // what the page opened with is nobody's answer yet
-  if (!play.answer) {
-    from.disabled = true;
-    await send({});
-    from.disabled = false;
-  }
-  sharing.open(play, { app, from, alone: Object.keys(inputs).length === 1 });
-});
+find("share")?.addEventListener("click", async ({ currentTarget: from }) => (await late(() => import("./sharing.js")))?.asked(play, { app, from, alone: Object.keys(inputs).length === 1 }, send));
 if (prediction) {
   play.answer = { id: prediction, seed: Number(seed), feedback: [{ kind: "rate" }] };
-  due({});
+  import("./turns.js").then(({ due }) => due({}));
   import("./visit.js").then(({ visit }) => visit(`said ${prediction}`) && play.answer?.id === prediction && word.rated(visit(`said ${prediction}`)));
 }
-if (now) opened.then(() => ask({ fresh: true }));
+// where answers are counted
+const purse = counts && import(`./${counts}.js`).then(({ open }) => open(root, { app, inputs, opened })).catch(() => null);
+if (now) opened.then(async () => (await purse)?.gave || ask({ fresh: true }));

@@ -5,6 +5,16 @@ import { button, dressed, element } from "./dialog.js";
 import { copy, parts } from "./snippet.js";
 import { opens } from "./word.js";
 
+/** A tap on Share. What the page opened with is nobody's answer yet: `send` asks for it first. */
+export async function asked(play, about, send) {
+  if (!play.answer) {
+    about.from.disabled = true;
+    await send({});
+    about.from.disabled = false;
+  }
+  open(play, about);
+}
+
 /** The dialog about the picture that now stands on the page. A seed's page is there already and shows nothing of anyone. */
 export async function open(play, { app, from, alone }) {
   const { answer, given, photo } = play;

@@ -70,7 +70,7 @@ export function open(place, { root, ask }) {
       input.value = "";
     });
   }
-  if (!thumb) dropped(root, take);
+  if (!thumb) import("../dropped.js").then(({ dropped }) => dropped(root, take), () => {});
   (window.requestIdleCallback ?? setTimeout)(() => Promise.allSettled([shrink(), shape()]));
 
   const camera = place.querySelector("[data-camera]");
@@ -95,6 +95,7 @@ export function open(place, { root, ask }) {
 
   return {
     photo: true,
+    take,
     ready: () => Boolean(file || house),
     own: () => Boolean(file),
     /** What now stands has its answer. */
@@ -123,22 +124,4 @@ export function open(place, { root, ask }) {
       return made;
     },
   };
-}
-
-/** What is dropped anywhere on the page, or pasted; `root` gets the class "dragging" while one hovers. */
-function dropped(root, take) {
-  const holds = (event) => event.dataTransfer?.types.includes("Files");
-  const over = (on) => root.classList.toggle("dragging", on);
-  addEventListener("dragover", (event) => holds(event) && (event.preventDefault(), over(true)));
-  addEventListener("dragleave", (event) => event.relatedTarget || over(false));
-  addEventListener("drop", (event) => {
-    if (!holds(event)) return;
-    event.preventDefault();
-    over(false);
-    if (event.dataTransfer.files[0]) take(event.dataTransfer.files[0]);
-  });
-  addEventListener("paste", (event) => {
-    const file = event.clipboardData?.files[0];
-    if (file) take(file);
-  });
 }
