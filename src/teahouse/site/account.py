@@ -115,10 +115,10 @@ def listing(request: Request) -> PassesOut:
     with deps.house.db.read() as c:
         for shown in deps.serving.apps.values():
             code = paying.code_of(request, shown.name, True)
-            row = passes.by_code(c, code, deps.till.live)
+            row = passes.by_code(c, code, deps.live)
             if row is not None and code is not None and row.app == shown.name:
                 found.append(pass_out(c, shown, row, code))
-    return PassesOut(passes=found, play_money=not deps.till.live)
+    return PassesOut(passes=found, play_money=not deps.live)
 
 
 def pass_out(c: Any, shown: Shown, row: Any, code: str) -> PassOut:
@@ -144,7 +144,7 @@ def restore(request: Request, response: Response, given: RestoreIn) -> PassOut:
     with deps.house.db.read() as c:
         if not quotas.fits(c, tries):
             raise TooMany("That were many codes for one day.", "", "Come back tomorrow.", retry_after=3600)
-        row = passes.by_code(c, code, deps.till.live)
+        row = passes.by_code(c, code, deps.live)
         shown = deps.serving.apps.get(row.app) if row is not None else None
         out = pass_out(c, shown, row, code) if shown is not None and code is not None else None
     if out is None:
@@ -177,6 +177,6 @@ def left_of(deps: Deps, request: Request, shown: Shown) -> dict[str, int] | None
     network = visitors.network_digest(deps, security.client_address(request))
     with deps.house.db.read() as c:
         free = min(one.most - quotas.used(c, one) for one in paying.free_today(deps, shown, (visitor, network)))
-        row = passes.by_code(c, code, deps.till.live)
+        row = passes.by_code(c, code, deps.live)
     free = min(free, int(shown.declaration["free_per_day"]))
     return {"free": max(0, free), "credits": row.balance if row is not None and row.app == shown.name else 0}

@@ -14,7 +14,7 @@ from itsdangerous import Signer, TimestampSigner
 
 from teahouse import ids
 from teahouse.engine.port import Form
-from teahouse.errors import NotFound, NotReady
+from teahouse.errors import NotFound, NotReady, SettingsError
 from teahouse.payments.chosen import till_of
 from teahouse.site.budget import Budget
 from teahouse.site.cap import Cap
@@ -158,6 +158,14 @@ class Deps:
         if self._till is None:
             self._till = till_of(self.settings, self.house)
         return self._till
+
+    @property
+    def live(self) -> bool:
+        """Whether the till takes real money; where it can not be opened as if it did: play money buys nothing then."""
+        try:
+            return self.till.live
+        except SettingsError:
+            return True
 
     def key(self, purpose: str) -> bytes:
         """The house's 32 bytes for this purpose, read from its secret once."""

@@ -79,7 +79,7 @@ def fare_of(deps: Deps, shown: Shown, whose: tuple[bytes | None, bytes], code: s
     ClosedForToday where it is not. Runs in a thread."""
     app, closed = shown.name, deps.cap.closed
     with deps.house.db.read() as c:
-        mine = passes.by_code(c, code, deps.till.live)
+        mine = passes.by_code(c, code, deps.live)
         pass_id, balance = (mine.id, mine.balance) if mine is not None and mine.app == app else (None, 0)
         free = free_today(deps, shown, whose)
         if closed is None and all(quotas.fits(c, one) for one in free):
