@@ -8,9 +8,9 @@ import pytest
 from teahouse import ids
 from teahouse.site import reconcile, stock, visitors
 from teahouse.site.pool import Filler, Rules
-from teahouse.store import consents, feedback, labels, predictions, tables, tallies
+from teahouse.store import apps, consents, feedback, labels, predictions, tables, tallies
 from teahouse.store import pool as in_pool
-from teahouse.testing import NAMES, drew, install_tiny, photo, whole_house
+from teahouse.testing import NAMES, drew, install_tiny, photo, tiny_declaration, whole_house
 
 OWN = {"Origin": "http://127.0.0.1:8360", "Sec-Fetch-Site": "same-origin"}
 RULES = Rules(keep=4, make=1, first=4)
@@ -116,6 +116,18 @@ def test_the_challenger_answers_beside_the_champion_and_a_choice_names_both(mirr
     with mirror.house.db.read() as c:
         (found,) = feedback.choices(c, mirror.name, mirror.release, release)
     assert found.winner == mirror.release, "who changes their mind is still one visitor"
+
+
+def test_the_challengers_picture_costs_nothing_the_first_time(mirror):
+    told = tiny_declaration(kind="picture", free_per_day=3)
+    mirror.house.db.write(lambda c: apps.declare(c, mirror.name, told["title"], told, "", 5))
+    challenge(mirror)
+    first = mirror.ask().json()
+    assert first["left"]["free"] == 2
+    assert "left" not in beside(mirror, first).json()
+    assert beside(mirror, first).json()["left"]["free"] == 1
+    assert mirror.ask(seed=2).json()["left"]["free"] == 0
+    assert beside(mirror, first).status_code == 402
 
 
 def test_the_lot_of_the_first_picture_is_that_of_the_one_beside_it(mirror, monkeypatch):

@@ -15,6 +15,7 @@ from teahouse import ids
 from teahouse.errors import Conflict, NothingToDo, NotReady
 from teahouse.site import api, given, pictures, pool, predict, security, visitors
 from teahouse.site.deps import Deps, Live, Shown, deps_of
+from teahouse.site.purse import Fare
 from teahouse.spec.fields.absent import is_drawn
 from teahouse.store import predictions
 
@@ -36,7 +37,8 @@ async def create(request: Request) -> Response:
         raise NothingToDo(NO_OTHER)
     if first.arm == "pool":
         return await from_pool(request, deps, shown, first, rival)
-    asked = with_seed(deps, await predict.read(request, deps), first.seed)
+    fare = await run_in_threadpool(fare_of, deps, first, rival)
+    asked = with_seed(deps, await predict.read(request, deps, fare), first.seed)
     if not secrets.compare_digest(asked.given, first.given):
         raise Conflict("This is not what was predicted.", "It differs from what the first picture was made of.",
                        "Send exactly the same again.")  # fmt: skip
@@ -53,6 +55,14 @@ def look(request: Request, deps: Deps, id_: bytes) -> Any:
         row = predictions.get(c, id_)
     api.refuse_unspoken(request, row)
     return row
+
+
+def fare_of(deps: Deps, first: Any, rival: Live | None) -> Fare | None:
+    """Nothing is paid for a challenger's picture, the first time: it is the house that wants to know. None: as ever."""
+    if rival is None:
+        return None
+    with deps.house.db.read() as c:
+        return None if predictions.shadows(c, first.id) else Fare()
 
 
 def with_seed(deps: Deps, asked: predict.Asked, seed: int | None) -> predict.Asked:

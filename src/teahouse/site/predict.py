@@ -158,18 +158,19 @@ def with_picture(body: dict[str, Any], picture: Picture | None) -> dict[str, Any
     return {**body, "output": {"picture": pictures.data_url(picture), **body["output"]}}
 
 
-async def read(request: Request, deps: Deps) -> Asked:
-    """Reads and checks a request; draws arm and lot before anything is known of the answer."""
+async def read(request: Request, deps: Deps, fare: Fare | None = None) -> Asked:
+    """Reads and checks a request; draws arm and lot before anything is known of the answer. fare: how it is paid for,
+    where that is known."""
     came = time.monotonic()
     try:
-        asked = await _read(request, deps)
+        asked = await _read(request, deps, fare)
     except (TeahouseError, HTTPException) as error:  # the latter of a body that streams in
         deps.pulse.over(error)
         raise
     return replace(asked, received_ms=(time.monotonic() - came) * 1000)
 
 
-async def _read(request: Request, deps: Deps) -> Asked:
+async def _read(request: Request, deps: Deps, fare: Fare | None) -> Asked:
     shown = deps.serving.app(request.path_params["app"])
     if shown.champion is None or not shown.champion.ready:
         why = "Its release is not loaded."
@@ -178,7 +179,7 @@ async def _read(request: Request, deps: Deps) -> Asked:
     until = time.monotonic() + shown.deadline_s
     visitor, payers = visitors.visitor_of(request), [network]
     key, digest = given.idempotency_key(request), visitors.network_digest(deps, security.client_address(request))
-    fare = await paying.fare(request, shown, visitor, digest, key and stored_key(visitor.id, key))
+    fare = fare or await paying.fare(request, shown, visitor, digest, key and stored_key(visitor.id, key))
     if (full := deps.engine.full(shown.champion.release, until, fare.lane or deps.budget.lane(network))) is not None:
         await deps.budget.hold(network)
         raise full  # before the photo is read
