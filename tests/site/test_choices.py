@@ -119,9 +119,10 @@ def test_the_challenger_answers_beside_the_champion_and_a_choice_names_both(mirr
 
 
 def test_the_challengers_picture_costs_nothing_the_first_time(mirror):
+    challenge(mirror)
     told = tiny_declaration(kind="picture", free_per_day=3)
     mirror.house.db.write(lambda c: apps.declare(c, mirror.name, told["title"], told, "", 5))
-    challenge(mirror)
+    asyncio.run(reconcile.once(mirror.deps))
     first = mirror.ask().json()
     assert first["left"]["free"] == 2
     assert "left" not in beside(mirror, first).json()
