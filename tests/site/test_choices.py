@@ -123,12 +123,12 @@ def test_the_challengers_picture_costs_nothing_the_first_time(mirror):
     told = tiny_declaration(kind="picture", free_per_day=3)
     mirror.house.db.write(lambda c: apps.declare(c, mirror.name, told["title"], told, "", 5))
     asyncio.run(reconcile.once(mirror.deps))
-    first = mirror.ask().json()
+    first = mirror.ask(**OWN).json()
     assert first["left"]["free"] == 2
-    assert "left" not in beside(mirror, first).json()
-    assert beside(mirror, first).json()["left"]["free"] == 1
-    assert mirror.ask(seed=2).json()["left"]["free"] == 0
-    assert beside(mirror, first).status_code == 402
+    assert "left" not in beside(mirror, first, **OWN).json()
+    assert beside(mirror, first, **OWN).json()["left"]["free"] == 1
+    assert mirror.ask(seed=2, **OWN).json()["left"]["free"] == 0
+    assert beside(mirror, first, **OWN).status_code == 402
 
 
 def test_the_lot_of_the_first_picture_is_that_of_the_one_beside_it(mirror, monkeypatch):
