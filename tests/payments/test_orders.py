@@ -4,10 +4,12 @@ import itertools
 import random
 
 import pytest
+import sqlalchemy as sa
 
 from teahouse import ids
+from teahouse.errors import DatabaseUnsound
 from teahouse.payments import orders
-from teahouse.store import ledger, notices, passes, till_events
+from teahouse.store import ledger, notices, passes, tables, till_events
 
 
 def spend(shop, pass_id, n=1):
@@ -109,6 +111,9 @@ def test_m8_a_refund_after_spending_ends_at_nothing_never_below_and_the_owner_is
         spend(shop, pass_id)
     assert "30 of its answers" in shop.read(notices.waiting, 0)[0].words
     assert shop.read(orders.may_fill, code, "warmth", True) is None, "the next purchase makes a new pass"
+    third = shop.order(pass_id)
+    shop.take(shop.event("paid", third))
+    assert shop.read(orders.may_fill, code, "warmth", True) is not None, "what is on a pass is not left behind"
     assert shop.read(ledger.checked, pass_id)
 
 
@@ -136,10 +141,45 @@ def test_a_code_is_read_however_it_was_typed():
     assert len({orders.new_code() for _ in range(100)}) == 100
 
 
-def test_events_for_no_order_of_ours_are_kept_and_change_nothing(shop):
+def test_events_for_no_order_of_ours_change_nothing_and_money_for_one_is_told_to_the_owner(shop):
     assert shop.take(shop.event("disputed", payment="pi_of_another"))
+    assert shop.read(notices.waiting, 0) == []
     assert shop.take(shop.event("paid", "order-unknown", payment="pi_x"))
+    (told,) = shop.read(notices.waiting, 0)
+    assert "2.00 EUR" in told.words and "order-unknown" in told.words and "pi_x" in told.words
     assert shop.read(ledger.totals) == {}
+
+
+def test_of_a_dispute_in_part_a_part_is_lost(shop):
+    pass_id, _ = shop.a_pass()
+    order = shop.order(pass_id)
+    for kind, amount in (("paid", 200), ("refunded", 50), ("disputed", 100), ("dispute_lost", 100)):
+        shop.take(shop.event(kind, order, amount, payment="p"))
+    assert moved(shop, order)[("income:EUR", "till:EUR")] == 150 and shop.balance(pass_id) == 13
+
+
+def test_an_order_or_an_event_that_was_changed_behind_the_house_moves_nothing(shop):
+    pass_id, _ = shop.a_pass()
+    order = shop.order(pass_id)
+    mine = tables.till_events.c.provider_id == order
+    body = {**shop.read(till_events.order, order).body, "predictions": 5000}
+    shop.house.db.write(lambda c: c.execute(sa.update(tables.till_events).where(mine).values(body=body)))
+    with pytest.raises(DatabaseUnsound, match="order is damaged"):
+        shop.take(shop.event("paid", order))
+    assert shop.balance(pass_id) == 0
+
+
+def test_a_credit_is_given_back_once(shop):
+    pass_id, _ = shop.a_pass()
+    order = shop.order(pass_id)
+    shop.take(shop.event("paid", order))
+    prediction = ids.new_id()
+    shop.house.db.write(lambda c: ledger.spend(c, pass_id, prediction, 3))
+    back = [shop.house.db.write(lambda c: ledger.give_back(c, prediction, 4)) for _ in range(2)]
+    assert back == [True, False] and shop.balance(pass_id) == 50
+    assert not shop.house.db.write(lambda c: ledger.give_back(c, ids.new_id(), 4))
+    shop.take(shop.event("refunded", order, 200))
+    assert shop.balance(pass_id) == 1 and shop.read(ledger.checked, pass_id)
 
 
 def test_partial_refunds_go_up_only(shop):

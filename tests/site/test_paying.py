@@ -1,10 +1,13 @@
 """Free ones of today, credits of a pass, and what happens past them."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from teahouse import settings as page
-from teahouse.site import reconcile, till
-from teahouse.store import apps, ledger, passes, quotas
+from teahouse.payments.till import TillEvent
+from teahouse.site import paying, reconcile, till
+from teahouse.store import apps, ledger, passes, quotas, till_events
 from teahouse.testing import APP, photo, tiny_declaration, whole_house
 
 PATH = f"/api/apps/{APP}/predictions"
@@ -27,6 +30,19 @@ def sells(site, **changes):
 
 def play(client, seed, **headers):
     return client.post(PATH, content=photo(seed=seed), headers={**OWN, **headers})
+
+
+def real(site):
+    """The till takes real money, as far as the house can tell."""
+    site.deps.till.live = True
+
+
+def pay(site):
+    """An order of real money, paid."""
+    order = site.client.post("/api/checkouts", json={"app": APP}, headers=OWN).json()["order"]
+    event = TillEvent(f"evt-{order}", "paid", 9, order, f"pi-{order}", PRICE["amount"], PRICE["currency"])
+    assert till.take(site.deps, [event]) == (1, 0)
+    return order
 
 
 def buy(client, outcome="pay"):
@@ -82,10 +98,13 @@ def test_what_is_not_paid_gives_nothing(shop, outcome, state):
 
 def test_a_repeat_under_its_key_costs_nothing_more_even_where_nothing_is_left(shop):
     play(shop.client, 0)
-    first = play(shop.client, 1, **{"Idempotency-Key": "the-key-of-this-one"})
-    again = play(shop.client, 1, **{"Idempotency-Key": "the-key-of-this-one"})
+    key = {"Idempotency-Key": "the-key-of-this-one"}
+    first, worked = play(shop.client, 1, **key), shop.engine.answered
+    again = play(shop.client, 1, **key)
     assert (first.status_code, again.status_code) == (201, 201)
-    assert first.json()["id"] == again.json()["id"]
+    assert first.json()["id"] == again.json()["id"] and first.json()["output"] == again.json()["output"]
+    assert [play(shop.client, seed, **key).status_code for seed in (2, 3)] == [409, 409]
+    assert shop.engine.answered == worked, "nothing was worked out for what is known"
     assert play(shop.client, 2, **{"Idempotency-Key": "another-key-altogether"}).status_code == 402
 
 
@@ -126,7 +145,6 @@ def test_an_answer_that_does_not_come_costs_nothing(shop, monkeypatch):
 
 
 def test_a_network_has_fifty_visitors_free_ones_and_a_program_counts_for_its_network(shop):
-    shop.deps.house.db.write(lambda c: None)
     program = shop.visitor("203.0.113.9")
     left = {program.post(PATH, content=photo(seed=seed)).json()["left"]["free"] for seed in range(3)}
     assert left == {99, 98, 97}
@@ -136,7 +154,8 @@ def test_past_the_cap_free_play_is_closed_for_today_and_who_paid_plays_on(tmp_pa
     money = {"day_hours": 1e-9, "hour_costs": 0.1}
     with whole_house(tmp_path, page.Settings(project=tmp_path, money=money)) as site:
         sells(site)
-        buy(site.client)
+        real(site)
+        pay(site)
         assert play(site.client, 0).status_code == 201
         site.deps.cap.see(site.deps)
         assert [limit.share > 1 for limit in site.deps.cap.limits] == [True]
@@ -152,17 +171,83 @@ def test_an_app_without_a_price_is_free_without_an_end_and_says_nothing_of_it(si
     assert site.client.post("/api/checkouts", json={"app": APP}, headers=OWN).status_code == 404
 
 
-def test_the_test_till_serves_its_own_house_alone(shop):
+def test_the_test_till_serves_its_own_house_alone_and_each_order_once(shop):
     assert shop.client.post("/api/play-money/order-none", json={"outcome": "pay"}, headers=OWN).status_code == 404
     assert shop.client.post("/api/till/test", content=b"{}").status_code == 404
-    assert till.reconcile(shop.deps) == 0
+    order = buy(shop.client, "later")
+    assert shop.client.post(f"/api/play-money/{order}", json={"outcome": "pay"}, headers=OWN).status_code == 200
+    assert shop.client.post(f"/api/play-money/{order}", json={"outcome": "pay"}, headers=OWN).status_code == 409
+
+
+def test_past_the_cap_play_money_buys_nothing_and_is_never_served_first(tmp_path):
+    with whole_house(tmp_path, page.Settings(project=tmp_path, money={"day_hours": 1e-9})) as site:
+        sells(site, free_per_day=0)
+        buy(site.client)
+        lanes, predict = [], site.engine.predict
+
+        async def seen(release, given, until, lane):
+            lanes.append(lane)
+            return await predict(release, given, until, lane)
+
+        site.engine.predict = seen
+        assert play(site.client, 0).status_code == 201 and lanes == ["free"]
+        site.deps.cap.see(site.deps)
+        assert play(site.client, 1).status_code == 503
+
+
+def test_who_holds_a_pass_is_never_told_to_come_back_tomorrow_and_free_ones_are_not_served_first(shop, monkeypatch):
+    real(shop)
+    pay(shop)
+    play(shop.client, 0)
+    fare, lanes, predict = paying.fare_of, [], shop.engine.predict
+
+    async def seen(release, given, until, lane):
+        lanes.append(lane)
+        return await predict(release, given, until, lane)
+
+    def just_before(deps, shown, whose, code, key, paid=False):
+        told = fare(deps, shown, whose, code, key, paid)
+        if told.kind == "free":  # another of theirs takes the last free one meanwhile
+            deps.house.db.write(lambda c: quotas.take_of(c, told.quotas[0]))
+        return told
+
+    monkeypatch.setattr(shop.engine, "predict", seen)
+    monkeypatch.setattr(paying, "fare_of", just_before)
+    assert play(shop.client, 1).json()["left"] == {"free": 0, "credits": 2}
+    assert play(shop.client, 2).json()["left"] == {"free": 0, "credits": 1}
+    assert len(lanes) == 2 and lanes[0] != "paid" and lanes[1] == "paid"
+
+
+def test_who_has_one_left_has_one_worked_out_at_a_time(shop):
+    play(shop.client, 0)
+    shop.engine.hold_s = 0.3
+    with ThreadPoolExecutor(4) as many:
+        told = [one.status_code for one in many.map(lambda seed: play(shop.client, seed), range(1, 5))]
+    assert sorted(told) == [201, 402, 402, 402] and shop.engine.answered == 2
+
+
+def test_a_payment_that_was_not_told_is_found_though_later_ones_were(shop, monkeypatch):
+    real(shop)
+    day = 86_400_000
+    at = [100 * day]
+    shop.deps.clock = lambda: at[0]
+    orders = [shop.client.post("/api/checkouts", json={"app": APP}, headers=OWN).json()["order"] for _ in range(2)]
+    told = [
+        TillEvent(f"evt-{order}", "paid", 100 * day + n * 4 * day, order, f"pi-{order}", PRICE["amount"], "EUR")
+        for n, order in enumerate(orders)
+    ]
+    monkeypatch.setattr(shop.deps.till, "since", lambda since: [one for one in told if one.at >= since])
+    at[0] = 104 * day
+    till.take(shop.deps, told[1:])  # its webhook came through before the first look
+    assert till.reconcile(shop.deps) == 1 and till.reconcile(shop.deps) == 0
+    assert shop.client.get("/api/passes").json()["passes"][0]["credits"] == 6
     with shop.house.db.read() as c:
-        assert quotas.used(c, quotas.Taken("2026-01-01", "", "orders", 1, 1)) == 0
+        assert till_events.looked_at(c) == 104 * day
 
 
 def test_what_play_money_bought_is_worth_nothing_at_a_till_of_real_money(shop):
     buy(shop.client)
     sells(shop, free_per_day=0)
     assert play(shop.client, 0).status_code == 201
-    shop.deps.till.live = True
+    real(shop)
     assert play(shop.client, 1).status_code == 402 and shop.client.get("/api/passes").json()["passes"] == []

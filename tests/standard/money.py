@@ -137,7 +137,8 @@ class Books:
             moved = self.moved.get(pass_id, Counter())
             held = moved["pass", "held"] - moved["held", "pass"] - moved["held", "refunded"]
             refunded = sum(amount for (_, credit), amount in moved.items() if credit == "refunded")
-            sum_ = moved["bought", "pass"] - moved["pass", "spent"] - held - (refunded - moved["lost", "refunded"])
+            spent = moved["pass", "spent"] - moved["spent", "pass"]
+            sum_ = moved["bought", "pass"] - spent - held - (refunded - moved["lost", "refunded"])
             if sum_ != balance or balance < 0:
                 found.append(f"{pass_id.hex()[:8]}: {dict(moved)} is not {balance}")
         found += [f"answer {one.hex()[:8]} paid {n} times" for one, n in self.spends.items() if n != 1]

@@ -62,8 +62,8 @@ def take(c: Any, event: TillEvent, at: int) -> bool:
     if not till_events.add(c, event.id, event.kind, event.order, event.payment, body, event.at):
         return False
     id_ = event.order or (till_events.order_of(c, event.payment) if event.payment else None)
-    if id_ is not None:
-        settle(c, id_, at)
+    if id_ is not None and not settle(c, id_, at) and event.kind == "paid":
+        _tell_of_stranger(c, event, at)
     failpoints.here("webhook")
     return True
 
@@ -78,23 +78,24 @@ def standing(order: Any, events: Iterable[Any]) -> Standing:
         state = next((kind for kind in ("failed", "expired", "pending") if kind in kinds), "ordered")
         return Standing(state)
     returned = max((one.body["amount"] for one in events if one.kind == "refunded"), default=0)
-    returned = price[0] if "dispute_lost" in kinds else min(price[0], returned)
+    lost = max((one.body["amount"] for one in events if one.kind == "dispute_lost"), default=0)
+    returned = min(price[0], returned + lost)
     disputed = "disputed" in kinds and not kinds & {"dispute_won", "dispute_lost"}
     state = "disputed" if disputed else "refunded" if returned else "paid"
     return Standing(state, True, returned, disputed)
 
 
-def settle(c: Any, id_: str, at: int) -> None:
-    """Brings the ledger to what an order stands at."""
+def settle(c: Any, id_: str, at: int) -> bool:
+    """Brings the ledger to what an order stands at; False where this house knows no such order."""
     order = till_events.order(c, id_)
-    if order is None:  # of a house that was restored to before it; the till tells it again
-        return
+    if order is None:
+        return False
     events = till_events.of_order(c, id_)
     now, body = standing(order, events), order.body
     pass_id, done = bytes.fromhex(body["pass"]), ledger.of_order(c, id_)
     if not now.paid:
         _tell_of_wrong_amount(c, order, events, at)
-        return
+        return True
     till, income = f"till:{body['currency']}", f"income:{body['currency']}"
 
     def enter(debit: str, credit: str, amount: int) -> None:
@@ -111,7 +112,9 @@ def settle(c: Any, id_: str, at: int) -> None:
     held = done[PASS, "held"] - done["held", PASS] - done["held", "refunded"]
     from_held = min(due, held)
     enter("held", "refunded", from_held)
-    left = ledger.left_of(ledger.entries(c, pass_id), id_)
+    # of a long chain only where something is taken back
+    takes = due > from_held or now.disputed
+    left = ledger.left_of(ledger.entries(c, pass_id), id_) if takes else 0
     from_pass = min(due - from_held, left)
     enter(PASS, "refunded", from_pass)
     lost = due - from_held - from_pass
@@ -121,11 +124,13 @@ def settle(c: Any, id_: str, at: int) -> None:
     else:
         enter("held", PASS, held - from_held)
     _tell(c, order, now, lost, at)
+    return True
 
 
 def is_blocked(c: Any, pass_id: bytes) -> bool:
-    """Whether more of this pass was refunded than was left on it: it is not filled again, a new one is made."""
-    return any(one.debit == "lost" for one in ledger.entries(c, pass_id))
+    """Whether nothing is left on this pass, and more of it was refunded than was: a new one is made in its place."""
+    the_pass = passes.get(c, pass_id)
+    return the_pass is not None and not the_pass.balance and ledger.lost_some(c, pass_id)
 
 
 def may_fill(c: Any, code: str | None, app: str, live: bool) -> Any:
@@ -141,8 +146,17 @@ def _tell(c: Any, order: Any, now: Standing, lost: int, at: int) -> None:
         words = f"The buyer's bank disputes the payment {name} of {sum_}. Answer it at your till; see Money."
         notices.add(c, "money", f"disputed:{order.provider_id}", words, at)
     if lost:
-        words = f"The payment {name} of {sum_} went back after {lost} of its answers were used. Its pass is at an end."
+        words = f"The payment {name} of {sum_} went back after {lost} of its answers were used: these are lost to you."
         notices.add(c, "money", f"lost:{order.provider_id}", words, at)
+
+
+def _tell_of_stranger(c: Any, event: TillEvent, at: int) -> None:
+    """A backup is a minute old at most, and who ordered in that minute may pay after it was brought back."""
+    words = (
+        f"{told(event.amount, event.currency)} came for an order that this house does not know ({event.order}; payment "
+        f"{event.payment}): nobody got anything for it. Give it back at your till."
+    )
+    notices.add(c, "money", f"unknown:{event.id}", words, at)
 
 
 def _tell_of_wrong_amount(c: Any, order: Any, events: Iterable[Any], at: int) -> None:

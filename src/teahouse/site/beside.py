@@ -38,15 +38,16 @@ async def create(request: Request) -> Response:
     if first.arm == "pool":
         return await from_pool(request, deps, shown, first, rival)
     fare = await run_in_threadpool(fare_of, deps, first, rival)
-    asked = with_seed(deps, await predict.read(request, deps, fare), first.seed)
-    if not secrets.compare_digest(asked.given, first.given):
-        raise Conflict("This is not what was predicted.", "It differs from what the first picture was made of.",
-                       "Send exactly the same again.")  # fmt: skip
-    other = challenged(asked, rival, first.id) if rival is not None else reseeded(deps, asked, request)
-    # who the first one belongs to: a receipt opens one prediction, so it earns no cookie that opens all
-    visitor = replace(other.visitor, id=first.visitor, page=other.visitor.page and other.visitor.id == first.visitor)
-    other = replace(other, visitor=visitor, held=bool(first.held), standing=None, beside=first.id)
-    return await predict.respond(request, deps, other)
+    with deps.purses.pairing(first.id) as alone:
+        asked = with_seed(deps, await predict.read(request, deps, fare if alone else None), first.seed)
+        if not secrets.compare_digest(asked.given, first.given):
+            raise Conflict("This is not what was predicted.", "It differs from what the first picture was made of.",
+                           "Send exactly the same again.")  # fmt: skip
+        other = challenged(asked, rival, first.id) if rival is not None else reseeded(deps, asked, request)
+        # who the first one belongs to: a receipt opens one prediction, so it earns no cookie that opens all
+        visitor = replace(other.visitor, id=first.visitor, page=other.visitor.page and other.visitor.id == first.visitor)
+        other = replace(other, visitor=visitor, held=bool(first.held), standing=None, beside=first.id)
+        return await predict.respond(request, deps, other)
 
 
 def look(request: Request, deps: Deps, id_: bytes) -> Any:
@@ -61,6 +62,7 @@ def fare_of(deps: Deps, first: Any, rival: Live | None) -> Fare | None:
     """Nothing is paid for a challenger's picture, the first time: it is the house that wants to know. None: as ever."""
     if rival is None:
         return None
+    deps.cap.refuse()
     with deps.house.db.read() as c:
         return None if predictions.shadows(c, first.id) else Fare()
 

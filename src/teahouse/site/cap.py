@@ -1,7 +1,7 @@
 """Cap: what a day and a month may cost; past it free play is closed for today, and what was paid for goes on.
 
-Counted are the seconds of workers that answers took, and the bytes that came in and went out, both in `tallies`: in the
-commit of each answer. Days and months are UTC's."""
+Counted are the seconds that workers were at work for visitors, and the bytes that came in and went out (see `costs`).
+Days and months are UTC's."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from teahouse.errors import ClosedForToday
 from teahouse.settings import Money
+from teahouse.site import costs
 from teahouse.store import notices, tallies
 
 if TYPE_CHECKING:
     from teahouse.site.deps import Deps
 
-WORK, BYTES = ("work:open", "work:free", "work:paid"), "bytes"
 LOOK_S, HOUR_MS, HOUR_S, GB = 5.0, 3_600_000, 3600.0, 1e9
 WARN = (50, 80, 100)  # percent of a cap at which the owner is told
 UNITS = {"hours": "hours of work", "gb": "GB", "costs": "in costs"}
@@ -70,15 +70,19 @@ class Cap:
         self.looked = float("-inf")
 
     async def look(self, deps: Deps) -> None:
-        """One look, if it is time and a cap is set."""
-        if any(True for _ in caps(deps.settings.money)) and time.monotonic() - self.looked >= LOOK_S:
+        """One look, if it is time."""
+        if time.monotonic() - self.looked >= LOOK_S:
             self.looked = time.monotonic()
             await asyncio.to_thread(self.see, deps)
 
     def see(self, deps: Deps) -> None:
-        """Counts what is used, writes down what the owner is to hear of, and closes or opens free play."""
+        """Keeps what was added up, counts what is used, writes down what the owner is to hear of, and closes or opens
+        free play."""
+        deps.costs.keep(deps)
         at, money = deps.clock(), deps.settings.money
-        apps = list(deps.serving.apps)
+        if not any(True for _ in caps(money)):
+            return
+        apps = [costs.SITE, *deps.serving.apps]
         with deps.house.db.read() as c:
             found = {period: used(c, apps, began(period, at)) for period in ("day", "month")}
             limits = tuple(
@@ -112,9 +116,9 @@ def caps(money: Money) -> Iterator[tuple[str, str, float]]:
 def used(c: Any, apps: list[str], since: datetime) -> Used:
     """What answers of these apps took since then."""
     hour = int(since.timestamp() * 1000) // HOUR_MS
-    sums = [tallies.sums(c, app, (*WORK, BYTES), hour) for app in apps]
-    seconds = sum(one[what][1] for one in sums for what in WORK if what in one)
-    return Used(seconds, sum(one[BYTES][1] for one in sums if BYTES in one))
+    sums = [tallies.sums(c, app, (*costs.WORK, costs.BYTES), hour) for app in apps]
+    seconds = sum(one[what][1] for one in sums for what in costs.WORK if what in one)
+    return Used(seconds, sum(one[costs.BYTES][1] for one in sums if costs.BYTES in one))
 
 
 def began(period: str, at: int) -> datetime:

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from threading import BoundedSemaphore, Semaphore
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from teahouse.payments.chosen import till_of
 from teahouse.site.budget import Budget
 from teahouse.site.cap import Cap
 from teahouse.site.chains import Chains
+from teahouse.site.costs import Costs
 from teahouse.site.kept import Kept
 from teahouse.site.known import Known
 from teahouse.site.mirror import Mirror
@@ -146,8 +148,10 @@ class Deps:
     budget: Budget = field(default_factory=Budget)
     kept: Kept = field(default_factory=Kept)
     cap: Cap = field(default_factory=Cap)
+    costs: Costs = field(default_factory=Costs)
     purses: Purses = field(default_factory=Purses)
     chains: Chains = field(default_factory=Chains)
+    calls: Semaphore = field(default_factory=lambda: BoundedSemaphore(4))  # to the till, at once
     till_awaited: bool = False  # a buyer is back, and waits for their payment to arrive
     _till: Till | None = None
     _keys: dict[str, bytes] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from teahouse import telemetry
 from teahouse.errors import InputBroke, InputError, QueueFull, TeahouseError
+from teahouse.site.budget import work_s
 from teahouse.store import tallies
 
 if TYPE_CHECKING:
@@ -68,9 +69,11 @@ class Mirror:
         what = ["answers"]
         try:
             found = await deps.engine.predict(live.release, asked.parts, began + asked.shown.deadline_s, "idle")
+            deps.costs.work(live.app, "open", work_s(found))
             if said(found.output) != said(told.output):
                 what.append("differs")
         except TeahouseError as error:
+            deps.costs.work(live.app, "open", work_s(error))
             if isinstance(error, QueueFull):
                 return
             what = ["errors"]  # the champion answered the very same: whatever it is, it is the challenger's

@@ -16,6 +16,7 @@ from teahouse.payments import orders
 from teahouse.payments.till import Till
 from teahouse.site import cap, chains, owner_page_shapes, owner_views, pages, render
 from teahouse.site import owner_money_shapes as shapes
+from teahouse.site.costs import BYTES, SITE
 from teahouse.site.deps import Deps, deps_of
 from teahouse.site.owner_reviews import app_of
 from teahouse.spec.price import WHOLE, told
@@ -186,10 +187,10 @@ class Costs:
         money = deps.settings.money
         self.currency, self.priced = currency, bool(money.hour_costs or money.gb_costs)
         hour = int(cap.began("month", deps.clock()).timestamp()) // 3600
-        sums = [tallies.sums(c, app, (*KINDS, cap.BYTES), hour) for app in deps.serving.apps]
+        sums = [tallies.sums(c, app, (*KINDS, BYTES), hour) for app in (SITE, *deps.serving.apps)]
         self.answers = {kind: sum(one.get(kind, (0, 0.0))[0] for one in sums) for kind in KINDS}
         seconds = {kind: sum(one.get(kind, (0, 0.0))[1] for one in sums) for kind in KINDS}
-        size = sum(one.get(cap.BYTES, (0, 0.0))[1] for one in sums)
+        size = sum(one.get(BYTES, (0, 0.0))[1] for one in sums)
         self.all = sum(self.answers.values())
         moved = {kind: size * n / self.all if self.all else 0.0 for kind, n in self.answers.items()}
         self.costs = {kind: cap.Used(seconds[kind], moved[kind]).of("costs", money) for kind in KINDS}

@@ -5,7 +5,6 @@ where no answer comes, or it can not be kept, nothing was taken."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from fastapi import Request
@@ -15,7 +14,7 @@ from teahouse import failpoints
 from teahouse.errors import ClosedForToday, NoCredit
 from teahouse.feedback import retention
 from teahouse.payments import orders
-from teahouse.site import cap, visitors
+from teahouse.site import visitors
 from teahouse.site.deps import Deps, Shown, deps_of
 from teahouse.site.purse import Fare, Left
 from teahouse.site.visitors import Visitor
@@ -62,11 +61,10 @@ async def fare(request: Request, shown: Shown, visitor: Visitor, network: bytes,
 async def renamed(deps: Deps, shown: Shown, fare: Fare, visitor: Visitor, whose: tuple[bytes, str]) -> Fare:
     """The same fare for a visitor who is known by another name now, from a network and under a key."""
     network, key = whose
-    if fare.kind == "free":
-        return replace(fare, quotas=free_today(deps, shown, subjects(visitor, network)))
-    if fare.kind == "again":
-        return await run_in_threadpool(fare_of, deps, shown, subjects(visitor, network), None, key)
-    return fare
+    if fare.kind == "open":
+        return fare
+    anew = await run_in_threadpool(fare_of, deps, shown, subjects(visitor, network), None, key, fare.kind == "paid")
+    return fare if fare.kind == "paid" and anew.before is None else anew
 
 
 def subjects(visitor: Visitor, network: bytes) -> tuple[bytes | None, bytes]:
@@ -74,20 +72,25 @@ def subjects(visitor: Visitor, network: bytes) -> tuple[bytes | None, bytes]:
     return (visitor.id if visitor.page else None), network
 
 
-def fare_of(deps: Deps, shown: Shown, whose: tuple[bytes | None, bytes], code: str | None, key: str | None) -> Fare:
-    """How the next answer is paid for, of a visitor (None: a program that is none) and their network. NoCredit or
-    ClosedForToday where it is not. Runs in a thread."""
-    app, closed = shown.name, deps.cap.closed
+def fare_of(
+    deps: Deps, shown: Shown, whose: tuple[bytes | None, bytes], code: str | None, key: str | None, paid: bool = False
+) -> Fare:
+    """How the next answer is paid for, of a visitor (None: a program that is none) and their network; paid: that is
+    known, and asked is if it was answered before. NoCredit or ClosedForToday where it is not. Runs in a thread."""
+    app, live, closed = shown.name, deps.live, deps.cap.closed is not None
     with deps.house.db.read() as c:
-        mine = passes.by_code(c, code, deps.live)
+        if key is not None and (before := predictions.by_key(c, app, key)) is not None:
+            return Fare("again", before=before)
+        if paid:
+            return Fare("paid")
+        mine = passes.by_code(c, code, live)
         pass_id, balance = (mine.id, mine.balance) if mine is not None and mine.app == app else (None, 0)
         free = free_today(deps, shown, whose)
-        if closed is None and all(quotas.fits(c, one) for one in free):
-            return Fare("free", pass_id, balance, free)
-        if balance:
-            return Fare("paid", pass_id, balance)
-        if key is not None and predictions.by_key(c, app, key) is not None:
-            return Fare("again")
+        left = min(one.most - quotas.used(c, one) for one in free)
+    if left > 0 and not closed:
+        return Fare("free", pass_id, balance, free, left)
+    if balance and (live or not closed):  # play money buys nothing of what costs the maker real money
+        return Fare("paid", pass_id, balance, first=live)
     deps.cap.refuse()
     raise spent(deps, shown)
 
@@ -108,15 +111,14 @@ def pay(c: Any, fare: Fare, prediction: bytes, at: int) -> Left | None:
     NoCredit where others were faster, and then the answer is not recorded."""
     if fare.kind == "open":
         return None
-    if fare.kind == "paid" and fare.pass_id is not None:
+    if fare.kind == "free" and all(quotas.fits(c, one) for one in fare.quotas):
+        taken = [quotas.take_of(c, one) or 0 for one in fare.quotas]
+        return Left(min(one.most - n for one, n in zip(fare.quotas, taken, strict=True)), fare.balance)
+    if fare.kind in ("free", "paid") and fare.pass_id is not None and fare.balance:
         left = ledger.spend(c, fare.pass_id, prediction, at)
         failpoints.here("spent")
         return Left(0, left)
-    taken = [quotas.take_of(c, one) for one in fare.quotas]
-    if fare.kind == "again" or None in taken:
-        raise NoCredit("Today's free answers are used.", "Others of yours came first.", "Come back tomorrow.")
-    left = [one.most - n for one, n in zip(fare.quotas, taken, strict=True) if n is not None]
-    return Left(min(left), fare.balance)
+    raise NoCredit("Today's free answers are used.", "Others of yours came first.", "Come back tomorrow.")
 
 
 def spent(deps: Deps, shown: Shown) -> NoCredit:
@@ -131,9 +133,3 @@ def spent(deps: Deps, shown: Shown) -> NoCredit:
     why = f"{price['predictions']} more are {asks}, and never run out of date."
     tomorrow = "or come back tomorrow" if free else "on its page"
     return NoCredit(what, why, f"Get a pass, {tomorrow}.", retry_after=wait, price=price, buy=f"/pass?app={shown.name}")
-
-
-def tallied(fare: Fare, seconds: float, size: int) -> list[tuple[str, float]]:
-    """What an answer adds to the hour's costs: (what, total)."""
-    kind = "free" if fare.kind == "again" else fare.kind
-    return [(f"work:{kind}", seconds), (cap.BYTES, float(size))]

@@ -24,14 +24,14 @@ from teahouse import failpoints, ids, telemetry
 from teahouse.engine.port import Answer
 from teahouse.errors import Conflict, DiskFull, InputError, NotReady, QueueFull, TeahouseError
 from teahouse.feedback import collect
-from teahouse.site import given, keep, mirror, paying, pictures, refusals, security, seen, visitors
+from teahouse.site import again, given, keep, mirror, paying, pictures, refusals, security, seen, visitors
 from teahouse.site.budget import VISITOR, work_s
 from teahouse.site.deps import Deps, Live, Shown, deps_of
 from teahouse.site.pulse import Pulse
 from teahouse.site.purse import Fare
 from teahouse.site.visitors import Visitor
 from teahouse.spec.fields import Picture
-from teahouse.store import inputs, predictions, rows, tables, tallies
+from teahouse.store import rows, tables, tallies
 
 log = telemetry.log("site")
 
@@ -60,7 +60,6 @@ class Asked:
     payers: tuple[str, ...] = ("",)  # whose budgets its work is counted in, the network's first
     lane: str = "free"
     fare: Fare = Fare()
-    size: int = 0  # bytes that came in
     beside: bytes | None = None  # the prediction that this one is to be compared with
     cached: bool = False  # answered from memory
     received_ms: float = 0.0
@@ -178,11 +177,16 @@ async def _read(request: Request, deps: Deps, fare: Fare | None) -> Asked:
     network = security.client_network(request)
     until = time.monotonic() + shown.deadline_s
     visitor, payers = visitors.visitor_of(request), [network]
-    key, digest = given.idempotency_key(request), visitors.network_digest(deps, security.client_address(request))
-    fare = fare or await paying.fare(request, shown, visitor, digest, key and stored_key(visitor.id, key))
-    if (full := deps.engine.full(shown.champion.release, until, fare.lane or deps.budget.lane(network))) is not None:
+    key, lane = given.idempotency_key(request), deps.budget.lane(network)
+    counted = paying.is_counted(shown)
+    if (full := deps.engine.full(shown.champion.release, until, "paid" if counted else lane)) is not None:
         await deps.budget.hold(network)
-        raise full  # before the photo is read
+        raise full  # before anything is looked up, and the photo read
+    digest = visitors.network_digest(deps, security.client_address(request))
+    fare = fare or await paying.fare(request, shown, visitor, digest, key and stored_key(visitor.id, key))
+    if counted and (full := deps.engine.full(shown.champion.release, until, fare.lane or lane)) is not None:
+        await deps.budget.hold(network)
+        raise full
     if not visitor.fresh:
         payers.append(visitor.id.hex())
         deps.budget.take(payers[-1], VISITOR)
@@ -215,7 +219,6 @@ async def _read(request: Request, deps: Deps, fare: Fare | None) -> Asked:
         device=seen.device_of(request.headers.get("user-agent", "")),
         payers=tuple(payers),
         fare=fare,
-        size=len(body),
     )
 
 
@@ -231,7 +234,7 @@ async def answer(deps: Deps, asked: Asked) -> Outcome:
             lane = asked.fare.lane or of_network
             found = await _answer(deps, asked if lane == asked.lane else replace(asked, lane=lane))
     except BaseException as error:
-        deps.budget.spend(asked.payers, "seconds", work_s(error))
+        worked(deps, asked, error)
         deps.pulse.over(error)
         raise
     deps.pulse.over()
@@ -239,6 +242,8 @@ async def answer(deps: Deps, asked: Asked) -> Outcome:
 
 
 async def _answer(deps: Deps, asked: Asked) -> Outcome:
+    if (known := await again.known(deps, asked)) is not None:
+        return known[0], Answer(known[0].output, form=known[0].form), known[1]
     cleaning = None
     if asked.standing:
         whose = asked.visitor.id, asked.network
@@ -249,11 +254,11 @@ async def _answer(deps: Deps, asked: Asked) -> Outcome:
     finally:
         if cleaning:
             cleaning.cancel()
-    deps.budget.spend(asked.payers, "seconds", work_s(told))
-    worked = time.monotonic()
-    ms = (worked - asked.began) * 1000
+    worked(deps, asked, told)
+    came = time.monotonic()
+    ms = (came - asked.began) * 1000
     row, kept = await written(deps, asked, told, ms, cleaned)
-    commit = (time.monotonic() - worked) * 1000
+    commit = (time.monotonic() - came) * 1000
     failpoints.here("committed")
     if row.id == asked.id:
         deps.looks.add(asked.live, asked.arm, told, (asked.visitor.id, asked.network), row.look, row.at)
@@ -263,6 +268,13 @@ async def _answer(deps: Deps, asked: Asked) -> Outcome:
     log.info("answered", app=asked.shown.name, release=row.release[:12], id=ids.text(row.id), arm=row.arm,
              ms=round(ms, 1), batch=told.batch, kept=kept)  # fmt: skip
     return row, replace(told, ms={"receive": asked.received_ms, **told.ms, "commit": commit}), kept
+
+
+def worked(deps: Deps, asked: Asked, told: Answer | BaseException) -> None:
+    """Counts what a worker did, whatever came of it: for who asked, and for the house's costs."""
+    seconds, kind = work_s(told), asked.fare.kind
+    deps.budget.spend(asked.payers, "seconds", seconds)
+    deps.costs.work(asked.shown.name, "free" if kind == "again" else kind, seconds, isinstance(told, Answer))
 
 
 async def worked_out(deps: Deps, asked: Asked) -> tuple[Asked, Answer]:
@@ -297,7 +309,7 @@ async def in_its_place(
     """The champion's answer to what a canary had none to. What neither can take speaks against what was given, and is
     no error of the canary's: nobody sinks it by a photo that breaks every model."""
     instead = replace(asked, live=champion, arm="full")
-    deps.budget.spend(asked.payers, "seconds", work_s(error))
+    worked(deps, asked, error)
     try:
         told = await told_by(deps, instead, until)
     except TeahouseError as other:
@@ -331,26 +343,11 @@ async def written(
             return await deps.house.db.write_async(lambda c: (recorded(c, asked, told, row), False))
         seq = await deps.house.db.append(tables.predictions, row, counts(asked, told, ms, row["at"]))
     except Conflict:
-        first = await run_in_threadpool(first_of, deps, asked)
+        first = await run_in_threadpool(again.first, deps, asked)
         if first is None:
             raise
         return first
     return SimpleNamespace(seq=seq, **row), False
-
-
-def first_of(deps: Deps, asked: Asked) -> tuple[Any, bool] | None:
-    """The answer that this key got before, and if its photo is kept; None where it got none. Runs in a thread."""
-    with deps.house.db.read() as c:
-        return _first_of(c, asked)
-
-
-def _first_of(c: Any, asked: Asked) -> tuple[Any, bool] | None:
-    before = predictions.by_key(c, asked.shown.name, asked.key) if asked.key is not None else None
-    if before is None:
-        return None
-    if before.given != asked.given:
-        raise Conflict("This Idempotency-Key was used for something else.", do_next="Take a new key.")
-    return before, bool(inputs.of_prediction(c, before.id))
 
 
 def row_of(deps: Deps, asked: Asked, told: Answer, ms: float) -> dict[str, Any]:
@@ -380,7 +377,7 @@ def write(
     c: Any, deps: Deps, asked: Asked, told: Answer, row: dict[str, Any], cleaned: list[keep.Clean]
 ) -> tuple[Any, bool]:
     """Writes the answer, its tallies and what is kept, and tells if it kept; or finds the answer of this key."""
-    first = _first_of(c, asked)
+    first = again.of_key(c, asked)
     if first is not None:
         return first
     at, found = row["at"], recorded(c, asked, told, row)
@@ -402,9 +399,7 @@ def recorded(c: Any, asked: Asked, told: Answer, row: dict[str, Any]) -> SimpleN
 
 def counts(asked: Asked, told: Answer, ms: float, at: int) -> list[tallies.Tally]:
     """What an answer adds to this hour."""
-    size = asked.size + sum(len(picture.data) for picture in told.parts)
-    costs = paying.tallied(asked.fare, work_s(told), size)
-    found = [tally(asked, "answers", ms, at), *(tally(asked, what, total, at) for what, total in costs)]
+    found = [tally(asked, "answers", ms, at)]
     return [*found, tally(asked, "unfamiliar", 0.0, at)] if told.familiar is False else found
 
 
@@ -425,15 +420,15 @@ async def failed(deps: Deps, asked: Asked, error: TeahouseError) -> None:
 
 def body(deps: Deps, asked: Asked, row: Any, told: Answer, kept: bool) -> dict[str, Any]:
     """The answer as the API gives it, a picture without its bytes; of a repeated request the first answer."""
-    again, picture, champion = row.id != asked.id, pictures.of(told), asked.shown.champion
-    if not again and champion is not None and row.release == champion.release:
+    repeated, picture, champion = row.id != asked.id, pictures.of(told), asked.shown.champion
+    if not repeated and champion is not None and row.release == champion.release:
         asked = replace(asked, live=champion)  # it answered in the place of a canary that could not
     if picture is not None:
         if row.release != asked.live.release:
             raise Conflict("This key made a picture that is not kept.", do_next="Take a new key.")
         output = pictures.told(picture)
     else:
-        output = row.output if again else told.output
+        output = row.output if repeated else told.output
     values = {name: asked.parts[name] for name, one in asked.live.fields.items() if not one.binary}
     return {
         "id": ids.text(row.id),

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from teahouse.errors import NoCredit
 from teahouse.store.quotas import Taken
@@ -13,18 +14,22 @@ from teahouse.store.quotas import Taken
 
 @dataclass(frozen=True)
 class Fare:
-    """How an answer is paid for. kind: open (nothing is counted), free, paid, or again (it was answered before under
-    its key). balance: of the pass, as it was seen."""
+    """How an answer is paid for. kind: open (nothing is counted), free, paid, or again: it was answered `before` under
+    its key, or may have been. balance: of the pass, as it was seen; left: free ones of today, as they were seen; first:
+    who paid real money is served first."""
 
     kind: str = "open"
     pass_id: bytes | None = None
     balance: int = 0
     quotas: tuple[Taken, ...] = ()
+    left: int = 0
+    first: bool = False
+    before: Any = None
 
     @property
     def lane(self) -> str | None:
-        """Where in the queue it stands, if that is not for its network to say: who paid is served first."""
-        return "paid" if self.balance else None
+        """Where in the queue it stands, if that is not for its network to say."""
+        return "paid" if self.first else None
 
 
 @dataclass(frozen=True)
@@ -40,24 +45,37 @@ class Left:
 
 
 class Purses:
-    """Credits that answers under way have reserved, by pass. Lives in one event loop."""
+    """What answers under way have reserved: credits by pass, free ones by visitor. Lives in one event loop."""
 
     def __init__(self) -> None:
-        self.reserved: Counter[bytes] = Counter()
+        self.reserved: Counter[bytes | str] = Counter()
+        self.paired: set[bytes] = set()
 
     @contextmanager
     def reserve(self, fare: Fare) -> Iterator[None]:
-        """Holds a credit of a paid answer; NoCredit where others have reserved all there are."""
-        if fare.kind != "paid" or fare.pass_id is None:
+        """Holds what an answer will take; NoCredit where others have reserved all there is."""
+        held = fare.pass_id if fare.kind == "paid" else fare.quotas[0].subject if fare.quotas else None
+        if held is None:
             yield
             return
-        if self.reserved[fare.pass_id] >= fare.balance:
-            raise NoCredit("All that is left on this pass is being used.", "Its answers are on their way.",
-                           "Wait for them, or buy more.", retry_after=2)  # fmt: skip
-        self.reserved[fare.pass_id] += 1
+        if self.reserved[held] >= (fare.balance if fare.kind == "paid" else fare.left):
+            raise NoCredit("All that you have left is being used.", "Its answers are on their way.",
+                           "Wait for them.", retry_after=2)  # fmt: skip
+        self.reserved[held] += 1
         try:
             yield
         finally:
-            self.reserved[fare.pass_id] -= 1
-            if not self.reserved[fare.pass_id]:
-                del self.reserved[fare.pass_id]
+            self.reserved[held] -= 1
+            if not self.reserved[held]:
+                del self.reserved[held]
+
+    @contextmanager
+    def pairing(self, prediction: bytes) -> Iterator[bool]:
+        """While another picture is made beside a prediction's: whether it is the only one that is."""
+        alone = prediction not in self.paired
+        self.paired.add(prediction)
+        try:
+            yield alone
+        finally:
+            if alone:
+                self.paired.discard(prediction)

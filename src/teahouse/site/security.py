@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from teahouse import telemetry
 from teahouse.errors import InputError, NotFound, Refused, TeahouseError, TooLarge, TooMany
-from teahouse.site import origin, refusals
+from teahouse.site import costs, origin, refusals
 from teahouse.site.deps import Deps, deps_of
 from teahouse.site.route import Route
 
@@ -99,6 +99,7 @@ class Guard:
         finally:
             if body.seen:
                 self.deps.budget.spend((who,), "bytes", body.seen)
+            self.deps.costs.moved(app_of(scope["path"]), body.seen + gate.sent)
             body.let_go()
 
     def account(self, scope: Scope) -> tuple[str, Room]:
@@ -166,15 +167,16 @@ class Guard:
 
 
 class Gate:
-    """The sending side of one response: dresses it, and knows if it has begun."""
+    """The sending side of one response: dresses it, knows if it has begun, and how many bytes went out."""
 
     def __init__(self, send: Send, dress: Callable[[Message], None]) -> None:
-        self.send, self.dress, self.begun = send, dress, False
+        self.send, self.dress, self.begun, self.sent = send, dress, False, 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.begun = True
             self.dress(message)
+        self.sent += len(message.get("body", b""))
         await self.send(message)
 
     async def refuse(self, request: Request, scope: Scope, receive: Receive, error: Exception) -> None:
@@ -188,6 +190,11 @@ class Gate:
         else:
             response = refusals.broken(request)
         await response(scope, receive, self)
+
+
+def app_of(path: str) -> str:
+    """Whose costs a request's bytes are: the app's that is asked for an answer, else the site's."""
+    return path.split("/", 4)[3] if ANSWERS.match(path) else costs.SITE
 
 
 def opening(site_map: Sequence[Route]) -> re.Pattern[str]:

@@ -178,6 +178,7 @@ async def reconciled(deps: Deps) -> AsyncIterator[Reconciler]:
             await work
         with contextlib.suppress(TeahouseError):
             await seen.fold(deps, patience=0.0)
+            await asyncio.to_thread(deps.costs.keep, deps)
 
 
 async def announce(server: uvicorn.Server, notify_fd: int) -> None:

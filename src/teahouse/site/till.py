@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from teahouse import telemetry
-from teahouse.errors import NotFound, TeahouseError
+from teahouse.errors import Conflict, NotFound, TeahouseError
 from teahouse.payments import orders
 from teahouse.payments.play_money import PlayMoney
 from teahouse.payments.till import TillEvent
@@ -56,8 +56,13 @@ async def webhook(request: Request) -> Response:
 
 
 def play(request: Request, order: str, given: PlayIn) -> PlayOut:
-    """Pays, or does not, with play money: the event goes the road that Stripe's go."""
+    """Pays, or does not, with play money: the event goes the road that Stripe's go. Once it is paid, that is that."""
     deps = deps_of(request)
+    with deps.house.db.read() as c:
+        row = till_events.order(c, order)
+        state = orders.standing(row, till_events.of_order(c, order)).state if row is not None else "ordered"
+    if state not in ("ordered", "pending"):
+        raise Conflict("This order is dealt with.", f"It is {state}.", "Make another one.")
     tell_play(deps, order, OUTCOMES[given.outcome])
     return PlayOut(back=f"/pass?paid={order}")
 
@@ -75,30 +80,34 @@ def tell_play(deps: Deps, order: str, kind: str) -> None:
     take(deps, [event] if event is not None else [])
 
 
-def take(deps: Deps, events: Iterable[TillEvent]) -> int:
-    """Keeps these events and does what they mean, each in a transaction of its own; how many were news. One that can
-    not be taken (its pass is damaged) is left for the next time, and holds up none of the others."""
-    news = 0
+def take(deps: Deps, events: Iterable[TillEvent]) -> tuple[int, int]:
+    """Keeps these events and does what they mean, each in a transaction of its own; how many were news, and how many
+    could not be taken (a pass is damaged): those are left for the next time, and hold up none of the others."""
+    news = failed = 0
     for one in events:
         try:
             news += deps.house.db.write(lambda c, one=one: orders.take(c, one, deps.clock()))
         except TeahouseError as error:
+            failed += 1
             log.error("till-event-not-taken", event=one.id, order=one.order, code=error.code, why=error.why)
-    return news
+    return news, failed
 
 
 def reconcile(deps: Deps) -> int:
     """Asks the till for what happened and was not told here (a webhook that did not come through, a house that was
-    shut); how many events were news."""
+    shut); how many events were news. It looks back to the last time that all of it was taken, not to the last event
+    that was told: one that comes through does not hide those that did not."""
+    at = deps.clock()
     with deps.house.db.read() as c:
-        last = till_events.last_at(c)
-        first = till_events.first_order_at(c)
-    if first is None:
+        since = till_events.looked_at(c) or till_events.first_order_at(c)
+    if since is None:
         return 0
-    found = take(deps, deps.till.since(max(0, (last or first) - OVERLAP_MS)))
-    if found:
-        log.info("till-reconciled", events=found)
-    return found
+    news, failed = take(deps, deps.till.since(max(0, since - OVERLAP_MS)))
+    if not failed:
+        deps.house.db.write(lambda c: till_events.mark_looked(c, at))
+    if news:
+        log.info("till-reconciled", events=news)
+    return news
 
 
 class Purser:
@@ -106,15 +115,22 @@ class Purser:
 
     def __init__(self, deps: Deps) -> None:
         self.deps, self.looked = deps, float("-inf")
+        self.at_till: asyncio.Task[None] | None = None
 
     async def look(self) -> None:
-        """One look at each, if it is time; at the till only where it takes real money."""
+        """One look at each, if it is time; at the till only where it takes real money, and beside all else: however
+        slow it is, a rollback does not wait for it."""
         deps, now = self.deps, time.monotonic()
         await deps.cap.look(deps)
-        if deps.settings.money.till == "test" or now - self.looked < (SOON_S if deps.till_awaited else HOUR_S):
+        if deps.settings.money.till == "test" or (self.at_till is not None and not self.at_till.done()):
             return
-        self.looked, deps.till_awaited = now, False
+        if now - self.looked >= (SOON_S if deps.till_awaited else HOUR_S):
+            self.looked, deps.till_awaited = now, False
+            self.at_till = asyncio.create_task(self.ask(), name="the till's memory")
+
+    async def ask(self) -> None:
+        """One look at the till."""
         try:
-            await asyncio.to_thread(reconcile, deps)
+            await asyncio.to_thread(reconcile, self.deps)
         except TeahouseError as error:
             log.warning("till-not-asked", code=error.code, why=error.why)

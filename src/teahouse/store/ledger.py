@@ -1,10 +1,10 @@
 """The ledger: double-entry, append-only, and for each pass a chain of digests; a balance is a sum.
 
 An entry moves an amount from one account (debit) to another (credit). Credits, each worth one answer: `bought` →
-`pass` when an order is paid, `pass` → `spent` with an answer, `pass` → `held` while a payment is disputed and back,
-`pass` or `held` → `refunded` when the money went back, `lost` → `refunded` for what had been spent by then. Money, in
-minor units: `till:EUR` → `income:EUR` when it came, and back when it went. Play money has the same accounts, on passes
-of its own. So on every pass at every moment
+`pass` when an order is paid, `pass` → `spent` with an answer (and back, where it could not be handed over), `pass` →
+`held` while a payment is disputed and back, `pass` or `held` → `refunded` when the money went back, `lost` →
+`refunded` for what had been spent by then. Money, in minor units: `till:EUR` → `income:EUR` when it came, and back when
+it went. Play money has the same accounts, on passes of its own. So on every pass at every moment
 
     bought − spent − held − (refunded − lost) = balance
 
@@ -21,6 +21,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,7 +33,7 @@ from teahouse.store import till_events as orders
 from teahouse.store.tables import ledger, passes, till_events
 
 PASS = "pass"  # noqa: S105  an account
-COLUMNS = ("previous", "pass", "n", "at", "debit", "credit", "amount", "prediction", "order")
+COLUMNS = ("previous", "pass", "n", "at", "debit", "credit", "amount", "balance", "prediction", "order")
 """What an entry's digest is over."""
 PAGE, DAY_MS = 1000, 86_400_000
 _ORDER = till_events.c.provider_id == ledger.c.order  # an order's id is never an event's of a till
@@ -55,17 +56,26 @@ def spend(c: sa.Connection, pass_id: bytes, prediction: bytes, at: int) -> int:
     return append(c, pass_id, Entry(PASS, "spent", 1, at, prediction=prediction))
 
 
+def give_back(c: sa.Connection, prediction: bytes, at: int) -> bool:
+    """Give back the credit of an answer that could not be handed over; False where it took none, or has it back."""
+    mine = list(c.execute(sa.select(ledger).where(ledger.c.prediction == prediction)).mappings())
+    if [one["credit"] for one in mine] != ["spent"]:
+        return False
+    append(c, mine[0]["pass"], Entry("spent", PASS, 1, at, prediction=prediction))
+    return True
+
+
 def append(c: sa.Connection, pass_id: bytes, entry: Entry) -> int:
     """Append an entry to a pass's chain; its balance afterwards.
 
     NoCredit where it would be negative; DatabaseUnsound where what stands there was tampered with or damaged."""
-    last = c.execute(_last(), {"pass_id": pass_id}).one_or_none()
-    if last is not None and last.digest != digest_of(last):
-        raise damaged(pass_id)
     change = entry.amount * ((entry.credit == PASS) - (entry.debit == PASS))
-    balance = c.execute(_change(), {"pass_id": pass_id, "change": change}).scalar()
+    balance = c.execute(_change(), {"pass_id": pass_id, "change": change}).scalar()  # first: it locks the pass
     if balance is None:
         raise NoCredit("There is nothing left on this pass.", "Its answers were all used.", "Buy more, or come back.")
+    last = c.execute(_last(), {"pass_id": pass_id}).one_or_none()
+    if balance - change != (last.balance if last is not None else 0) or (last and last.digest != digest_of(last)):
+        raise damaged(pass_id)
     row = {
         "at": entry.at,
         "pass": pass_id,
@@ -73,6 +83,7 @@ def append(c: sa.Connection, pass_id: bytes, entry: Entry) -> int:
         "debit": entry.debit,
         "credit": entry.credit,
         "amount": entry.amount,
+        "balance": balance,
         "prediction": entry.prediction,
         "order": entry.order,
         "previous": last.digest if last is not None else origin_of(passes_of.get(c, pass_id)),
@@ -92,9 +103,16 @@ def of_order(c: sa.Connection, order: str) -> Counter[tuple[str, str]]:
     return Counter({(debit, credit): n for debit, credit, n in c.execute(query.group_by("debit", "credit"))})
 
 
+def lost_some(c: sa.Connection, pass_id: bytes) -> bool:
+    """Whether some of what was bought on a pass was refunded after it was spent."""
+    query = sa.select(ledger.c.seq).where(ledger.c["pass"] == pass_id, ledger.c.debit == "lost").limit(1)
+    return c.execute(query).scalar() is not None
+
+
 def left_of(chain: Iterable[Any], order: str) -> int:
-    """How many credits of an order are left on its pass: what was bought first is spent first."""
-    lots: dict[str, int] = {}
+    """How many credits of an order are left on its pass: what was bought first is spent first. One that was given back
+    counts as bought anew: it can be of no order."""
+    lots: dict[str | None, int] = {}
     for one in chain:
         if one.credit == PASS:
             lots[one.order] = lots.get(one.order, 0) + one.amount
@@ -106,6 +124,19 @@ def left_of(chain: Iterable[Any], order: str) -> int:
                 taken = min(has, due)
                 lots[each], due = has - taken, due - taken
     return lots.get(order, 0)
+
+
+def tail(c: sa.Connection, pass_id: bytes, limit: int = 200) -> list[Any]:
+    """The newest entries of a pass, oldest first, after the chain between them was followed: with the balance that they
+    say. DatabaseUnsound where it is broken."""
+    query = sa.select(ledger).where(ledger.c["pass"] == pass_id).order_by(ledger.c.n.desc()).limit(limit)
+    found, the_pass = list(c.execute(query))[::-1], passes_of.get(c, pass_id)
+    broken = [one for one, after in pairwise(found) if after.previous != one.digest or after.n != one.n + 1]
+    if broken or any(one.digest != digest_of(one) for one in found) or the_pass is None:
+        raise damaged(pass_id)
+    if the_pass.balance != (found[-1].balance if found else 0):
+        raise damaged(pass_id)
+    return found
 
 
 def checked(c: sa.Connection, pass_id: bytes) -> list[Any]:
@@ -127,8 +158,8 @@ def fault_of(the_pass: Any, chain: Iterable[Any]) -> str:
         if one.amount <= 0 or one.digest != digest_of(one):
             return f"entry {one.n} is not what was written"
         balance += one.amount * ((one.credit == PASS) - (one.debit == PASS))
-        if balance < 0:
-            return f"entry {one.n} takes what is not there"
+        if balance < 0 or one.balance != balance:
+            return f"entry {one.n} does not sum up"
         previous = one.digest
     if the_pass.balance != balance:
         return f"the balance is not the sum of its {n} entries"

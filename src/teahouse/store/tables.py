@@ -410,13 +410,15 @@ ledger = _table(
     _word("debit"),
     _word("credit"),
     _int("amount"),
+    _int("balance"),  # of the pass, with this entry
     _id("prediction", null=True),
     _word("order", null=True),
     _digest("previous"),
     _digest("digest"),
     UniqueConstraint("pass", "n"),
 )
-_ordered = ledger.c.order.is_not(None)
+_ordered, _answered = ledger.c.order.is_not(None), ledger.c.prediction.is_not(None)
+Index(None, ledger.c.prediction, sqlite_where=_answered, postgresql_where=_answered)
 Index(None, ledger.c.order, sqlite_where=_ordered, postgresql_where=_ordered)
 till_events = _table(
     "till_events",

@@ -7,11 +7,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from teahouse import ids
+from teahouse.errors import DatabaseUnsound
 from teahouse.store import rows
 from teahouse.store.rows import takes, values
 from teahouse.store.tables import till_events
 
-ORDERED = "ordered"
+ORDERED, LOOKED = "ordered", "looked"
+"""Kinds of our own: an order; and that all that the till remembered up to then (`at`) was taken."""
+SEAL = "seal"
+
+
+DAY_MS = 86_400_000
+_TOLD = till_events.c.kind.not_in((ORDERED, LOOKED))
 
 
 @dataclass(frozen=True)
@@ -28,28 +36,30 @@ class Told:
 
 @takes(Told)
 def add(c: sa.Connection, told: Told) -> bool:
-    """Keep it; False where it was kept before."""
-    return rows.add_new(c, till_events, values(told)) is not None
+    """Keep it, under a seal of its values; False where it was kept before."""
+    body = {**told.body, SEAL: seal_of(told, told.body)}
+    return rows.add_new(c, till_events, {**values(told), "body": body}) is not None
 
 
 def order(c: sa.Connection, id_: str) -> Any:
     """The order of this id, or None."""
-    return rows.one(c, till_events, till_events.c.provider_id == id_, till_events.c.kind == ORDERED)
+    row = rows.one(c, till_events, till_events.c.provider_id == id_, till_events.c.kind == ORDERED)
+    return row if row is None else sound(row)
 
 
 def order_of(c: sa.Connection, payment: str) -> str | None:
     """The order that this payment is known to be for."""
-    told = (till_events.c.payment == payment, till_events.c.order.is_not(None), till_events.c.kind != ORDERED)
+    told = (till_events.c.payment == payment, till_events.c.order.is_not(None), _TOLD)
     query = sa.select(till_events.c.order).where(*told)
     return c.execute(query.limit(1)).scalar()
 
 
 def of_order(c: sa.Connection, id_: str) -> list[Any]:
     """What was told of an order, under its own name or its payment's, oldest first; not the order itself."""
-    told = (till_events.c.order == id_, till_events.c.payment.is_not(None), till_events.c.kind != ORDERED)
+    told = (till_events.c.order == id_, till_events.c.payment.is_not(None), _TOLD)
     named = sa.select(till_events.c.payment).where(*told)
     mine = (till_events.c.order == id_) | till_events.c.payment.in_(named)
-    return list(c.execute(sa.select(till_events).where(mine, till_events.c.kind != ORDERED).order_by("seq")))
+    return [sound(one) for one in c.execute(sa.select(till_events).where(mine, _TOLD).order_by("seq"))]
 
 
 def orders(c: sa.Connection, live: bool, before: int | None = None, limit: int = 50) -> list[Any]:
@@ -91,5 +101,30 @@ def first_order_at(c: sa.Connection) -> int | None:
 
 def last_at(c: sa.Connection) -> int:
     """When the till told the newest event that is known (ms UTC, the till's clock); 0 where it told none."""
-    query = sa.select(sa.func.max(till_events.c.at)).where(till_events.c.kind != ORDERED)
-    return c.execute(query).scalar() or 0
+    return c.execute(sa.select(sa.func.max(till_events.c.at)).where(_TOLD)).scalar() or 0
+
+
+def looked_at(c: sa.Connection) -> int:
+    """Up to when (ms UTC) all that the till remembers was taken; 0 where it never was."""
+    return c.execute(sa.select(sa.func.max(till_events.c.at)).where(till_events.c.kind == LOOKED)).scalar() or 0
+
+
+def mark_looked(c: sa.Connection, at: int) -> None:
+    """All up to this moment was taken. One mark a day is kept: whoever looks looks back further than that."""
+    add(c, Told(f"{LOOKED}-{at // DAY_MS}", LOOKED, None, None, {}, at))
+
+
+def sound(row: Any) -> Any:
+    """The row itself; DatabaseUnsound where it is not what was written."""
+    if row.body.get(SEAL) != seal_of(row, {name: value for name, value in row.body.items() if name != SEAL}):
+        raise DatabaseUnsound(
+            "What is written of an order is damaged.",
+            f"{row.provider_id} is not what was written first.",
+            "Run `teahouse doctor`; restore the last backup: `teahouse restore`.",
+        )
+    return row
+
+
+def seal_of(row: Any, body: dict[str, Any]) -> str:
+    """SHA-256 of an event's or an order's values."""
+    return ids.digest_of([row.provider_id, row.kind, row.order, row.payment, body])

@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("debit", WORD, nullable=False),
         sa.Column("credit", WORD, nullable=False),
         sa.Column("amount", INT, nullable=False),
+        sa.Column("balance", INT, nullable=False),
         sa.Column("prediction", ID, nullable=True),
         sa.Column("order", WORD, nullable=True),
         sa.Column("previous", DIGEST, nullable=False),
@@ -41,8 +42,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("pass", "n", name=op.f("uq_ledger_pass_n")),
         sa.ForeignKeyConstraint(["pass"], ["passes.id"], name=op.f("fk_ledger_pass")),
     )
-    ordered = sa.text('"order" IS NOT NULL')
-    op.create_index(op.f("ix_ledger_order"), "ledger", ["order"], sqlite_where=ordered, postgresql_where=ordered)
+    for name in ("prediction", "order"):
+        there = sa.text(f'"{name}" IS NOT NULL' if name == "order" else f"{name} IS NOT NULL")
+        only = {"sqlite_where": there, "postgresql_where": there}
+        op.create_index(op.f(f"ix_ledger_{name}"), "ledger", [name], **only)
     _table(
         "till_events",
         sa.Column("provider_id", WORD, nullable=False),
