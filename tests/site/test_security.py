@@ -122,8 +122,8 @@ def test_every_route_that_changes_something_is_closed_to_other_origins(house, he
             assert "access-control-allow-origin" not in response.headers
 
 
-def test_only_predicting_words_and_the_script_of_frames_are_open_to_any_origin():
-    assert {route.name for route in ROUTES if route.any_origin} == {"predict", "feedback", "embed-script"}
+def test_only_predicting_words_the_script_of_frames_and_a_tills_signed_events_are_open_to_any_origin():
+    assert {route.name for route in ROUTES if route.any_origin} == {"predict", "feedback", "embed-script", "till"}
 
 
 def test_an_open_route_answers_a_browsers_question_without_credentials(house):

@@ -45,7 +45,8 @@ async def create(request: Request) -> Response:
                            "Send exactly the same again.")  # fmt: skip
         other = challenged(asked, rival, first.id) if rival is not None else reseeded(deps, asked, request)
         # who the first one belongs to: a receipt opens one prediction, so it earns no cookie that opens all
-        visitor = replace(other.visitor, id=first.visitor, page=other.visitor.page and other.visitor.id == first.visitor)
+        mine = other.visitor.page and other.visitor.id == first.visitor
+        visitor = replace(other.visitor, id=first.visitor, page=mine)
         other = replace(other, visitor=visitor, held=bool(first.held), standing=None, beside=first.id)
         return await predict.respond(request, deps, other)
 
