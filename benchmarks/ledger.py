@@ -59,7 +59,10 @@ TESTS = {  # of each row of the standard: where it is, which tests
     "journey in Chromium: free, the limit, the test till, on, restored elsewhere, refunded": (
         "tests/journeys/test_paying.py", ""),
 }  # fmt: skip
-FULL = {"TEAHOUSE_LAST_CREDITS": "200", "TEAHOUSE_SPENDS": "500", "TEAHOUSE_LEDGER_STEPS": "10000"}
+FULL = {
+    "TEAHOUSE_LAST_CREDITS": "200", "TEAHOUSE_SPENDS": "500", "TEAHOUSE_LEDGER_STEPS": "10000",
+    "TEAHOUSE_LEDGER_FLIPS": "200",
+}  # fmt: skip
 
 
 def measure(quick: bool) -> list[rows.Row]:

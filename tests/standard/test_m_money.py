@@ -26,8 +26,8 @@ from tests.standard.acting import ONCE
 from tests.standard.money import PATH, Buyer, Shop, deliver, event, killing, spending
 
 EVENTS = 1000
-LAST_CREDITS = int(os.environ.get("TEAHOUSE_LAST_CREDITS", "5"))  # nightly 200
-ENDS = int(os.environ.get("TEAHOUSE_SPENDS", "8"))  # answers that end badly; nightly 500
+LAST_CREDITS = int(os.environ.get("TEAHOUSE_LAST_CREDITS", "3"))  # nightly 200
+ENDS = int(os.environ.get("TEAHOUSE_SPENDS", "4"))  # answers that end badly; nightly 500
 KINDS = ("checkout.session.completed", "charge.refunded", "charge.dispute.created")
 pytestmark = pytest.mark.slow
 
