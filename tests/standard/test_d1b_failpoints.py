@@ -21,7 +21,8 @@ from teahouse.model import archive
 from teahouse.store import blobs, jobs, keys, labels, migrate, owners, releases, rollouts, sqlite, tables
 from teahouse.store.house import House
 from tests.loop import circle
-from tests.standard import challengers
+from tests.payments.stripe_server import StripeServer, signed
+from tests.standard import challengers, money
 from tests.standard.houses import RealHouse, wait_until
 
 KILLS = int(os.environ.get("TEAHOUSE_KILLS_AT", "2"))
@@ -47,7 +48,8 @@ def house(tmp_path):
 
 def met(house, place, act):
     """Starts the site so that it dies at this place, acts, sees it die, and starts it whole again."""
-    house.environment = {failpoints.NAMED: place}
+    own = house.environment
+    house.environment = {**own, failpoints.NAMED: place}
     house.start()
     web = house.child("site.serve")
     with pytest.raises(httpx.HTTPError):
@@ -56,7 +58,7 @@ def met(house, place, act):
     psutil.wait_procs([web], timeout=10)
     assert not web.is_running(), "it answered badly and lives on"
     house.kill()
-    house.environment = {}
+    house.environment = own
     sound(house.data)
     house.start()
 
@@ -163,6 +165,37 @@ def test_d1b_an_answer_on_the_disk_that_nobody_was_told_is_told_when_it_is_asked
             sa.select(tables.predictions.c.id).where(tables.predictions.c.id == ids.parse(told["id"]))
         ).scalar()) is not None  # fmt: skip
         house.kill()
+
+
+def test_d1b_a_credit_is_spent_with_its_answer_or_not_at_all(tmp_path):
+    shop = money.Shop.made(tmp_path / "house")
+    sold = shop.paid(3)
+    headers = {"X-Pass": sold.code, "Idempotency-Key": "a-key-of-this-answer"}
+
+    def play():
+        return httpx.post(f"{shop.url}{money.PATH}", content=testing.photo("warm"), headers=headers, timeout=10)
+
+    with shop:
+        met(shop, "spent", play)
+        assert shop.books().balances == {sold.pass_id: 3} and shop.books().wrong() == []
+        assert play().json()["left"]["credits"] == 2 and shop.books().balances == {sold.pass_id: 2}
+
+
+def test_d1b_an_event_of_the_till_is_known_with_what_it_does_or_not_at_all(tmp_path):
+    server = StripeServer()
+    shop = money.Shop.made(tmp_path / "house", server)
+    (sold,) = shop.orders(1)
+    body = money.event(shop.site(), sold, "checkout.session.completed", 1)
+
+    def tell():
+        return httpx.post(f"{shop.url}/api/till/stripe", content=body, headers={"Stripe-Signature": signed(body)})
+
+    with shop:
+        met(shop, "webhook", tell)
+        assert shop.books().balances == {sold.pass_id: 0} and shop.books().moved == {}
+        assert [tell().status_code, tell().status_code] == [204, 204]
+        assert shop.books().balances == {sold.pass_id: 50} and shop.books().wrong() == []
+    server.close()
 
 
 def test_d1b_a_promotion_is_written_or_not_and_what_is_written_is_served(house):
