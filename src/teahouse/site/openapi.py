@@ -207,6 +207,7 @@ def predictions_of(shown: Shown) -> Json:
     }
     parameters = [
         {**header("Idempotency-Key", ONCE), "schema": KEY},
+        header("X-Pass", "The code of a pass, where the app costs something: a program has no cookie."),
         {**header("X-Consent", YES), "schema": {"type": "string", "pattern": PURPOSES}},
     ]
     if live.output.kind == "image":
