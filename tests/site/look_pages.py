@@ -160,6 +160,9 @@ PAGES = {
     "embed, drawn": play(**DRAWN, shell=FRAMED, seed=7, picture="/media/9", prediction="pooled"),
     "embed, closed": p.Closed(FRAMED, "Green tea or oolong?"),
     "closed": p.Closed(HOUSE, "Green tea or oolong?"),
+    "not drawn": p.Closed(
+        MANY, HOSTILE, "Number 4294967295 is not drawn yet.", "Others are there, and new ones come as you play.", "/x"
+    ),
     "mine": p.Mine(MANY, (
         p.MineLine("a", NOW, "Tea?", "green", 0.98, "yes", True, "/media/1"),
         p.MineLine("d", NOW, "Tea?", "green", 0.9, "yes", True, "/media/1", taught=True),
