@@ -11,7 +11,7 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from teahouse.errors import TeahouseError
+from teahouse.errors import ClosedForToday, TeahouseError
 from teahouse.site import drawn, media, pages, pictures, pool, security
 from teahouse.site.deps import Deps, Live, deps_of
 from teahouse.site.stock import LruCache
@@ -122,5 +122,5 @@ async def seed_card(request: Request) -> Response:
 
     try:
         return as_png(await request.app.state.cards.get((live.release, seed), draw), 300)
-    except pool.NotDrawn:
+    except (pool.NotDrawn, ClosedForToday):
         return await app_card(request)
