@@ -1,5 +1,6 @@
 """The pages of who buys: what is left, the pass, the test till, and the maker's own terms."""
 
+import asyncio
 import os
 import re
 
@@ -8,6 +9,7 @@ import pytest
 from teahouse import settings as page
 from teahouse.errors import ClosedForToday, SettingsError
 from teahouse.site import maker_texts, reconcile, till
+from teahouse.site.pool import Filler, Rules
 from teahouse.store import apps
 from teahouse.testing import APP, NAMES, photo, tiny_declaration, whole_house
 
@@ -79,6 +81,7 @@ def test_an_app_with_free_ones_and_no_price_sells_nothing(shop):
 
 def test_a_page_that_is_filled_for_anybody_tells_nothing_of_who_asked_first(tmp_path):
     with whole_house(tmp_path, page.Settings(project=tmp_path), kind="seed") as site:
+        asyncio.run(Filler(site.deps, Rules(keep=2, make=1, first=2)).turn())
         sells(site, "seed", free_per_day=3)
         for _ in range(2):
             told = site.client.get("/").text
