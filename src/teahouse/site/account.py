@@ -12,7 +12,7 @@ from teahouse.errors import NotFound, TooMany
 from teahouse.feedback import retention
 from teahouse.payments import orders
 from teahouse.payments.till import Order
-from teahouse.site import paying, security, visitors
+from teahouse.site import origin, paying, security, visitors
 from teahouse.site.deps import Deps, Shown, deps_of
 from teahouse.spec.price import told
 from teahouse.store import ledger, passes, quotas, till_events
@@ -33,7 +33,7 @@ class CheckoutIn(BaseModel):
 class CheckoutOut(BaseModel):
     """Where to pay."""
 
-    url: str
+    url: str = Field(description="A path on this site where the till is the test till.")
     order: str
 
 
@@ -94,8 +94,9 @@ def checkout(request: Request, response: Response, given: CheckoutIn) -> Checkou
         return orders.add(c, pass_id, shown.name, price, till.live, at), pass_id, held
 
     order, pass_id, held = deps.house.db.write(write)
+    back = f"{origin.address_of(request.scope, request.headers, deps.settings)}/pass"
     url = till.checkout(Order(order, pass_id, shown.name, shown.title, price["amount"], price["currency"],
-                              price["predictions"], held, f"{deps.settings.url}/pass"))  # fmt: skip
+                              price["predictions"], held, back))  # fmt: skip
     hold(request, response, shown.name, held)
     return CheckoutOut(url=url, order=order)
 
