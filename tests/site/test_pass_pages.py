@@ -11,7 +11,7 @@ from teahouse.errors import ClosedForToday, SettingsError
 from teahouse.site import maker_texts, reconcile, till
 from teahouse.site.pool import Filler, Rules
 from teahouse.store import apps
-from teahouse.testing import APP, NAMES, photo, tiny_declaration, whole_house
+from teahouse.testing import APP, NAMES, install_tiny, photo, tiny_declaration, whole_house
 
 PATH, HTML = f"/api/apps/{APP}/predictions", {"Accept": "text/html"}
 OWN = {"Origin": "http://127.0.0.1:8360"}
@@ -146,6 +146,19 @@ def test_a_payment_that_is_awaited_has_the_till_asked_and_nothing_is_sold_meanwh
     shop.deps.till_awaited = False
     other = text_of(shop.visitor(), f"/pass?paid={made}")
     assert "This purchase is not in this browser." in other and not shop.deps.till_awaited
+
+
+def test_who_is_back_with_the_app_in_their_address_is_told_of_that_one_alone(shop):
+    install_tiny(shop.house, kind="seed")
+    sells(shop, "seed")
+    made = order(shop.client)
+    waits = shop.client.get(f"/pass?app={APP}&paid={made}").text
+    assert f'data-awaits="{made}"' in waits and "data-buy" not in waits
+    shop.client.post(f"/api/play-money/{made}", json={"outcome": "pay"}, headers=OWN)
+    told = shop.client.get(f"/pass?app={APP}&paid={made}").text
+    assert "Thank you: 3 answers are on your pass." in told and f'data-buy="{NAMES["seed"]}"' not in told
+    turned_back = shop.visitor().get(f"/pass?app={APP}").text
+    assert f'data-buy="{APP}"' in turned_back and f'data-buy="{NAMES["seed"]}"' not in turned_back
 
 
 def test_what_went_back_is_told_in_words(shop):

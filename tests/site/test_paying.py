@@ -164,14 +164,14 @@ class OtherTill:
         ({"url": "https://tea.example"}, "tea.example", "https://tea.example"),
     ],
 )
-def test_who_comes_back_from_the_till_comes_where_they_were(tmp_path, site, host, back):
+def test_who_comes_back_from_the_till_comes_where_they_were_and_to_the_app_they_bought(tmp_path, site, host, back):
     with whole_house(tmp_path, page.Settings(project=tmp_path, site=site)) as shop:
         sells(shop)
         shop.deps._till = OtherTill()
         came = {"Host": host, "Origin": back}
         made = shop.client.post("/api/checkouts", json={"app": APP}, headers=came)
         assert (made.status_code, made.json()["url"]) == (201, "https://till.example/")
-        assert shop.deps.till.order.back_url == f"{back}/pass"
+        assert shop.deps.till.order.back_url == f"{back}/pass?app={APP}"
 
 
 def test_an_app_without_a_price_is_free_without_an_end_and_says_nothing_of_it(site):

@@ -94,7 +94,7 @@ def checkout(request: Request, response: Response, given: CheckoutIn) -> Checkou
         return orders.add(c, pass_id, shown.name, price, till.live, at), pass_id, held
 
     order, pass_id, held = deps.house.db.write(write)
-    back = f"{origin.address_of(request.scope, request.headers, deps.settings)}/pass"
+    back = f"{origin.address_of(request.scope, request.headers, deps.settings)}/pass?app={shown.name}"
     url = till.checkout(Order(order, pass_id, shown.name, shown.title, price["amount"], price["currency"],
                               price["predictions"], held, back))  # fmt: skip
     hold(request, response, shown.name, held)
