@@ -2,6 +2,7 @@
 
 import pytest
 
+from teahouse import ids
 from teahouse import settings as page
 from teahouse.site import reconcile, till
 from teahouse.store import apps, ledger, passes, quotas
@@ -145,6 +146,23 @@ def test_past_the_cap_free_play_is_closed_for_today_and_who_paid_plays_on(tmp_pa
         assert closed.status_code == 503 and closed.json()["error"]["code"] == "closed-for-today"
         assert 1 <= int(closed.headers["retry-after"]) <= 86_400
         assert site.visitor().post("/api/checkouts", json={"app": APP}, headers=OWN).status_code == 503
+
+
+def test_the_till_is_asked_as_long_as_a_buyer_looks_whether_their_payment_came_and_for_an_hour(shop):
+    def asked(client):
+        shop.deps.till_awaited = False
+        client.get("/api/passes")
+        return shop.deps.till_awaited
+
+    assert not asked(shop.client)
+    shop.client.post("/api/checkouts", json={"app": APP}, headers=OWN)
+    assert asked(shop.client) and asked(shop.client) and not asked(shop.visitor())
+    shop.deps.clock = lambda: ids.now_ms() + 3_600_001
+    assert not asked(shop.client), "who went away an hour ago does not wait"
+    order = buy(shop.client, "later")
+    assert asked(shop.client)
+    till.tell_play(shop.deps, order, "paid")
+    assert not asked(shop.client)
 
 
 class OtherTill:

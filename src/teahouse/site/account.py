@@ -18,6 +18,7 @@ from teahouse.spec.price import told
 from teahouse.store import ledger, passes, quotas, till_events
 
 YEAR_S = 2 * 365 * 86_400  # a pass's cookie; the code stays good after it
+AWAITED, HOUR_MS = ("ordered", "pending"), 3_600_000  # an order whose payment may arrive; how long it is looked for
 A_DAY, TRIES = 30, 100  # orders, and codes that were wrong, of one network in a day
 NO_PASS = "No pass has this code."  # noqa: S105  words
 
@@ -110,7 +111,8 @@ def priced(shown: Shown) -> dict[str, Any]:
 
 
 def listing(request: Request) -> PassesOut:
-    """The passes of this browser, and what was bought on them."""
+    """The passes of this browser, and what was bought on them. While a page of a buyer asks again and again, the till
+    is asked too: one look may come before their payment does."""
     deps = deps_of(request)
     found = []
     with deps.house.db.read() as c:
@@ -119,6 +121,9 @@ def listing(request: Request) -> PassesOut:
             row = passes.by_code(c, code, deps.live)
             if row is not None and code is not None and row.app == shown.name:
                 found.append(pass_out(c, shown, row, code))
+    since = deps.clock() - HOUR_MS
+    if any(order.state in AWAITED and order.at > since for one in found for order in one.orders):
+        deps.till_awaited = True
     return PassesOut(passes=found, play_money=not deps.live)
 
 

@@ -28,7 +28,7 @@ STATES = {
     "refunded": ("refunded", ""),
 }
 """What a purchase stands at, in words, and their tone."""
-AWAITED, UNPAID = ("ordered", "pending"), ("ordered", "failed", "expired")
+UNPAID = ("ordered", "failed", "expired")
 MAKER = "the maker of this site"
 
 
@@ -40,7 +40,7 @@ def page(request: Request) -> Response:
     asked, order = request.query_params.get("app", ""), request.query_params.get("paid", "")
     back = back_of(mine, order, offers) if order else None
     wanted = [asked] if asked in offers else list(offers)
-    if back is not None and back.state in AWAITED:
+    if back is not None and back.state in account.AWAITED:
         deps.till_awaited = True
         offers.pop(back.app, None)  # nobody pays twice because a bank is slow
     address = origin.address_of(request.scope, request.headers, deps.settings)
@@ -126,7 +126,7 @@ def pay(request: Request) -> Response:
         predictions=row.body["predictions"],
         seller=deps.settings.site.title or MAKER,
         state=STATES[state][0],
-        open=state in AWAITED,
+        open=state in account.AWAITED,
     )
     return render.render(shown, request.state.nonce)
 
