@@ -67,6 +67,13 @@ def test_the_play_page_says_what_is_left_and_what_more_costs(shop):
     assert left(shop.client) == "2 left on your pass"
 
 
+def test_who_has_had_todays_free_ones_is_told_that_none_is_left_of_them(shop):
+    play(shop.client, 0), play(shop.client, 1)
+    assert left(shop.client) == "None left today"
+    sells(shop, free_per_day=0)
+    assert left(shop.client) == "Answers come from a pass"
+
+
 def test_an_app_that_counts_nothing_has_nothing_of_it_on_its_page(site):
     told = site.client.get(f"/{APP}").text
     assert "data-left" not in told and "data-counts" not in told and "purse" not in told and "My pass" not in told
