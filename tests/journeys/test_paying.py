@@ -126,7 +126,7 @@ def house_order(house: RealHouse) -> str:
     from teahouse.store import till_events
 
     with testing.open_house(house.data) as opened, opened.db.read() as c:
-        (row,) = till_events.orders(c)
+        (row,) = till_events.orders(c, live=False)
         return row.provider_id
 
 
