@@ -105,6 +105,7 @@ PAGES = {
         shell=MANY, labels=INSECTS, accuracy=None, description="", note="",
         opening=p.Opening(SAMPLES[1], p.Labelled("bee", {n: (0.7 if n == "bee" else 0.05) for n in INSECTS}, 0.7)),
     ),
+    "play, quite sure": play(opening=p.Opening(SAMPLES[0], tea("green", 0.998))),
     "play, nothing yet": play(opening=None, samples=()),
     "play, a picture made": play(
         output_kind="image", labels=(), opening=p.Opening(SAMPLES[0], p.Pictured("/media/9", 512, 384))
