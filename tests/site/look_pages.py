@@ -105,6 +105,7 @@ PAGES = {
         shell=MANY, labels=INSECTS, accuracy=None, description="", note="",
         opening=p.Opening(SAMPLES[1], p.Labelled("bee", {n: (0.7 if n == "bee" else 0.05) for n in INSECTS}, 0.7)),
     ),
+    "play, quite sure": play(opening=p.Opening(SAMPLES[0], tea("green", 0.998))),
     "play, nothing yet": play(opening=None, samples=()),
     "play, a picture made": play(
         output_kind="image", labels=(), opening=p.Opening(SAMPLES[0], p.Pictured("/media/9", 512, 384))
@@ -160,6 +161,9 @@ PAGES = {
     "embed, drawn": play(**DRAWN, shell=FRAMED, seed=7, picture="/media/9", prediction="pooled"),
     "embed, closed": p.Closed(FRAMED, "Green tea or oolong?"),
     "closed": p.Closed(HOUSE, "Green tea or oolong?"),
+    "not drawn": p.Closed(
+        MANY, HOSTILE, "Number 4294967295 is not drawn yet.", "Others are there, and new ones come as you play.", "/x"
+    ),
     "mine": p.Mine(MANY, (
         p.MineLine("a", NOW, "Tea?", "green", 0.98, "yes", True, "/media/1"),
         p.MineLine("d", NOW, "Tea?", "green", 0.9, "yes", True, "/media/1", taught=True),

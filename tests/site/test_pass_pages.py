@@ -1,5 +1,6 @@
 """The pages of who buys: what is left, the pass, the test till, and the maker's own terms."""
 
+import asyncio
 import os
 import re
 
@@ -8,8 +9,9 @@ import pytest
 from teahouse import settings as page
 from teahouse.errors import ClosedForToday, SettingsError
 from teahouse.site import maker_texts, reconcile, till
+from teahouse.site.pool import Filler, Rules
 from teahouse.store import apps
-from teahouse.testing import APP, NAMES, photo, tiny_declaration, whole_house
+from teahouse.testing import APP, NAMES, install_tiny, photo, tiny_declaration, whole_house
 
 PATH, HTML = f"/api/apps/{APP}/predictions", {"Accept": "text/html"}
 OWN = {"Origin": "http://127.0.0.1:8360"}
@@ -65,6 +67,13 @@ def test_the_play_page_says_what_is_left_and_what_more_costs(shop):
     assert left(shop.client) == "2 left on your pass"
 
 
+def test_who_has_had_todays_free_ones_is_told_that_none_is_left_of_them(shop):
+    play(shop.client, 0), play(shop.client, 1)
+    assert left(shop.client) == "None left today"
+    sells(shop, free_per_day=0)
+    assert left(shop.client) == "Answers come from a pass"
+
+
 def test_an_app_that_counts_nothing_has_nothing_of_it_on_its_page(site):
     told = site.client.get(f"/{APP}").text
     assert "data-left" not in told and "data-counts" not in told and "purse" not in told and "My pass" not in told
@@ -79,6 +88,7 @@ def test_an_app_with_free_ones_and_no_price_sells_nothing(shop):
 
 def test_a_page_that_is_filled_for_anybody_tells_nothing_of_who_asked_first(tmp_path):
     with whole_house(tmp_path, page.Settings(project=tmp_path), kind="seed") as site:
+        asyncio.run(Filler(site.deps, Rules(keep=2, make=1, first=2)).turn())
         sells(site, "seed", free_per_day=3)
         for _ in range(2):
             told = site.client.get("/").text
@@ -143,6 +153,19 @@ def test_a_payment_that_is_awaited_has_the_till_asked_and_nothing_is_sold_meanwh
     shop.deps.till_awaited = False
     other = text_of(shop.visitor(), f"/pass?paid={made}")
     assert "This purchase is not in this browser." in other and not shop.deps.till_awaited
+
+
+def test_who_is_back_with_the_app_in_their_address_is_told_of_that_one_alone(shop):
+    install_tiny(shop.house, kind="seed")
+    sells(shop, "seed")
+    made = order(shop.client)
+    waits = shop.client.get(f"/pass?app={APP}&paid={made}").text
+    assert f'data-awaits="{made}"' in waits and "data-buy" not in waits
+    shop.client.post(f"/api/play-money/{made}", json={"outcome": "pay"}, headers=OWN)
+    told = shop.client.get(f"/pass?app={APP}&paid={made}").text
+    assert "Thank you: 3 answers are on your pass." in told and f'data-buy="{NAMES["seed"]}"' not in told
+    turned_back = shop.visitor().get(f"/pass?app={APP}").text
+    assert f'data-buy="{APP}"' in turned_back and f'data-buy="{NAMES["seed"]}"' not in turned_back
 
 
 def test_what_went_back_is_told_in_words(shop):

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from teahouse import ids
 from teahouse import settings as page
 from teahouse.payments.till import TillEvent
 from teahouse.site import paying, reconcile, till
@@ -49,7 +50,7 @@ def buy(client, outcome="pay"):
     made = client.post("/api/checkouts", json={"app": APP}, headers=OWN)
     assert made.status_code == 201, made.text
     order = made.json()["order"]
-    assert made.json()["url"].endswith(f"/pay/{order}")
+    assert made.json()["url"] == f"/pay/{order}"
     assert client.post(f"/api/play-money/{order}", json={"outcome": outcome}, headers=OWN).status_code == 200
     return order
 
@@ -164,6 +165,50 @@ def test_past_the_cap_free_play_is_closed_for_today_and_who_paid_plays_on(tmp_pa
         assert closed.status_code == 503 and closed.json()["error"]["code"] == "closed-for-today"
         assert 1 <= int(closed.headers["retry-after"]) <= 86_400
         assert site.visitor().post("/api/checkouts", json={"app": APP}, headers=OWN).status_code == 503
+
+
+def test_the_till_is_asked_as_long_as_a_buyer_looks_whether_their_payment_came_and_for_an_hour(shop):
+    def asked(client):
+        shop.deps.till_awaited = False
+        client.get("/api/passes")
+        return shop.deps.till_awaited
+
+    assert not asked(shop.client)
+    shop.client.post("/api/checkouts", json={"app": APP}, headers=OWN)
+    assert asked(shop.client) and asked(shop.client) and not asked(shop.visitor())
+    shop.deps.clock = lambda: ids.now_ms() + 3_600_001
+    assert not asked(shop.client), "who went away an hour ago does not wait"
+    order = buy(shop.client, "later")
+    assert asked(shop.client)
+    till.tell_play(shop.deps, order, "paid")
+    assert not asked(shop.client)
+
+
+class OtherTill:
+    """A till elsewhere, which keeps what it was asked."""
+
+    name, live = "other", False
+
+    def checkout(self, order):
+        self.order = order
+        return "https://till.example/"
+
+
+@pytest.mark.parametrize(
+    ("site", "host", "back"),
+    [
+        ({"host": "0.0.0.0", "port": 0}, "192.168.1.7:49152", "http://192.168.1.7:49152"),
+        ({"url": "https://tea.example"}, "tea.example", "https://tea.example"),
+    ],
+)
+def test_who_comes_back_from_the_till_comes_where_they_were_and_to_the_app_they_bought(tmp_path, site, host, back):
+    with whole_house(tmp_path, page.Settings(project=tmp_path, site=site)) as shop:
+        sells(shop)
+        shop.deps._till = OtherTill()
+        came = {"Host": host, "Origin": back}
+        made = shop.client.post("/api/checkouts", json={"app": APP}, headers=came)
+        assert (made.status_code, made.json()["url"]) == (201, "https://till.example/")
+        assert shop.deps.till.order.back_url == f"{back}/pass?app={APP}"
 
 
 def test_an_app_without_a_price_is_free_without_an_end_and_says_nothing_of_it(site):

@@ -14,7 +14,7 @@ from teahouse.store.house import House
 def till_of(settings: Settings, house: House) -> Till:
     """The house's till; SettingsError where Stripe is chosen and a part of its access is missing."""
     if settings.money.till == "test":
-        return PlayMoney(house.key("till"), settings.url)
+        return PlayMoney(house.key("till"))
     if find_spec("stripe") is None:
         raise SettingsError("Stripe's library is not here.", "", "Run `pip install 'teahouse[pay]'`.")
     from teahouse.payments.stripe import Stripe, access  # it loads its library, 35 MB, when it first calls

@@ -12,12 +12,13 @@ from teahouse.errors import NotFound, NotReady, TooMany
 from teahouse.feedback import retention
 from teahouse.payments import orders
 from teahouse.payments.till import Order
-from teahouse.site import paying, security, visitors
+from teahouse.site import origin, paying, security, visitors
 from teahouse.site.deps import Deps, Shown, deps_of
 from teahouse.spec.price import told
 from teahouse.store import ledger, passes, quotas, till_events
 
 COOKIE_S = 400 * 86_400  # the most that browsers keep one; the code stays good after it
+AWAITED, HOUR_MS = ("ordered", "pending"), 3_600_000  # an order whose payment may arrive; how long it is looked for
 A_DAY, TRIES = 300, 100  # orders, and codes that were wrong, of one network in a day
 NO_PASS = "No pass has this code."  # noqa: S105  words
 
@@ -33,7 +34,7 @@ class CheckoutIn(BaseModel):
 class CheckoutOut(BaseModel):
     """Where to pay."""
 
-    url: str
+    url: str = Field(description="A path on this site where the till is the test till.")
     order: str
 
 
@@ -94,8 +95,9 @@ def checkout(request: Request, response: Response, given: CheckoutIn) -> Checkou
         return orders.add(c, pass_id, shown.name, price, till.live, at), pass_id, held
 
     order, pass_id, held = deps.house.db.write(write)
+    back = f"{origin.address_of(request.scope, request.headers, deps.settings)}/pass?app={shown.name}"
     url = called(deps, Order(order, pass_id, shown.name, shown.title, price["amount"], price["currency"],
-                              price["predictions"], held, f"{deps.settings.url}/pass"))  # fmt: skip
+                             price["predictions"], held, back))  # fmt: skip
     hold(request, response, shown.name, held)
     return CheckoutOut(url=url, order=order)
 
@@ -119,7 +121,8 @@ def priced(shown: Shown) -> dict[str, Any]:
 
 
 def listing(request: Request) -> PassesOut:
-    """The passes of this browser, and what was bought on them."""
+    """The passes of this browser, and what was bought on them. While a page of a buyer asks again and again, the till
+    is asked too: one look may come before their payment does."""
     deps = deps_of(request)
     found = []
     with deps.house.db.read() as c:
@@ -128,6 +131,9 @@ def listing(request: Request) -> PassesOut:
             row = passes.by_code(c, code, deps.live)
             if row is not None and code is not None and row.app == shown.name:
                 found.append(pass_out(c, shown, row, code))
+    since = deps.clock() - HOUR_MS
+    if any(order.state in AWAITED and order.at > since for one in found for order in one.orders):
+        deps.till_awaited = True
     return PassesOut(passes=found, play_money=not deps.live)
 
 

@@ -11,7 +11,7 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from teahouse.errors import TeahouseError
+from teahouse.errors import ClosedForToday, TeahouseError
 from teahouse.site import drawn, media, pages, pictures, pool, security
 from teahouse.site.deps import Deps, Live, deps_of
 from teahouse.site.stock import LruCache
@@ -112,7 +112,7 @@ async def pictures_of(deps: Deps, live: Live, network: str) -> list[bytes] | Non
 
 
 async def seed_card(request: Request) -> Response:
-    """GET /{app}/seeds/{seed}/card.png."""
+    """GET /{app}/seeds/{seed}/card.png; the app's own card where this picture is not there and is not made now."""
     deps = deps_of(request)
     shown, live, seed = drawn.asked_seed(request, deps)
 
@@ -120,4 +120,7 @@ async def seed_card(request: Request) -> Response:
         piece = await pool.made(deps, live, seed, security.client_network(request))
         return await deps.engine.card(texts(deps, shown.title, f"Number {seed}."), [piece.picture.data]), True
 
-    return as_png(await request.app.state.cards.get((live.release, seed), draw), 300)
+    try:
+        return as_png(await request.app.state.cards.get((live.release, seed), draw), 300)
+    except (pool.NotDrawn, ClosedForToday):
+        return await app_card(request)

@@ -14,10 +14,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from teahouse.errors import NotFound
-from teahouse.site import pictures, play, pool, render, security
+from teahouse.site import pages, pictures, play, pool, refusals, render, security, visitors
 from teahouse.site.deps import Deps, Live, Shown, deps_of
+from teahouse.site.shell import shell_of
 from teahouse.site.stock import Piece
 from teahouse.spec.fields import Picture
+from teahouse.store import predictions
 
 FRESH_S = 5.0
 MOST = 64
@@ -135,15 +137,48 @@ def asked_seed(request: Request, deps: Deps) -> tuple[Shown, Live, int]:
 
 
 async def seed_page(request: Request) -> Response:
-    """GET /{app}/seeds/{seed}: the picture of this seed, made now where the pool does not hold it."""
+    """GET /{app}/seeds/{seed}: the picture of this seed, made now where the pool does not hold it and it may be."""
     deps = deps_of(request)
     shown, live, seed = asked_seed(request, deps)
     if not live.ready:
         return await run_in_threadpool(play.app_page, request)
-    piece = await pool.made(deps, live, seed, security.client_network(request))
+    try:
+        piece = await piece_of(request, deps, live, seed)
+    except pool.NotDrawn as error:
+        if not refusals.wants_page(request):
+            raise
+        return await run_in_threadpool(not_drawn, request, deps, shown, error)
     key = (*key_of(request, shown)[:-1], "seeds")
     deps.stock.opened[live.app, live.release] += 1
     return await request.app.state.blanks.page(request, play.app_page, key, piece)
+
+
+async def piece_of(request: Request, deps: Deps, live: Live, seed: int) -> Piece:
+    """The picture of a seed, made again where it was an answer of this visitor's: they paid for it once."""
+    network = security.client_network(request)
+    try:
+        return await pool.made(deps, live, seed, network)
+    except pool.NotDrawn:
+        if not await run_in_threadpool(was_given, request, deps, live, seed):
+            raise
+    return await pool.made(deps, live, seed, network, again=True)
+
+
+def was_given(request: Request, deps: Deps, live: Live, seed: int) -> bool:
+    """Whether this picture is among the last hundred answers of the visitor who asks. Runs in a thread."""
+    visitor = visitors.cookie_visitor(request)
+    if visitor is None:
+        return False
+    with deps.house.db.read() as c:
+        mine = predictions.of_visitor(c, visitor)
+    return any((one.release, one.seed) == (live.release, seed) for one in mine)
+
+
+def not_drawn(request: Request, deps: Deps, shown: Shown, error: pool.NotDrawn) -> Response:
+    """The page of a picture that is not there yet: it leads to where it can be. Runs in a thread."""
+    there = "Others are there, and new ones come as you play."
+    page = pages.Closed(shell=shell_of(deps), title=shown.title, what=error.what, do_next=there, play=f"/{shown.name}")
+    return play.show(request, page, error.status)
 
 
 home = opens(play.home)

@@ -35,4 +35,4 @@ class Counted:
             return f"{self.free:,} free a day" if self.free else "Answers come from a pass"
         if self.left:
             return " · ".join(filter(None, (f"{self.left:,} free today", on_pass)))
-        return on_pass or ("None free today" if self.free else "Answers come from a pass")
+        return on_pass or ("None left today" if self.free else "Answers come from a pass")

@@ -317,13 +317,15 @@ class Offline:
 
 @dataclass(frozen=True)
 class Closed:
-    """`/{app}` before its first release, or while no worker answers: what is so, and when to come again."""
+    """`/{app}` before its first release, or while no worker answers: what is so, and when to come again; `play`: where
+    to go instead, or ""."""
 
     template: ClassVar[str] = "closed.html"
     shell: Shell
     title: str
     what: str = "This app is not open yet."
     do_next: str = "Its first release is still being made. Come back in a while."
+    play: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fastapi import Request
 from starlette.responses import Response
 
@@ -26,18 +28,19 @@ STATES = {
     "refunded": ("refunded", ""),
 }
 """What a purchase stands at, in words, and their tone."""
-AWAITED, UNPAID = ("ordered", "pending"), ("ordered", "failed", "expired")
+UNPAID = ("ordered", "failed", "expired")
 MAKER = "the maker of this site"
 
 
 def page(request: Request) -> Response:
-    """GET /pass: `?app=` offers that app's answers, `?paid=` is a buyer who is back."""
+    """GET /pass: `?app=` offers that app's answers, `?paid=` is a buyer who is back; a till brings them with both."""
     deps = deps_of(request)
     mine = account.listing(request)
     offers = {name: one for name, shown in deps.serving.apps.items() if (one := offer_of(deps, shown)) is not None}
     asked, order = request.query_params.get("app", ""), request.query_params.get("paid", "")
     back = back_of(mine, order, offers) if order else None
-    if back is not None and back.state in AWAITED:
+    wanted = [asked] if asked in offers else list(offers)
+    if back is not None and back.state in account.AWAITED:
         deps.till_awaited = True
         offers.pop(back.app, None)  # nobody pays twice because a bank is slow
     address = origin.address_of(request.scope, request.headers, deps.settings)
@@ -45,7 +48,7 @@ def page(request: Request) -> Response:
     shown = shapes.Pass(
         shell=shell_of(deps),
         held=tuple(held_of(one, address, offers.get(one.app)) for one in mine.passes),
-        offers=offered(mine, offers, asked),
+        offers=offered(mine, offers, wanted),
         back=back,
         closed=f"{closed.what} {closed.do_next}" if closed is not None else "",
     )
@@ -78,12 +81,10 @@ def counted(deps: Deps, request: Request, shown: Shown) -> Counted | None:
     return Counted(int(free), offer=offer) if left is None else Counted(int(free), left["free"], left["credits"], offer)
 
 
-def offered(mine: account.PassesOut, offers: dict[str, Offer], asked: str) -> tuple[Offer, ...]:
-    """What is offered beside the passes that are held: of the app that is asked for, or of all; a pass has an offer of
-    its own."""
+def offered(mine: account.PassesOut, offers: dict[str, Offer], wanted: Iterable[str]) -> tuple[Offer, ...]:
+    """What is offered of these apps beside the passes that are held; a pass has an offer of its own."""
     known = {one.app for one in mine.passes}
-    wanted = [asked] if asked in offers else list(offers)
-    return tuple(offers[name] for name in wanted if name not in known)
+    return tuple(offers[name] for name in wanted if name in offers and name not in known)
 
 
 def held_of(one: account.PassOut, address: str, offer: Offer | None) -> shapes.Held:
@@ -125,7 +126,7 @@ def pay(request: Request) -> Response:
         predictions=row.body["predictions"],
         seller=deps.settings.site.title or MAKER,
         state=STATES[state][0],
-        open=state in AWAITED,
+        open=state in account.AWAITED,
     )
     return render.render(shown, request.state.nonce)
 

@@ -16,9 +16,9 @@ from starlette.concurrency import run_in_threadpool
 
 from teahouse import ids, telemetry
 from teahouse.engine.port import Answer
-from teahouse.errors import NotReady, TeahouseError
+from teahouse.errors import NotFound, NotReady, TeahouseError
 from teahouse.feedback import erase
-from teahouse.site import given, keep, media, pictures
+from teahouse.site import cap, given, keep, media, paying, pictures
 from teahouse.site.budget import work_s
 from teahouse.site.deps import Deps, Live, Shown, deps_of
 from teahouse.site.stock import Deck, Piece
@@ -48,6 +48,10 @@ class Rules:
 
 
 RULES = Rules()
+
+
+class NotDrawn(NotFound):
+    """A picture that nobody was given yet, of an app whose answers are counted: looking at a page makes none."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ def shown_on(request: Request, deps: Deps, live: Live) -> dict[str, Any]:
 
 
 async def opening(deps: Deps, live: Live, network: str) -> Piece | None:
-    """The picture that the next page opens with: another one each time, and one made now where the pool is empty."""
+    """The picture that the next page opens with: another one each time, and where the pool is empty one made now, if it
+    may be."""
     piece = deps.stock.deck(live.release).draw(time.monotonic())
     if piece is None:
         with suppress(TeahouseError):  # the page stands without a picture too
@@ -127,15 +132,19 @@ def body(live: Live, shown: Shown, piece: Piece) -> dict[str, Any]:
     }
 
 
-async def made(deps: Deps, live: Live, seed: int, network: str) -> Piece:
+async def made(deps: Deps, live: Live, seed: int, network: str, again: bool = False) -> Piece:
     """What this release makes of a seed: from the pool, else made now, once for all who ask at the same moment, on the
-    account of the network that asked first."""
+    account of the network that asked first. Where answers are counted nothing new is made (NotDrawn): only again, for
+    who was given it; nor anything past the cap (ClosedForToday)."""
     piece = deps.stock.of_seed(live.release, seed)
     if piece is not None:
         return piece
     key = (live.release, seed)
     work = deps.stock.making.get(key)
     if work is None:
+        if not again and paying.is_counted(deps.serving.app(live.app)):
+            raise NotDrawn(f"Number {seed} is not drawn yet.", "New ones come as one plays.", f"Play at /{live.app}.")
+        deps.cap.refuse()
         work = deps.stock.making[key] = asyncio.create_task(make_now(deps, live, seed, network))
         work.add_done_callback(lambda _: deps.stock.making.pop(key, None))
     return await asyncio.shield(work)
@@ -148,7 +157,8 @@ async def make_now(deps: Deps, live: Live, seed: int, network: str) -> Piece:
             found = await one(deps, live, time.monotonic() + live.manifest.deadline_s, lane, seed)
             deps.budget.spend((network,), "seconds", work_s(found.told))
             piece = piece_of(deps, live, found)
-            await deps.house.db.append(tables.predictions, row_of(deps, live, found))
+            row = row_of(deps, live, found)
+            await deps.house.db.append(tables.predictions, row, costs(live, found, row["at"]))
     except BaseException as error:
         deps.budget.spend((network,), "seconds", work_s(error))
         deps.pulse.over(error)
@@ -184,6 +194,13 @@ def row_of(deps: Deps, live: Live, found: Made) -> dict[str, Any]:
         "cached": False,
         "ms": found.ms,
     }
+
+
+def costs(live: Live, found: Made, at: int) -> list[tallies.Tally]:
+    """What a picture that was made for a page adds to the hour's costs."""
+    size = sum(len(picture.data) for picture in found.told.parts)
+    totals = (("work:open", work_s(found.told)), (cap.BYTES, float(size)))
+    return [tallies.Tally(live.app, live.release, "pool", at // HOUR_MS, what, 1, total) for what, total in totals]
 
 
 def piece_of(deps: Deps, live: Live, found: Made) -> Piece:
@@ -246,8 +263,10 @@ class Filler:
         return [*champions, *(live for one in shown for live in one.shadows if live.ready)]
 
     async def fill(self, live: Live) -> bool:
-        """Makes one round of pictures for a release, if it wants any."""
+        """Makes one round of pictures for a release, if it wants any; past the cap it shows those that it has."""
         deck = await self.opened(live)
+        if self.deps.cap.closed is not None:
+            return False
         count, old = self.wanted(live, deck)
         if not count:
             return False

@@ -8,7 +8,7 @@ test("what is left is said as the house says it", () => {
   assert.equal(words({ free: 3, credits: 0 }, 5), "3 free today");
   assert.equal(words({ free: 3, credits: 47 }, 5), "3 free today · 47 left on your pass");
   assert.equal(words({ free: 0, credits: 1204 }, 5), "1,204 left on your pass");
-  assert.equal(words({ free: 0, credits: 0 }, 5), "None free today");
+  assert.equal(words({ free: 0, credits: 0 }, 5), "None left today");
   assert.equal(words({ free: 0, credits: 0 }, 0), "Answers come from a pass");
   assert.equal(words({ free: 249, credits: 0 }, 5), "5 free today", "a network's are nobody's own");
 });

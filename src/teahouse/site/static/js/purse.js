@@ -12,7 +12,7 @@ const number = (n) => n.toLocaleString("en");
 export function words({ free, credits }, each) {
   const onPass = credits ? `${number(credits)} left on your pass` : "";
   if (free) return [`${number(Math.min(free, each))} free today`, onPass].filter(Boolean).join(" · ");
-  return onPass || (each ? "None free today" : "Answers come from a pass");
+  return onPass || (each ? "None left today" : "Answers come from a pass");
 }
 
 /** When it begins again, by the reader's own clock. */
