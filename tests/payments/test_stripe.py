@@ -178,3 +178,9 @@ def test_the_test_address_is_of_this_machine_alone(tmp_path, monkeypatch):
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match="tests on this machine"):
         page.access(tmp_path)
+
+
+def test_what_opens_something_is_in_no_traceback():
+    order = an_order()
+    assert KEY not in repr(Access(KEY, SECRET)) and SECRET not in repr(Access(KEY, SECRET))
+    assert order.code not in repr(order) and order.id in repr(order)

@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,8 +40,8 @@ class Access:
     """What opens a Stripe account. key: secret or restricted; secret: of the webhook; api: where it answers, "" the
     real one."""
 
-    key: str
-    secret: str
+    key: str = field(repr=False)
+    secret: str = field(repr=False)
     api: str = ""
 
     @property

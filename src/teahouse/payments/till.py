@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 KINDS = ("paid", "pending", "failed", "expired", "refunded", "disputed", "dispute_won", "dispute_lost")
@@ -21,7 +21,7 @@ class Order:
     amount: int
     currency: str
     predictions: int
-    code: str
+    code: str = field(repr=False)
     back_url: str
 
 
