@@ -192,7 +192,7 @@ class StripeServer:
                 "client_reference_id": given["client_reference_id"], "metadata": given["metadata"],
                 "payment_intent": f"pi_{number}", "amount_total": int(item["unit_amount"]),
                 "currency": item["currency"], "url": f"https://checkout.stripe.com/c/pay/cs_test_{number}",
-                "success_url": given["success_url"],
+                "success_url": given["success_url"], "expires_at": int(given["expires_at"]),
                 "description": given["payment_intent_data"]["description"]}  # fmt: skip
         self.sessions[made["id"]] = made
         return made

@@ -50,6 +50,15 @@ def test_a_checkout_names_price_pass_and_site_and_the_same_order_gets_the_same_p
     assert "AAAAA-BBBBB-CCCCC-DDDDD" in session["description"] and session["success_url"].endswith(f"?paid={order.id}")
 
 
+def test_a_page_is_open_for_an_hour_from_the_order_on_however_late_it_is_asked_for(till, server):
+    late = ids.now_ms() - 20 * 60_000
+    order = an_order(id=f"order-{late.to_bytes(6, 'big').hex()}{ids.new_id()[6:].hex()}")
+    till.checkout(order)
+    (session,) = server.sessions.values()
+    assert session["expires_at"] == late // 1000 + 3600
+    assert session["expires_at"] - time.time() > 1800 + 300, "Stripe's least, and room for two clocks that differ"
+
+
 def test_a_call_that_failed_is_made_again_under_the_same_key(till, server):
     server.once = 1
     assert till.checkout(an_order()).startswith("https://checkout.stripe.com/")

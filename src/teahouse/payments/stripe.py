@@ -25,7 +25,7 @@ log = telemetry.log("payments")
 CALL_S = 10.0  # a whole call, however slowly the other side talks
 TOLERANCE_S = 300  # an event's signature may be so old, or so far ahead of this clock
 FAILURES, REST_S = 3, 30.0
-PAY_WITHIN_S = 1800  # the shortest that Stripe takes
+PAY_WITHIN_S = 3600  # from the order on; Stripe takes no page that is open for less than half an hour
 EVENTS = (
     "checkout.session.completed", "checkout.session.async_payment_succeeded", "checkout.session.async_payment_failed",
     "checkout.session.expired", "charge.refunded", "charge.dispute.created", "charge.dispute.closed",
@@ -111,7 +111,7 @@ class Stripe:
             "payment_intent_data": {"metadata": marks, "description": f"{named}. Your pass: {order.code}"},
             "success_url": f"{order.back_url}?paid={order.id}",
             "cancel_url": order.back_url,
-            "expires_at": ids.made_at(bytes.fromhex(order.id.removeprefix("order-"))) // 1000 + PAY_WITHIN_S + 60,
+            "expires_at": ids.made_at(bytes.fromhex(order.id.removeprefix("order-"))) // 1000 + PAY_WITHIN_S,
         }  # fmt: skip
         options = {"idempotency_key": order.id}
         return self.call(lambda stripe: stripe.v1.checkout.sessions.create_async(params, options)).url
