@@ -180,9 +180,9 @@ class Stripe:
 
     def refund(self, payment: str) -> None:
         """Gives all of a payment back; once it went back, nothing."""
-        options = {"idempotency_key": f"refund-{payment}"}
         try:
-            self.call(lambda client: client.v1.refunds.create_async({"payment_intent": payment}, options))
+            # without a key of the payment's: Stripe would tell a failure again for a day, whatever was mended since
+            self.call(lambda client: client.v1.refunds.create_async({"payment_intent": payment}))
         except TillRefused as error:
             if error.extra["reason"] != "charge_already_refunded":
                 raise
