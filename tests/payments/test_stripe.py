@@ -138,6 +138,21 @@ def test_the_till_remembers_all_that_happened_over_many_pages(till, server, monk
     assert list(till.since(int((time.time() + 1000) * 1000))) == []
 
 
+def test_what_stripe_says_of_the_account_is_logged_and_told_to_no_visitor(till, server, capsys):
+    words = "You cannot accept payments yet: see https://dashboard.stripe.com/account with sk_test_***back."
+    server.refuses = 400, {"code": "account_invalid", "message": words}
+    with pytest.raises(TillRefused) as raised:
+        till.checkout(an_order())
+    assert raised.value.as_dict() == {
+        "code": "till-refused", "what": "Buying does not work just now.", "why": "Its maker was told.",
+        "do_next": "Try again later; nothing was charged.",
+    }  # fmt: skip
+    assert "stripe.com" not in str(raised.value)
+    assert words in raised.value.said and raised.value.reason == "account_invalid"
+    (logged,) = [json.loads(line) for line in capsys.readouterr().err.splitlines() if "stripe-refused" in line]
+    assert words in logged["said"] and logged["reason"] == "account_invalid" and logged["status"] == 400
+
+
 def test_a_refund_twice_is_one_refund(till, server):
     till.checkout(order := an_order())
     server.pay(order.id)

@@ -81,6 +81,16 @@ def keep(secrets: Path, key: str, secret: str) -> None:
     sync_folder(secrets)
 
 
+class StripeRefused(TillRefused):
+    """Stripe said no. What is told of it is for anybody; `said` and `reason`, Stripe's own words and its code for them,
+    name keys and what the account may do: they are for the owner alone, and in no answer to a visitor."""
+
+    def __init__(self, said: str, reason: str) -> None:
+        nothing = "Try again later; nothing was charged."
+        super().__init__("Buying does not work just now.", "Its maker was told.", nothing)
+        self.said, self.reason = said, reason
+
+
 class Stripe:
     """The till of a Stripe account, for one site: what another site sells with the same account is of no concern."""
 
@@ -183,8 +193,8 @@ class Stripe:
         try:
             # without a key of the payment's: Stripe would tell a failure again for a day, whatever was mended since
             self.call(lambda client: client.v1.refunds.create_async({"payment_intent": payment}))
-        except TillRefused as error:
-            if error.extra["reason"] != "charge_already_refunded":
+        except StripeRefused as error:
+            if error.reason != "charge_already_refunded":
                 raise
 
     def account(self) -> dict[str, Any]:
@@ -243,11 +253,12 @@ class Stripe:
         return unreachable("It did not answer in time." if late else "It can not be reached.")
 
 
-def said(error: Any) -> TillRefused:
-    """Stripe's refusal, in its own words."""
+def said(error: Any) -> StripeRefused:
+    """Stripe's refusal, with its own words, which are logged."""
     words = (getattr(error, "user_message", None) or str(error))[:300]
     reason = getattr(error, "code", None) or ""
-    return TillRefused("Stripe refused this.", words, "`teahouse pay check` tells what to mend.", reason=reason)
+    log.warning("stripe-refused", status=error.http_status, reason=reason, said=words)
+    return StripeRefused(words, reason)
 
 
 def unreachable(why: str) -> NotReady:
