@@ -6,6 +6,8 @@ import pytest
 from tests.payments.stripe_server import KEY, SECRET, StripeServer
 
 from teahouse import settings, testing
+from teahouse.cli import pay
+from teahouse.desk.say import WrongUse
 from teahouse.payments import stripe
 from teahouse.store import apps
 from teahouse.store.house import House
@@ -78,25 +80,47 @@ def test_connect_on_a_site_that_stripe_can_not_reach_says_what_to_set(teahouse, 
     assert ended.status == 2 and "[site] url" in ended.words and not server.endpoints
 
 
-FILES = (
-    "",
-    "[money]\n",
-    '[money]\n# till = "test"\nhour_costs = 1.0\n\n[notify]\n',
-    '[site]\ntitle = "a"\n\n[money]\ntill = "test"  # so far\n[keep]\ndays = 3\n',
-)
+FILES = {
+    "nothing": "",
+    "a header": "[money]\n",
+    "left out": '[money]\n# till = "test"\nhour_costs = 1.0\n\n[notify]\n',
+    "both": '[money]\n# till = "stripe"\n\ntill = "test"\nhour_costs = 1.0\n',
+    "said why": '[site]\ntitle = "a"\n\n[money]\ntill = "test"  # so far\n[keep]\ndays = 3\n',
+    "dotted": "money.hour_costs = 1.0\nkeep.days = 3\n[notify]\n",
+    "dotted till": "keep.days = 3\nmoney.hour_costs = 1.0\nmoney.till = 'test'\n",
+    "of Windows": '[money]\r\ntill = "test"\r\nhour_costs = 1.0\r\n',
+    "switched": 'money = { till = "stripe", hour_costs = 1.0 }\n',
+}
 
 
-@pytest.mark.parametrize("words", FILES)
+@pytest.mark.parametrize("words", FILES.values(), ids=FILES)
 def test_the_till_is_set_in_teahouse_toml_and_the_rest_stays(tmp_path, words):
-    from teahouse.cli import pay
-
     file = tmp_path / "teahouse.toml"
-    file.write_text(words)
+    file.write_bytes(words.encode())
+    file.chmod(0o640)
     before = settings.load(tmp_path)
     pay.switch(file, "stripe")
     after = settings.load(tmp_path)
     assert after.money.till == "stripe" and after.keep.days == before.keep.days
     assert after.money.hour_costs == before.money.hour_costs
+    kept = [line for line in words.splitlines() if "till" not in line]
+    assert [line for line in file.read_text().splitlines() if line in kept] == kept
+    assert ("# so far" in words) == ("# so far" in file.read_text())
+    assert (b"\r\n" in file.read_bytes()) == ("\r\n" in words)
+    assert file.stat().st_mode & 0o777 == 0o640 and list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["money = { hour_costs = 1.0 }\n", '[site]\ntitle = """\n[money]\n"""\n[money.more]\n', '[ "money" ]\n', "a ="],
+)
+def test_a_teahouse_toml_that_is_written_in_a_way_of_its_own_is_left_to_its_owner(tmp_path, words):
+    file = tmp_path / "teahouse.toml"
+    file.write_text(words)
+    with pytest.raises(WrongUse) as raised:
+        pay.switch(file, "stripe")
+    assert 'till = "stripe"' in raised.value.do_next and file.read_text() == words
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_a_site_whose_till_has_no_access_does_not_open_and_says_what_to_do(teahouse, shop, monkeypatch):

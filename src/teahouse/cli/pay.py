@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,10 @@ from teahouse.desk.where import Project
 
 KEYS = "https://dashboard.stripe.com/apikeys"
 SECTION = re.compile(r"^[ \t]*\[[ \t]*money[ \t]*\][ \t]*(#.*)?$", re.M)
-TILL = re.compile(r"^[ \t]*(?:#[ \t]*)?till[ \t]*=.*$", re.M)
+TILL = re.compile(r"""^([ \t]*till[ \t]*=[ \t]*)("[^"\n]*"|'[^'\n]*')""", re.M)
+TILL_LEFT_OUT = re.compile(r"^[ \t]*#[ \t]*till[ \t]*=.*$", re.M)
+DOTTED = re.compile(r"""^([ \t]*money[ \t]*\.[ \t]*till[ \t]*=[ \t]*)("[^"\n]*"|'[^'\n]*')""", re.M)
+ANY_DOTTED = re.compile(r"^[ \t]*money[ \t]*\.", re.M)
 NEXT = re.compile(r"^[ \t]*\[", re.M)
 SEVEN = "seven kinds of events"
 
@@ -103,18 +108,70 @@ def webhook_url(place: Project) -> str:
     return f"{url}/api/till/stripe"
 
 
+def written(file: Path) -> str:
+    """What stands in teahouse.toml."""
+    return file.read_bytes().decode("utf-8")  # with its line ends
+
+
 def switch(file: Path, till: str) -> None:
     """Sets [money] till in teahouse.toml, and leaves the rest of it as it is."""
-    text, line = file.read_text("utf-8"), f'till = "{till}"'
-    found = SECTION.search(text)
-    if found is None:
-        file.write_text(f"{text.rstrip()}\n\n[money]\n{line}\n", "utf-8")
-        return
-    after = NEXT.search(text, found.end())
-    end = after.start() if after else len(text)
-    section = text[found.end() : end]
-    section = TILL.sub(line, section, count=1) if TILL.search(section) else f"\n{line}{section}"
-    file.write_text(text[: found.end()] + section + text[end:], "utf-8")
+    from teahouse import ids
+    from teahouse.store.house import sync_folder
+
+    file = file.resolve()  # a link stays one
+    words = switched(written(file), till)
+    fresh = file.with_name(f".{file.name}.{ids.text(ids.new_id())}")
+    try:
+        with fresh.open("xb") as out:
+            out.write(words.encode())
+            out.flush()
+            os.fsync(out.fileno())
+        shutil.copymode(file, fresh)
+        fresh.replace(file)
+    finally:
+        fresh.unlink(missing_ok=True)
+    sync_folder(file.parent)
+
+
+def switched(words: str, till: str) -> str:
+    """The words of a teahouse.toml with this till. WrongUse, with the line to write by hand, where no way of writing it
+    gives the same settings but for the till."""
+    from teahouse.desk.say import WrongUse
+
+    wanted = read(words)
+    if wanted is not None and isinstance(wanted.setdefault("money", {}), dict):
+        wanted["money"]["till"] = till
+        plain = words.replace("\r\n", "\n")
+        for one in (plain, *ways(plain, f'"{till}"')):
+            if read(one) == wanted:
+                return one.replace("\n", "\r\n") if "\r\n" in words else one
+    line = f'Write till = "{till}" into [money] of it by hand, then run this again.'
+    raise WrongUse("teahouse.toml can not be changed by itself.", "Its [money] is written in a way of its own.", line)
+
+
+def read(words: str) -> dict[str, Any] | None:
+    """The settings that these words make; None where they make none."""
+    try:
+        return tomllib.loads(words)
+    except tomllib.TOMLDecodeError:
+        return None
+
+
+def ways(text: str, till: str) -> Iterator[str]:
+    """The ways in which the till may be written into a teahouse.toml, the likeliest first."""
+    found, dotted = SECTION.search(text), ANY_DOTTED.search(text)
+    if found is not None:
+        after = NEXT.search(text, found.end())
+        end = after.start() if after else len(text)
+        head, section, rest = text[: found.end()], text[found.end() : end], text[end:]
+        yield head + TILL.sub(rf"\g<1>{till}", section, count=1) + rest
+        yield head + TILL_LEFT_OUT.sub(f"till = {till}", section, count=1) + rest
+        yield f"{head}\ntill = {till}{section}{rest}"
+    elif dotted is not None:
+        yield DOTTED.sub(rf"\g<1>{till}", text, count=1)
+        yield f"{text[: dotted.start()]}money.till = {till}\n{text[dotted.start() :]}"
+    else:
+        yield f"{text.rstrip()}\n\n[money]\ntill = {till}\n"
 
 
 @pay_verb.command("check", short_help="Look at each step from the price to the money that arrives.")
