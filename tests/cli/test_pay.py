@@ -8,6 +8,7 @@ from tests.payments.stripe_server import KEY, SECRET, StripeServer
 from teahouse import settings, testing
 from teahouse.cli import pay
 from teahouse.desk.say import WrongUse
+from teahouse.errors import NotReady
 from teahouse.payments import stripe
 from teahouse.store import apps
 from teahouse.store.house import House
@@ -72,6 +73,46 @@ def test_check_names_each_step_that_is_missing(teahouse, shop, server, monkeypat
     assert ended.status == 1 and "Invalid API Key" in ended.words
 
 
+def test_a_webhook_that_can_not_be_made_costs_the_one_of_before_nothing(teahouse, shop, server, monkeypatch):
+    monkeypatch.setenv(stripe.KEY, KEY)
+    teahouse("pay", "connect")
+    before, kept = list(server.endpoints), (shop / ".teahouse" / "secrets" / "stripe.json").read_bytes()
+    server.refuses = 400, {"message": "You have reached the maximum of 16 webhook endpoints."}
+    ended = teahouse("pay", "connect")
+    assert ended.status == 1 and "maximum of 16" in ended.words and "Buying does not work" not in ended.words
+    assert server.endpoints == before and (shop / ".teahouse" / "secrets" / "stripe.json").read_bytes() == kept
+
+
+def test_the_webhook_of_before_ends_after_the_new_one_is_kept(teahouse, shop, server, monkeypatch):
+    monkeypatch.setenv(stripe.KEY, KEY)
+    teahouse("pay", "connect")
+    first, kept = server.endpoints[0]["id"], shop / ".teahouse" / "secrets" / "stripe.json"
+    kept.unlink()
+
+    def ends(till, id_):
+        assert id_ == first and len(server.endpoints) == 2 and kept.is_file()
+        raise NotReady("The till does not answer just now.")
+
+    monkeypatch.setattr(stripe.Stripe, "end_webhook", ends)
+    ended = teahouse("pay", "connect")
+    assert ended.status == 0 and first in ended.words and pay.WEBHOOKS in ended.words, "said, and in nobody's way"
+
+
+def test_a_restricted_key_is_asked_for_with_the_rights_that_it_needs(teahouse, shop, server, monkeypatch):
+    monkeypatch.delenv(stripe.KEY, raising=False)
+    monkeypatch.setattr("click.prompt", lambda *_, **__: "rk_test_of_nobody")
+    ended = teahouse("pay", "connect")
+    for right in (
+        "Accounts: read",
+        "Checkout Sessions",
+        "Charges and Refunds",
+        "Webhook Endpoints: write",
+        "Events: read",
+    ):
+        assert ended.words.count(right) == 2, "before, and where Stripe refuses it"
+    assert ended.status == 1 and "Invalid API Key" in ended.words
+
+
 def test_connect_on_a_site_that_stripe_can_not_reach_says_what_to_set(teahouse, here, monkeypatch, server):
     teahouse("new", "hats")
     monkeypatch.chdir(here / "hats")
@@ -121,6 +162,13 @@ def test_a_teahouse_toml_that_is_written_in_a_way_of_its_own_is_left_to_its_owne
         pay.switch(file, "stripe")
     assert 'till = "stripe"' in raised.value.do_next and file.read_text() == words
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_connect_begins_nothing_where_the_till_can_not_be_switched_on(teahouse, shop, server, monkeypatch):
+    monkeypatch.setenv(stripe.KEY, KEY)
+    (shop / "teahouse.toml").write_text(f'money = {{ hour_costs = 1.0 }}\nsite.url = "{URL}"\n')
+    ended = teahouse("pay", "connect")
+    assert ended.status == 2 and 'till = "stripe"' in ended.words and not server.endpoints
 
 
 def test_a_site_whose_till_has_no_access_does_not_open_and_says_what_to_do(teahouse, shop, monkeypatch):

@@ -17,6 +17,9 @@ from teahouse.cli.doctor import Finding, tell
 from teahouse.desk.where import Project
 
 KEYS = "https://dashboard.stripe.com/apikeys"
+EMAILS = "https://dashboard.stripe.com/settings/emails"
+WEBHOOKS = "https://dashboard.stripe.com/webhooks"
+RIGHTS = "Accounts: read. Checkout Sessions, Charges and Refunds, Webhook Endpoints: write. Events: read."
 SECTION = re.compile(r"^[ \t]*\[[ \t]*money[ \t]*\][ \t]*(#.*)?$", re.M)
 TILL = re.compile(r"""^([ \t]*till[ \t]*=[ \t]*)("[^"\n]*"|'[^'\n]*')""", re.M)
 TILL_LEFT_OUT = re.compile(r"^[ \t]*#[ \t]*till[ \t]*=.*$", re.M)
@@ -39,8 +42,8 @@ def pay_verb() -> None:
 
 
 @pay_verb.command("connect", short_help="Ask for Stripe's key, make its webhook, switch the till on.")
-@click.option("--play-money", is_flag=True, help="Back to the test till: no real money is taken any more.")
-def connect(play_money: bool) -> None:
+@click.option("--play-money", "play", is_flag=True, help="Back to the test till: no real money is taken any more.")
+def connect(play: bool) -> None:
     """Connect the site with a Stripe account. The key is asked for and not shown, or taken from TEAHOUSE_STRIPE_KEY;
     with a test key (sk_test_…) all works as with a real one, and no money moves.
     """
@@ -48,15 +51,18 @@ def connect(play_money: bool) -> None:
     from teahouse.desk.where import project
 
     place = project()
-    if play_money:
+    if play:
         switch(place.root / "teahouse.toml", "test")
         say.step("The till takes play money again. Start the site anew.")
         return
     url = webhook_url(place)
+    switched(written(place.root / "teahouse.toml"), "stripe")  # if it can not be, nothing is begun
     key = os.environ.get("TEAHOUSE_STRIPE_KEY") or asked_key()
     access = connected(place, key, url)
     switch(place.root / "teahouse.toml", "stripe")
     say.step("The till is switched on: [money] till in teahouse.toml.")
+    say.line(f"Switch one thing on at Stripe: {EMAILS}, Successful payments.", soft_wrap=True)
+    say.line("Without it Stripe sends no receipts, and who loses a pass has its code nowhere.")
     kind = "real money" if access.live else "Stripe's test mode: cards such as 4242 4242 4242 4242, and no money"
     say.line(f"\nYour site takes [bold]{kind}[/] once it is started anew. Then: teahouse pay check")
 
@@ -68,30 +74,57 @@ def asked_key() -> str:
     say.line("1. Make an account at https://dashboard.stripe.com/register, if you have none (five minutes).")
     say.line(f"2. Copy the secret key, or a restricted one, from {KEYS}. It begins with sk_ or rk_;")
     say.line("   begin with sk_test_: everything works, and no money moves.")
+    say.line(f"   The rights that a restricted one needs: {RIGHTS}", soft_wrap=True)
     return click.prompt("3. Paste it here (it is not shown)", hide_input=True).strip()
 
 
 def connected(place: Project, key: str, url: str) -> Any:
     """Looks at the account, makes the webhook, and keeps the access; what opens the account now."""
     from teahouse.desk import say
-    from teahouse.desk.say import WrongUse
+    from teahouse.desk.say import CheckFailed, WrongUse
     from teahouse.payments import stripe
 
     if not key.startswith(("sk_", "rk_")):
         raise WrongUse("This is no secret key of Stripe's.", "A secret key begins with sk_ or rk_.", f"See {KEYS}.")
     with place.house() as house:
         till = stripe.Stripe(stripe.Access(key, "", stripe.address()), "")
-        account = till.account()
-        say.step(f"Stripe knows the key: account {account.get('id', '')}, {account.get('country', '')}.")
-        if not account.get("charges_enabled", True):
-            say.warn("The account may not take money yet: finish it at https://dashboard.stripe.com/account")
-        for old in till.webhooks():
-            if old.get("url") == url:
-                till.end_webhook(old["id"])
-        secret = till.add_webhook(url)
+        try:
+            account = till.account()
+            say.step(f"Stripe knows the key: account {account.get('id', '')}, {account.get('country', '')}.")
+            if not account.get("charges_enabled", True):
+                say.warn("The account may not take money yet: finish it at https://dashboard.stripe.com/account")
+            old = [one["id"] for one in till.webhooks() if one.get("url") == url]
+            secret = till.add_webhook(url)
+        except stripe.StripeRefused as error:
+            raise CheckFailed("Stripe refused this.", error.said, hint(key)) from error
         stripe.keep(house.data / "secrets", key, secret)
-        say.step(f"Stripe tells {url} of each payment, and signs what it tells.")
-        return stripe.Access(key, secret)
+        end_webhooks(till, old)  # not before: until now the site was told of payments by these
+    say.step(f"Stripe tells {url} of each payment, and signs what it tells.")
+    if os.environ.get(stripe.SECRET, "") not in ("", secret):
+        say.warn(
+            f"{stripe.SECRET} is set, to the secret of another webhook, and goes before the one that was kept now."
+        )
+        say.warn("Take it out of the environment before the site starts: with it no payment would be believed.")
+    return stripe.Access(key, secret)
+
+
+def end_webhooks(till: Any, old: list[str]) -> None:
+    """Ends the webhooks of before; one that stays does no harm, since nothing of it is believed."""
+    from teahouse.desk import say
+    from teahouse.errors import TeahouseError
+
+    for id_ in old:
+        try:
+            till.end_webhook(id_)
+        except TeahouseError:
+            say.warn(f"The webhook of before, {id_}, is still there: end it at {WEBHOOKS}")
+
+
+def hint(key: str) -> str:
+    """What to do where Stripe refused something."""
+    if key.startswith("rk_"):
+        return f"Look at its rights, {KEYS}: {RIGHTS}"
+    return f"Mend it at https://dashboard.stripe.com; keys are at {KEYS}."
 
 
 def webhook_url(place: Project) -> str:
