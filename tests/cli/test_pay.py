@@ -5,12 +5,13 @@ import json
 import pytest
 from tests.payments.stripe_server import KEY, SECRET, StripeServer
 
-from teahouse import settings, testing
+from teahouse import ids, settings, testing
 from teahouse.cli import pay
 from teahouse.desk.say import WrongUse
 from teahouse.errors import NotReady
-from teahouse.payments import stripe
-from teahouse.store import apps
+from teahouse.payments import chosen, orders, stripe
+from teahouse.payments.till import Order
+from teahouse.store import apps, ledger, passes
 from teahouse.store.house import House
 
 URL = "https://tea.example"
@@ -47,12 +48,15 @@ def test_connect_keeps_the_key_makes_the_webhook_and_switches_the_till_on(teahou
     assert [one["url"] for one in server.endpoints] == [f"{URL}/api/till/stripe"]
     kept = shop / ".teahouse" / "secrets" / "stripe.json"
     assert json.loads(kept.read_text()) == {"key": KEY, "secret": SECRET} and kept.stat().st_mode & 0o777 == 0o600
+    assert pay.EMAILS in ended.words and "Successful payments" in ended.words
     assert settings.load(shop).money.till == "stripe" and KEY not in ended.words and SECRET not in ended.words
     sell(shop)
     checked = teahouse("pay", "check", "--json")
     found = json.loads(checked.out)
     assert checked.status == 0 and not [one for one in found if one["state"] == "wrong"], found
     assert any("test mode" in one["what"] for one in found)
+    (mails,) = [one for one in found if "receipts" in one["what"]]
+    assert mails["state"] == "note" and pay.EMAILS in mails["fix"]
     assert teahouse("pay", "connect", "--play-money").status == 0 and settings.load(shop).money.till == "test"
 
 
@@ -60,7 +64,11 @@ def test_check_names_each_step_that_is_missing(teahouse, shop, server, monkeypat
     ended = teahouse("pay", "check")
     assert ended.status == 1 and "no app has a price" in ended.words and "play money" in ended.words
     sell(shop)
+    ended = teahouse("pay", "check")
+    assert ended.status == 1 and "anybody there can play as if they had paid" in ended.words
+    monkeypatch.setenv("TEAHOUSE_SITE_URL", "https://localhost:8360")
     assert teahouse("pay", "check").status == 0
+    monkeypatch.delenv("TEAHOUSE_SITE_URL")
     monkeypatch.setenv("TEAHOUSE_MONEY_TILL", "stripe")
     ended = teahouse("pay", "check")
     assert ended.status == 1 and "teahouse pay connect" in ended.words
@@ -70,7 +78,8 @@ def test_check_names_each_step_that_is_missing(teahouse, shop, server, monkeypat
     assert ended.status == 1 and "nothing" in ended.words
     monkeypatch.setenv(stripe.KEY, "sk_test_wrong")
     ended = teahouse("pay", "check")
-    assert ended.status == 1 and "Invalid API Key" in ended.words
+    assert ended.status == 1 and "Stripe refused this: " in ended.words and "Invalid API Key" in ended.words
+    assert "teahouse pay check" not in ended.words and "Buying does not work" not in ended.words
 
 
 def test_a_webhook_that_can_not_be_made_costs_the_one_of_before_nothing(teahouse, shop, server, monkeypatch):
@@ -98,6 +107,16 @@ def test_the_webhook_of_before_ends_after_the_new_one_is_kept(teahouse, shop, se
     assert ended.status == 0 and first in ended.words and pay.WEBHOOKS in ended.words, "said, and in nobody's way"
 
 
+def test_a_secret_of_the_environment_that_is_another_webhooks_is_told(teahouse, shop, server, monkeypatch):
+    monkeypatch.setenv(stripe.KEY, KEY)
+    monkeypatch.setenv(stripe.SECRET, "whsec_of_before_0123456789")
+    for words in (teahouse("pay", "connect").words, teahouse("pay", "check").words):
+        assert stripe.SECRET in words and "Take it out of the environment" in words
+        assert "of_before" not in words and SECRET not in words
+    monkeypatch.setenv(stripe.SECRET, SECRET)
+    assert stripe.SECRET not in teahouse("pay", "connect").words + teahouse("pay", "check").words
+
+
 def test_a_restricted_key_is_asked_for_with_the_rights_that_it_needs(teahouse, shop, server, monkeypatch):
     monkeypatch.delenv(stripe.KEY, raising=False)
     monkeypatch.setattr("click.prompt", lambda *_, **__: "rk_test_of_nobody")
@@ -111,6 +130,27 @@ def test_a_restricted_key_is_asked_for_with_the_rights_that_it_needs(teahouse, s
     ):
         assert ended.words.count(right) == 2, "before, and where Stripe refuses it"
     assert ended.status == 1 and "Invalid API Key" in ended.words
+
+
+def test_check_only_looks_at_what_was_not_told_here(teahouse, shop, server, monkeypatch):
+    sell(shop)
+    monkeypatch.setenv(stripe.KEY, KEY)
+    teahouse("pay", "connect")
+    price, at = {"amount": 200, "currency": "EUR", "predictions": 50}, ids.now_ms()
+    with House.open(shop / ".teahouse") as house:
+        pass_id, code = ids.new_id(), orders.new_code()
+        house.db.write(lambda c: passes.add(c, pass_id, code, testing.APP, False, at))
+        order = house.db.write(lambda c: orders.add(c, pass_id, testing.APP, price, False, at))
+        till = chosen.till_of(settings.load(shop), house)
+        till.checkout(Order(order, pass_id, testing.APP, "Warm?", 200, "EUR", 50, code, f"{URL}/pass"))
+        event = server.pay(order)
+    ended = teahouse("pay", "check")
+    assert "1 events of late, and 1 of them are not known here" in ended.words and "within the hour" in ended.words
+    with House.open(shop / ".teahouse") as house:
+        with house.db.read() as c:
+            assert ledger.size(c) == 0
+        house.db.write(lambda c: orders.take(c, till.read(event), at))
+    assert "1 events of late, and all are known here" in teahouse("pay", "check").words
 
 
 def test_connect_on_a_site_that_stripe_can_not_reach_says_what_to_set(teahouse, here, monkeypatch, server):

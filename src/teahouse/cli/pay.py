@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 
 import click
 
-from teahouse.cli.doctor import Finding, tell
+from teahouse.cli.doctor import Finding, play_money, tell
 from teahouse.desk.where import Project
 
+DAY_MS = 86_400_000
 KEYS = "https://dashboard.stripe.com/apikeys"
 EMAILS = "https://dashboard.stripe.com/settings/emails"
 WEBHOOKS = "https://dashboard.stripe.com/webhooks"
@@ -26,7 +27,6 @@ TILL_LEFT_OUT = re.compile(r"^[ \t]*#[ \t]*till[ \t]*=.*$", re.M)
 DOTTED = re.compile(r"""^([ \t]*money[ \t]*\.[ \t]*till[ \t]*=[ \t]*)("[^"\n]*"|'[^'\n]*')""", re.M)
 ANY_DOTTED = re.compile(r"^[ \t]*money[ \t]*\.", re.M)
 NEXT = re.compile(r"^[ \t]*\[", re.M)
-SEVEN = "seven kinds of events"
 
 
 @click.group("pay", short_help="Connect Stripe in a few minutes, and check each step of it.")
@@ -222,8 +222,7 @@ def examine(place: Project) -> Iterator[Finding]:
     yield from prices(place)
     yield from pages(place)
     if place.settings.money.till == "test":
-        yield Finding("note", "the till takes play money: all can be tried, and nothing is charged",
-                      "For real money: teahouse pay connect")  # fmt: skip
+        yield play_money(place)
     else:
         yield from of_stripe(place)
     yield from of_ledger(place)
@@ -257,9 +256,8 @@ def pages(place: Project) -> Iterator[Finding]:
 def of_stripe(place: Project) -> Iterator[Finding]:
     """The account, the webhook, and whether all that Stripe remembers is known here."""
     from teahouse.errors import TeahouseError
-    from teahouse.payments import chosen, orders
+    from teahouse.payments import chosen
     from teahouse.payments.stripe import Stripe
-    from teahouse.store import till_events
 
     with place.house() as house:
         try:
@@ -267,25 +265,57 @@ def of_stripe(place: Project) -> Iterator[Finding]:
             assert isinstance(till, Stripe)
             account = till.account()
         except TeahouseError as error:
-            yield Finding("wrong", f"{error.what} {error.why}", error.do_next)
+            yield refused(error)
             return
         mode = "real money" if till.live else "Stripe's test mode: no money moves"
         yield Finding("ok", f"Stripe knows the key: account {account.get('id', '')} ({mode})")
         for what, words in (("charges_enabled", "take money"), ("payouts_enabled", "pay it out to your bank")):
             finish = "Finish it at https://dashboard.stripe.com/account"
-            yield Finding("ok", f"the account may {words}") if account.get(what) else Finding(
-                "wrong", f"the account may not {words} yet", finish
-            )
+            may = Finding("ok", f"the account may {words}")
+            yield may if account.get(what) else Finding("wrong", f"the account may not {words} yet", finish)
+        yield Finding("note", "whether Stripe sends receipts, with a pass's code on them, can not be asked of it",
+                      f"See that Successful payments is on: {EMAILS}")  # fmt: skip
+        yield from of_secret(house)
         try:
             yield from of_webhook(till, webhook_url(place))
-            with house.db.read() as c:
-                last = till_events.last_at(c)
-            told = list(till.since(max(0, last - 86_400_000)))
-            news = sum(house.db.write(lambda c, one=one: orders.take(c, one, one.at)) for one in told)
-            missed = f", {news} of them were not told here and are now" if news else ""
-            yield Finding("ok", f"Stripe remembers {len(told)} events of late{missed}")
+            yield of_events(till, house)
         except TeahouseError as error:
-            yield Finding("wrong", f"{error.what} {error.why}", error.do_next)
+            yield refused(error)
+
+
+def refused(error: Any) -> Finding:
+    """An error as a finding; of Stripe's, in its own words."""
+    from teahouse.payments.stripe import StripeRefused
+
+    if isinstance(error, StripeRefused):
+        return Finding("wrong", f"Stripe refused this: {error.said}", f"Mend it at Stripe, or with another key: {KEYS}")
+    return Finding("wrong", f"{error.what} {error.why}", error.do_next)
+
+
+def of_events(till: Any, house: Any) -> Finding:
+    """How many of Stripe's events are not known here; it only looks."""
+    from teahouse import ids
+    from teahouse.store import till_events
+
+    with house.db.read() as c:
+        last = till_events.last_at(c) or till_events.first_order_at(c) or ids.now_ms()
+    told = [one.id for one in till.since(max(0, last - DAY_MS))]
+    with house.db.read() as c:
+        missing = len(set(told) - till_events.known(c, told))
+    if missing:
+        words = f"Stripe remembers {len(told)} events of late, and {missing} of them are not known here"
+        return Finding("note", words, "The site takes them within the hour, or when it starts.")
+    return Finding("ok", f"Stripe remembers {len(told)} events of late, and all are known here")
+
+
+def of_secret(house: Any) -> Iterator[Finding]:
+    """Whether the environment names another secret than the one of the webhook that was made last."""
+    from teahouse.payments import stripe
+
+    kept = stripe.kept(house.data / "secrets").get("secret", "")
+    if kept and os.environ.get(stripe.SECRET, "") not in ("", kept):
+        words = f"{stripe.SECRET} is not the secret of the webhook that `teahouse pay connect` made"
+        yield Finding("note", words, "Take it out of the environment, unless that webhook is the one that tells.")
 
 
 def of_webhook(till: Any, url: str) -> Iterator[Finding]:
@@ -301,7 +331,7 @@ def of_webhook(till: Any, url: str) -> Iterator[Finding]:
     if missing:
         yield Finding("wrong", f"Stripe does not tell of {', '.join(missing)}", "Run `teahouse pay connect` again.")
     else:
-        yield Finding("ok", f"Stripe tells {url} of its {SEVEN}")
+        yield Finding("ok", f"Stripe tells {url} of each payment")
 
 
 def of_ledger(place: Project) -> Iterator[Finding]:

@@ -52,8 +52,7 @@ class Access:
 
 def access(secrets: Path) -> Access:
     """The access that the environment gives, or the house's secrets; SettingsError where a part of it is missing."""
-    kept = secrets / FILE
-    told = json.loads(kept.read_text()) if kept.is_file() else {}
+    told = kept(secrets)
     key = os.environ.get(KEY, "") or told.get("key", "")
     secret = os.environ.get(SECRET, "") or told.get("secret", "")
     api = address()
@@ -63,6 +62,12 @@ def access(secrets: Path) -> Access:
         why = "Without it nobody could tell Stripe's events from anybody's; it begins with whsec_."
         raise SettingsError("The webhook's secret is missing.", why, "Run `teahouse pay connect`.")
     return Access(key, secret, api)
+
+
+def kept(secrets: Path) -> dict[str, str]:
+    """Key and secret as `keep` wrote them down; none where nothing is kept."""
+    file = secrets / FILE
+    return json.loads(file.read_text()) if file.is_file() else {}
 
 
 def address() -> str:

@@ -93,3 +93,12 @@ def last_at(c: sa.Connection) -> int:
     """When the till told the newest event that is known (ms UTC, the till's clock); 0 where it told none."""
     query = sa.select(sa.func.max(till_events.c.at)).where(till_events.c.kind != ORDERED)
     return c.execute(query).scalar() or 0
+
+
+def known(c: sa.Connection, ids: list[str]) -> set[str]:
+    """Which of these events were told here."""
+    found: set[str] = set()
+    for at in range(0, len(ids), 500):  # SQLite takes so many values in one statement, and more
+        here = till_events.c.provider_id.in_(ids[at : at + 500])
+        found |= set(c.execute(sa.select(till_events.c.provider_id).where(here)).scalars())
+    return found
