@@ -132,6 +132,18 @@ def test_a_restricted_key_is_asked_for_with_the_rights_that_it_needs(teahouse, s
     assert ended.status == 1 and "Invalid API Key" in ended.words
 
 
+def test_a_restore_elsewhere_says_that_the_key_is_to_be_given_again(teahouse, shop, server, monkeypatch):
+    monkeypatch.setenv(stripe.KEY, KEY)
+    teahouse("pay", "connect")
+    monkeypatch.delenv(stripe.KEY)
+    assert teahouse("backup", shop / "kept").status == 0
+    ended = teahouse("restore", shop / "kept")
+    assert ended.status == 0 and "pay connect" not in ended.words, "here it stayed"
+    monkeypatch.setenv("TEAHOUSE_DATA", str(shop / "elsewhere"))
+    ended = teahouse("restore", shop / "kept")
+    assert ended.status == 0 and "Stripe's key is in no backup: run teahouse pay connect" in ended.words
+
+
 def test_check_only_looks_at_what_was_not_told_here(teahouse, shop, server, monkeypatch):
     sell(shop)
     monkeypatch.setenv(stripe.KEY, KEY)
