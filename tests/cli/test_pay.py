@@ -48,7 +48,7 @@ def test_connect_keeps_the_key_makes_the_webhook_and_switches_the_till_on(teahou
     assert [one["url"] for one in server.endpoints] == [f"{URL}/api/till/stripe"]
     kept = shop / ".teahouse" / "secrets" / "stripe.json"
     assert json.loads(kept.read_text()) == {"key": KEY, "secret": SECRET} and kept.stat().st_mode & 0o777 == 0o600
-    assert pay.EMAILS in ended.words and "Successful payments" in ended.words
+    assert "[money] till" in ended.words and pay.EMAILS in ended.words and "Successful payments" in ended.words
     assert settings.load(shop).money.till == "stripe" and KEY not in ended.words and SECRET not in ended.words
     sell(shop)
     checked = teahouse("pay", "check", "--json")

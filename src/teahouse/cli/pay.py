@@ -60,7 +60,7 @@ def connect(play: bool) -> None:
     key = os.environ.get("TEAHOUSE_STRIPE_KEY") or asked_key()
     access = connected(place, key, url)
     switch(place.root / "teahouse.toml", "stripe")
-    say.step("The till is switched on: [money] till in teahouse.toml.")
+    say.step(say.plain("The till is switched on: [money] till in teahouse.toml."))
     say.line(f"Switch one thing on at Stripe: {EMAILS}, Successful payments.", soft_wrap=True)
     say.line("Without it Stripe sends no receipts, and who loses a pass has its code nowhere.")
     kind = "real money" if access.live else "Stripe's test mode: cards such as 4242 4242 4242 4242, and no money"
