@@ -77,6 +77,19 @@ def test_the_ledger_is_followed_and_play_money_is_named(teahouse, shop):
     assert "teahouse pay connect" in ended.words
 
 
+@pytest.mark.parametrize(
+    ("url", "state"),
+    [
+        ("https://tea.example", "wrong"), ("https://192.0.2.1", "wrong"), ("https://localhost:8360", "note"),
+        ("https://127.0.0.1", "note"), ("https://[::1]:1", "note"), ("http://192.168.1.7:8360", "note"), ("", "note"),
+    ],
+)  # fmt: skip
+def test_play_money_on_a_public_address_is_wrong(teahouse, shop, monkeypatch, url, state):
+    monkeypatch.setenv("TEAHOUSE_SITE_URL", url)
+    found = json.loads(teahouse("doctor", "--json").out)
+    assert [one["state"] for one in found if "takes play money" in one["what"]] == [state]
+
+
 def test_a_ledger_that_was_changed_is_wrong_and_its_pass_is_named(teahouse, shop):
     with open_house(shop / ".teahouse") as house:
         house.db.write(lambda c: c.execute(tables.ledger.update().values(amount=7)))

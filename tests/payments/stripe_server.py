@@ -45,7 +45,8 @@ class StripeServer:
     def __init__(self, live: bool = False) -> None:
         self.live, self.trouble, self.once = live, "", 0
         self.sessions: dict[str, dict[str, Any]] = {}
-        self.answers: dict[str, Any] = {}  # by idempotency key
+        self.answers: dict[str, tuple[int, Any]] = {}  # by idempotency key: Stripe keeps failures too, for a day
+        self.refuses: tuple[int, dict[str, str]] | None = None  # what it answers to all that would change something
         self.events: list[dict[str, Any]] = []
         self.refunded: dict[str, int] = {}
         self.endpoints: list[dict[str, Any]] = []
@@ -156,11 +157,14 @@ class StripeServer:
             return
         with self.lock:
             if key and key in self.answers:
-                self.send(asked, 200, self.answers[key])
+                self.send(asked, *self.answers[key])
                 return
-            status, found = self.answer(method, path.path, nested(path.query or body))
-            if key and status == 200:
-                self.answers[key] = found
+            if self.refuses and method == "POST":
+                status, found = self.refuses[0], {"error": {"type": "invalid_request_error", **self.refuses[1]}}
+            else:
+                status, found = self.answer(method, path.path, nested(path.query or body))
+            if key:
+                self.answers[key] = status, found
         self.send(asked, status, found)
 
     def answer(self, method: str, path: str, given: dict[str, Any]) -> tuple[int, Any]:
@@ -192,7 +196,7 @@ class StripeServer:
                 "client_reference_id": given["client_reference_id"], "metadata": given["metadata"],
                 "payment_intent": f"pi_{number}", "amount_total": int(item["unit_amount"]),
                 "currency": item["currency"], "url": f"https://checkout.stripe.com/c/pay/cs_test_{number}",
-                "success_url": given["success_url"],
+                "success_url": given["success_url"], "expires_at": int(given["expires_at"]),
                 "description": given["payment_intent_data"]["description"]}  # fmt: skip
         self.sessions[made["id"]] = made
         return made

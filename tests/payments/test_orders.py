@@ -169,6 +169,16 @@ def test_an_order_or_an_event_that_was_changed_behind_the_house_moves_nothing(sh
     assert shop.balance(pass_id) == 0
 
 
+def test_a_refund_that_did_not_reach_its_buyer_is_told_to_the_owner(shop):
+    pass_id, _ = shop.a_pass()
+    order = shop.order(pass_id)
+    shop.take(shop.event("paid", order, payment="p"))
+    shop.take(shop.event("refunded", order, 200, payment="p"))
+    shop.take(shop.event("refund_failed", None, 200, payment="p"))
+    (told,) = shop.read(notices.waiting, 0)
+    assert "2.00 EUR" in told.words and "did not reach" in told.words and shop.balance(pass_id) == 0
+
+
 def test_a_credit_is_given_back_once(shop):
     pass_id, _ = shop.a_pass()
     order = shop.order(pass_id)

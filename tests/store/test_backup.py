@@ -92,6 +92,26 @@ def test_the_next_backup_copies_what_is_new_and_drops_what_was_erased(
     assert not (tmp_path / "kept" / "blobs" / goes[3][:2] / goes[3]).exists()
 
 
+def test_what_moves_real_money_is_in_no_backup_and_stays_in_its_house(house: House, tmp_path: Path) -> None:
+    access = house.data / "secrets" / "stripe.json"
+    house.key("x")
+    access.write_text("sk_live_of_before")
+    access.chmod(0o600)
+    kept = tmp_path / "kept"
+    backup(house, kept)
+    assert not any(b"sk_live" in file.read_bytes() for file in kept.rglob("*") if file.is_file())
+    old = kept / "secrets" / "stripe.json"  # as backups of before had it
+    old.write_text("sk_live_of_before")
+    backup(house, kept)
+    assert not old.exists() and (kept / "secrets" / "house.key").is_file()
+    restore(kept, tmp_path / "elsewhere")
+    assert not (tmp_path / "elsewhere" / "secrets" / "stripe.json").exists()
+    access.write_text("sk_live_of_now")
+    house.close()
+    restore(kept, house.data)
+    assert access.read_text() == "sk_live_of_now" and stat.S_IMODE(access.stat().st_mode) == 0o600
+
+
 def test_what_was_erased_after_the_backup_is_erased_again(house: House, keep: Keep, tmp_path: Path) -> None:
     visitor = new_id()
     stays, goes = keep(), keep(visitor=visitor)

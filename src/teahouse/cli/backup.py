@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from teahouse.desk.where import Project
+
 
 @click.command("backup", short_help="Copy the whole house (database, photos, keys) to a folder.")
 @click.argument("target", type=click.Path(path_type=Path))
@@ -13,7 +15,8 @@ import click
 def backup_verb(target: Path, as_json: bool) -> None:
     """Copy the project's house to TARGET while the site goes on.
 
-    The folder holds the site's keys: keep it as you keep a password. Photos that are there already stay.
+    The folder holds the site's keys: keep it as you keep a password. Photos that are there already stay. The key of
+    your Stripe account is not in it: after a restore elsewhere, run teahouse pay connect again.
     """
     from teahouse.desk import say
     from teahouse.desk.where import project
@@ -52,8 +55,24 @@ def restore_verb(source: Path, as_json: bool) -> None:
     say.step(f"The house is back: {words(summary)}. Next: teahouse serve")
     for fault in summary["faults"]:
         say.line(f"  The ledger of this backup is damaged. {fault}. An older backup may hold it whole.")
+    if lacks_access(place):
+        say.line("  Stripe's key is in no backup: run teahouse pay connect before the site is to take money.")
     if summary.get("moved"):
         say.line(f"  The one that was here lies in {summary['moved']}.")
+
+
+def lacks_access(place: Project) -> bool:
+    """Whether the till is Stripe, and a part of what opens its account is missing here."""
+    from teahouse.errors import SettingsError
+    from teahouse.payments import stripe
+
+    if place.settings.money.till != "stripe":
+        return False
+    try:
+        stripe.access(place.data / "secrets")
+    except SettingsError:
+        return True
+    return False
 
 
 def words(summary: object) -> str:

@@ -215,7 +215,7 @@ def till(place: Project) -> Iterator[Finding]:
 
     if place.settings.money.till == "test":
         if sells(place):
-            yield Finding("note", "the till takes play money", "For real money: teahouse pay connect")
+            yield play_money(place)
         return
     try:
         access = stripe.access(place.data / "secrets")
@@ -226,6 +226,23 @@ def till(place: Project) -> Iterator[Finding]:
         yield Finding("ok", "the till is Stripe, and takes real money")
     else:
         yield Finding("note", "the till is Stripe in its test mode", "For real money: teahouse pay connect")
+
+
+def play_money(place: Project) -> Finding:
+    """That the till takes play money, which is wrong once anybody can come and say that they paid."""
+    from ipaddress import ip_address
+    from urllib.parse import urlsplit
+
+    connect, at = "For real money: teahouse pay connect", urlsplit(place.settings.url)
+    host = at.hostname or ""
+    try:
+        here = ip_address(host).is_loopback
+    except ValueError:
+        here = host == "localhost" or host.endswith(".localhost")
+    if at.scheme == "https" and not here and sells(place):
+        words = f"the till takes play money at {place.settings.url}: anybody there can play as if they had paid"
+        return Finding("wrong", words, f"{connect}. Or take the price out of the app.")
+    return Finding("note", "the till takes play money: all can be tried, and nothing is charged", connect)
 
 
 def sells(place: Project) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,14 +13,20 @@ from urllib.parse import urlsplit
 
 import click
 
-from teahouse.cli.doctor import Finding, tell
+from teahouse.cli.doctor import Finding, play_money, tell
 from teahouse.desk.where import Project
 
+DAY_MS = 86_400_000
 KEYS = "https://dashboard.stripe.com/apikeys"
+EMAILS = "https://dashboard.stripe.com/settings/emails"
+WEBHOOKS = "https://dashboard.stripe.com/webhooks"
+RIGHTS = "Accounts: read. Checkout Sessions, Charges and Refunds, Webhook Endpoints: write. Events: read."
 SECTION = re.compile(r"^[ \t]*\[[ \t]*money[ \t]*\][ \t]*(#.*)?$", re.M)
-TILL = re.compile(r"^[ \t]*(?:#[ \t]*)?till[ \t]*=.*$", re.M)
+TILL = re.compile(r"""^([ \t]*till[ \t]*=[ \t]*)("[^"\n]*"|'[^'\n]*')""", re.M)
+TILL_LEFT_OUT = re.compile(r"^[ \t]*#[ \t]*till[ \t]*=.*$", re.M)
+DOTTED = re.compile(r"""^([ \t]*money[ \t]*\.[ \t]*till[ \t]*=[ \t]*)("[^"\n]*"|'[^'\n]*')""", re.M)
+ANY_DOTTED = re.compile(r"^[ \t]*money[ \t]*\.", re.M)
 NEXT = re.compile(r"^[ \t]*\[", re.M)
-SEVEN = "seven kinds of events"
 
 
 @click.group("pay", short_help="Connect Stripe in a few minutes, and check each step of it.")
@@ -34,8 +42,8 @@ def pay_verb() -> None:
 
 
 @pay_verb.command("connect", short_help="Ask for Stripe's key, make its webhook, switch the till on.")
-@click.option("--play-money", is_flag=True, help="Back to the test till: no real money is taken any more.")
-def connect(play_money: bool) -> None:
+@click.option("--play-money", "play", is_flag=True, help="Back to the test till: no real money is taken any more.")
+def connect(play: bool) -> None:
     """Connect the site with a Stripe account. The key is asked for and not shown, or taken from TEAHOUSE_STRIPE_KEY;
     with a test key (sk_test_…) all works as with a real one, and no money moves.
     """
@@ -43,15 +51,18 @@ def connect(play_money: bool) -> None:
     from teahouse.desk.where import project
 
     place = project()
-    if play_money:
+    if play:
         switch(place.root / "teahouse.toml", "test")
         say.step("The till takes play money again. Start the site anew.")
         return
     url = webhook_url(place)
+    switched(written(place.root / "teahouse.toml"), "stripe")  # if it can not be, nothing is begun
     key = os.environ.get("TEAHOUSE_STRIPE_KEY") or asked_key()
     access = connected(place, key, url)
     switch(place.root / "teahouse.toml", "stripe")
-    say.step("The till is switched on: [money] till in teahouse.toml.")
+    say.step(say.plain("The till is switched on: [money] till in teahouse.toml."))
+    say.line(f"Switch one thing on at Stripe: {EMAILS}, Successful payments.", soft_wrap=True)
+    say.line("Without it Stripe sends no receipts, and who loses a pass has its code nowhere.")
     kind = "real money" if access.live else "Stripe's test mode: cards such as 4242 4242 4242 4242, and no money"
     say.line(f"\nYour site takes [bold]{kind}[/] once it is started anew. Then: teahouse pay check")
 
@@ -63,30 +74,57 @@ def asked_key() -> str:
     say.line("1. Make an account at https://dashboard.stripe.com/register, if you have none (five minutes).")
     say.line(f"2. Copy the secret key, or a restricted one, from {KEYS}. It begins with sk_ or rk_;")
     say.line("   begin with sk_test_: everything works, and no money moves.")
+    say.line(f"   The rights that a restricted one needs: {RIGHTS}", soft_wrap=True)
     return click.prompt("3. Paste it here (it is not shown)", hide_input=True).strip()
 
 
 def connected(place: Project, key: str, url: str) -> Any:
     """Looks at the account, makes the webhook, and keeps the access; what opens the account now."""
     from teahouse.desk import say
-    from teahouse.desk.say import WrongUse
+    from teahouse.desk.say import CheckFailed, WrongUse
     from teahouse.payments import stripe
 
     if not key.startswith(("sk_", "rk_")):
         raise WrongUse("This is no secret key of Stripe's.", "A secret key begins with sk_ or rk_.", f"See {KEYS}.")
     with place.house() as house:
         till = stripe.Stripe(stripe.Access(key, "", stripe.address()), "")
-        account = till.account()
-        say.step(f"Stripe knows the key: account {account.get('id', '')}, {account.get('country', '')}.")
-        if not account.get("charges_enabled", True):
-            say.warn("The account may not take money yet: finish it at https://dashboard.stripe.com/account")
-        for old in till.webhooks():
-            if old.get("url") == url:
-                till.end_webhook(old["id"])
-        secret = till.add_webhook(url)
+        try:
+            account = till.account()
+            say.step(f"Stripe knows the key: account {account.get('id', '')}, {account.get('country', '')}.")
+            if not account.get("charges_enabled", True):
+                say.warn("The account may not take money yet: finish it at https://dashboard.stripe.com/account")
+            old = [one["id"] for one in till.webhooks() if one.get("url") == url]
+            secret = till.add_webhook(url)
+        except stripe.StripeRefused as error:
+            raise CheckFailed("Stripe refused this.", error.said, hint(key)) from error
         stripe.keep(house.data / "secrets", key, secret)
-        say.step(f"Stripe tells {url} of each payment, and signs what it tells.")
-        return stripe.Access(key, secret)
+        end_webhooks(till, old)  # not before: until now the site was told of payments by these
+    say.step(f"Stripe tells {url} of each payment, and signs what it tells.")
+    if os.environ.get(stripe.SECRET, "") not in ("", secret):
+        say.warn(
+            f"{stripe.SECRET} is set, to the secret of another webhook, and goes before the one that was kept now."
+        )
+        say.warn("Take it out of the environment before the site starts: with it no payment would be believed.")
+    return stripe.Access(key, secret)
+
+
+def end_webhooks(till: Any, old: list[str]) -> None:
+    """Ends the webhooks of before; one that stays does no harm, since nothing of it is believed."""
+    from teahouse.desk import say
+    from teahouse.errors import TeahouseError
+
+    for id_ in old:
+        try:
+            till.end_webhook(id_)
+        except TeahouseError:
+            say.warn(f"The webhook of before, {id_}, is still there: end it at {WEBHOOKS}")
+
+
+def hint(key: str) -> str:
+    """What to do where Stripe refused something."""
+    if key.startswith("rk_"):
+        return f"Look at its rights, {KEYS}: {RIGHTS}"
+    return f"Mend it at https://dashboard.stripe.com; keys are at {KEYS}."
 
 
 def webhook_url(place: Project) -> str:
@@ -103,18 +141,70 @@ def webhook_url(place: Project) -> str:
     return f"{url}/api/till/stripe"
 
 
+def written(file: Path) -> str:
+    """What stands in teahouse.toml."""
+    return file.read_bytes().decode("utf-8")  # with its line ends
+
+
 def switch(file: Path, till: str) -> None:
     """Sets [money] till in teahouse.toml, and leaves the rest of it as it is."""
-    text, line = file.read_text("utf-8"), f'till = "{till}"'
-    found = SECTION.search(text)
-    if found is None:
-        file.write_text(f"{text.rstrip()}\n\n[money]\n{line}\n", "utf-8")
-        return
-    after = NEXT.search(text, found.end())
-    end = after.start() if after else len(text)
-    section = text[found.end() : end]
-    section = TILL.sub(line, section, count=1) if TILL.search(section) else f"\n{line}{section}"
-    file.write_text(text[: found.end()] + section + text[end:], "utf-8")
+    from teahouse import ids
+    from teahouse.store.house import sync_folder
+
+    file = file.resolve()  # a link stays one
+    words = switched(written(file), till)
+    fresh = file.with_name(f".{file.name}.{ids.text(ids.new_id())}")
+    try:
+        with fresh.open("xb") as out:
+            out.write(words.encode())
+            out.flush()
+            os.fsync(out.fileno())
+        shutil.copymode(file, fresh)
+        fresh.replace(file)
+    finally:
+        fresh.unlink(missing_ok=True)
+    sync_folder(file.parent)
+
+
+def switched(words: str, till: str) -> str:
+    """The words of a teahouse.toml with this till. WrongUse, with the line to write by hand, where no way of writing it
+    gives the same settings but for the till."""
+    from teahouse.desk.say import WrongUse
+
+    wanted = read(words)
+    if wanted is not None and isinstance(wanted.setdefault("money", {}), dict):
+        wanted["money"]["till"] = till
+        plain = words.replace("\r\n", "\n")
+        for one in (plain, *ways(plain, f'"{till}"')):
+            if read(one) == wanted:
+                return one.replace("\n", "\r\n") if "\r\n" in words else one
+    line = f'Write till = "{till}" into [money] of it by hand, then run this again.'
+    raise WrongUse("teahouse.toml can not be changed by itself.", "Its [money] is written in a way of its own.", line)
+
+
+def read(words: str) -> dict[str, Any] | None:
+    """The settings that these words make; None where they make none."""
+    try:
+        return tomllib.loads(words)
+    except tomllib.TOMLDecodeError:
+        return None
+
+
+def ways(text: str, till: str) -> Iterator[str]:
+    """The ways in which the till may be written into a teahouse.toml, the likeliest first."""
+    found, dotted = SECTION.search(text), ANY_DOTTED.search(text)
+    if found is not None:
+        after = NEXT.search(text, found.end())
+        end = after.start() if after else len(text)
+        head, section, rest = text[: found.end()], text[found.end() : end], text[end:]
+        yield head + TILL.sub(rf"\g<1>{till}", section, count=1) + rest
+        yield head + TILL_LEFT_OUT.sub(f"till = {till}", section, count=1) + rest
+        yield f"{head}\ntill = {till}{section}{rest}"
+    elif dotted is not None:
+        yield DOTTED.sub(rf"\g<1>{till}", text, count=1)
+        yield f"{text[: dotted.start()]}money.till = {till}\n{text[dotted.start() :]}"
+    else:
+        yield f"{text.rstrip()}\n\n[money]\ntill = {till}\n"
 
 
 @pay_verb.command("check", short_help="Look at each step from the price to the money that arrives.")
@@ -132,8 +222,7 @@ def examine(place: Project) -> Iterator[Finding]:
     yield from prices(place)
     yield from pages(place)
     if place.settings.money.till == "test":
-        yield Finding("note", "the till takes play money: all can be tried, and nothing is charged",
-                      "For real money: teahouse pay connect")  # fmt: skip
+        yield play_money(place)
     else:
         yield from of_stripe(place)
     yield from of_ledger(place)
@@ -167,9 +256,8 @@ def pages(place: Project) -> Iterator[Finding]:
 def of_stripe(place: Project) -> Iterator[Finding]:
     """The account, the webhook, and whether all that Stripe remembers is known here."""
     from teahouse.errors import TeahouseError
-    from teahouse.payments import chosen, orders
+    from teahouse.payments import chosen
     from teahouse.payments.stripe import Stripe
-    from teahouse.store import till_events
 
     with place.house() as house:
         try:
@@ -177,25 +265,57 @@ def of_stripe(place: Project) -> Iterator[Finding]:
             assert isinstance(till, Stripe)
             account = till.account()
         except TeahouseError as error:
-            yield Finding("wrong", f"{error.what} {error.why}", error.do_next)
+            yield refused(error)
             return
         mode = "real money" if till.live else "Stripe's test mode: no money moves"
         yield Finding("ok", f"Stripe knows the key: account {account.get('id', '')} ({mode})")
         for what, words in (("charges_enabled", "take money"), ("payouts_enabled", "pay it out to your bank")):
             finish = "Finish it at https://dashboard.stripe.com/account"
-            yield Finding("ok", f"the account may {words}") if account.get(what) else Finding(
-                "wrong", f"the account may not {words} yet", finish
-            )
+            may = Finding("ok", f"the account may {words}")
+            yield may if account.get(what) else Finding("wrong", f"the account may not {words} yet", finish)
+        yield Finding("note", "whether Stripe sends receipts, with a pass's code on them, can not be asked of it",
+                      f"See that Successful payments is on: {EMAILS}")  # fmt: skip
+        yield from of_secret(house)
         try:
             yield from of_webhook(till, webhook_url(place))
-            with house.db.read() as c:
-                last = till_events.last_at(c)
-            told = list(till.since(max(0, last - 86_400_000)))
-            news = sum(house.db.write(lambda c, one=one: orders.take(c, one, one.at)) for one in told)
-            missed = f", {news} of them were not told here and are now" if news else ""
-            yield Finding("ok", f"Stripe remembers {len(told)} events of late{missed}")
+            yield of_events(till, house)
         except TeahouseError as error:
-            yield Finding("wrong", f"{error.what} {error.why}", error.do_next)
+            yield refused(error)
+
+
+def refused(error: Any) -> Finding:
+    """An error as a finding; of Stripe's, in its own words."""
+    from teahouse.payments.stripe import StripeRefused
+
+    if isinstance(error, StripeRefused):
+        return Finding("wrong", f"Stripe refused this: {error.said}", f"Mend it at Stripe, or with another key: {KEYS}")
+    return Finding("wrong", f"{error.what} {error.why}", error.do_next)
+
+
+def of_events(till: Any, house: Any) -> Finding:
+    """How many of Stripe's events are not known here; it only looks."""
+    from teahouse import ids
+    from teahouse.store import till_events
+
+    with house.db.read() as c:
+        last = till_events.looked_at(c) or till_events.first_order_at(c) or ids.now_ms()
+    told = [one.id for one in till.since(max(0, last - DAY_MS))]
+    with house.db.read() as c:
+        missing = len(set(told) - till_events.known(c, told))
+    if missing:
+        words = f"Stripe remembers {len(told)} events of late, and {missing} of them are not known here"
+        return Finding("note", words, "The site takes them within the hour, or when it starts.")
+    return Finding("ok", f"Stripe remembers {len(told)} events of late, and all are known here")
+
+
+def of_secret(house: Any) -> Iterator[Finding]:
+    """Whether the environment names another secret than the one of the webhook that was made last."""
+    from teahouse.payments import stripe
+
+    kept = stripe.kept(house.data / "secrets").get("secret", "")
+    if kept and os.environ.get(stripe.SECRET, "") not in ("", kept):
+        words = f"{stripe.SECRET} is not the secret of the webhook that `teahouse pay connect` made"
+        yield Finding("note", words, "Take it out of the environment, unless that webhook is the one that tells.")
 
 
 def of_webhook(till: Any, url: str) -> Iterator[Finding]:
@@ -211,7 +331,7 @@ def of_webhook(till: Any, url: str) -> Iterator[Finding]:
     if missing:
         yield Finding("wrong", f"Stripe does not tell of {', '.join(missing)}", "Run `teahouse pay connect` again.")
     else:
-        yield Finding("ok", f"Stripe tells {url} of its {SEVEN}")
+        yield Finding("ok", f"Stripe tells {url} of each payment")
 
 
 def of_ledger(place: Project) -> Iterator[Finding]:

@@ -123,7 +123,7 @@ def settle(c: Any, id_: str, at: int) -> bool:
         enter(PASS, "held", left - from_pass)
     else:
         enter("held", PASS, held - from_held)
-    _tell(c, order, now, lost, at)
+    _tell(c, order, events, now, lost, at)
     return True
 
 
@@ -139,12 +139,16 @@ def may_fill(c: Any, code: str | None, app: str, live: bool) -> Any:
     return found if found is not None and found.app == app and not is_blocked(c, found.id) else None
 
 
-def _tell(c: Any, order: Any, now: Standing, lost: int, at: int) -> None:
+def _tell(c: Any, order: Any, events: Iterable[Any], now: Standing, lost: int, at: int) -> None:
     """Writes down what the owner should hear of."""
     name, sum_ = order.provider_id[-12:], told(order.body["amount"], order.body["currency"])
     if now.disputed:
         words = f"The buyer's bank disputes the payment {name} of {sum_}. Answer it at your till; see Money."
         notices.add(c, "money", f"disputed:{order.provider_id}", words, at)
+    if failed := [one for one in events if one.kind == "refund_failed"]:
+        back = told(failed[-1].body["amount"], order.body["currency"])
+        words = f"{back} of the payment {name} did not reach the buyer: it is at your till again. Pay it another way."
+        notices.add(c, "money", f"refund-failed:{failed[-1].provider_id}", words, at)
     if lost:
         words = f"The payment {name} of {sum_} went back after {lost} of its answers were used: these are lost to you."
         notices.add(c, "money", f"lost:{order.provider_id}", words, at)

@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,10 +25,11 @@ log = telemetry.log("payments")
 CALL_S = 10.0  # a whole call, however slowly the other side talks
 TOLERANCE_S = 300  # an event's signature may be so old, or so far ahead of this clock
 FAILURES, REST_S = 3, 30.0
-PAY_WITHIN_S = 1800  # the shortest that Stripe takes
+PAY_WITHIN_S = 3600  # from the order on; Stripe takes no page that is open for less than half an hour
 EVENTS = (
     "checkout.session.completed", "checkout.session.async_payment_succeeded", "checkout.session.async_payment_failed",
     "checkout.session.expired", "charge.refunded", "charge.dispute.created", "charge.dispute.closed",
+    "refund.failed",
 )  # fmt: skip
 MARK = "teahouse"  # the key of metadata that says which site an object is of
 KEY, SECRET, API = "TEAHOUSE_STRIPE_KEY", "TEAHOUSE_STRIPE_WEBHOOK_SECRET", "TEAHOUSE_STRIPE_API"
@@ -40,8 +41,8 @@ class Access:
     """What opens a Stripe account. key: secret or restricted; secret: of the webhook; api: where it answers, "" the
     real one."""
 
-    key: str
-    secret: str
+    key: str = field(repr=False)
+    secret: str = field(repr=False)
     api: str = ""
 
     @property
@@ -52,8 +53,7 @@ class Access:
 
 def access(secrets: Path) -> Access:
     """The access that the environment gives, or the house's secrets; SettingsError where a part of it is missing."""
-    kept = secrets / FILE
-    told = json.loads(kept.read_text()) if kept.is_file() else {}
+    told = kept(secrets)
     key = os.environ.get(KEY, "") or told.get("key", "")
     secret = os.environ.get(SECRET, "") or told.get("secret", "")
     api = address()
@@ -63,6 +63,12 @@ def access(secrets: Path) -> Access:
         why = "Without it nobody could tell Stripe's events from anybody's; it begins with whsec_."
         raise SettingsError("The webhook's secret is missing.", why, "Run `teahouse pay connect`.")
     return Access(key, secret, api)
+
+
+def kept(secrets: Path) -> dict[str, str]:
+    """Key and secret as `keep` wrote them down; none where nothing is kept."""
+    file = secrets / FILE
+    return json.loads(file.read_text()) if file.is_file() else {}
 
 
 def address() -> str:
@@ -79,6 +85,16 @@ def keep(secrets: Path, key: str, secret: str) -> None:
     write_private(fresh, json.dumps({"key": key, "secret": secret}).encode())
     fresh.replace(secrets / FILE)
     sync_folder(secrets)
+
+
+class StripeRefused(TillRefused):
+    """Stripe said no. What is told of it is for anybody; `said` and `reason`, Stripe's own words and its code for them,
+    name keys and what the account may do: they are for the owner alone, and in no answer to a visitor."""
+
+    def __init__(self, said: str, reason: str) -> None:
+        nothing = "Try again later; nothing was charged."
+        super().__init__("Buying does not work just now.", "Its maker was told.", nothing)
+        self.said, self.reason = said, reason
 
 
 class Stripe:
@@ -109,9 +125,9 @@ class Stripe:
             "metadata": marks,
             # the receipt shows it, so that the pass can be restored from there
             "payment_intent_data": {"metadata": marks, "description": f"{named}. Your pass: {order.code}"},
-            "success_url": f"{order.back_url}?paid={order.id}",
+            "success_url": f"{order.back_url}&paid={order.id}",
             "cancel_url": order.back_url,
-            "expires_at": ids.made_at(bytes.fromhex(order.id.removeprefix("order-"))) // 1000 + PAY_WITHIN_S + 60,
+            "expires_at": ids.made_at(bytes.fromhex(order.id.removeprefix("order-"))) // 1000 + PAY_WITHIN_S,
         }  # fmt: skip
         options = {"idempotency_key": order.id}
         return self.call(lambda stripe: stripe.v1.checkout.sessions.create_async(params, options)).url
@@ -140,8 +156,9 @@ class Stripe:
         kind, item = told.get("type", ""), (told.get("data") or {}).get("object") or {}
         if kind not in EVENTS:
             return None
-        marks, is_dispute = item.get("metadata") or {}, kind.startswith("charge.dispute.")
-        if not is_dispute and marks.get(MARK) != self.site:
+        marks = item.get("metadata") or {}
+        by_payment = kind.startswith("charge.dispute.") or kind == "refund.failed"  # which name the payment alone
+        if not by_payment and marks.get(MARK) != self.site:
             return None
         word, amount = {
             "checkout.session.completed": ("pending", item.get("amount_total")),
@@ -151,6 +168,7 @@ class Stripe:
             "charge.refunded": ("refunded", item.get("amount_refunded")),
             "charge.dispute.created": ("disputed", item.get("amount")),
             "charge.dispute.closed": ("dispute_lost", item.get("amount")),
+            "refund.failed": ("refund_failed", item.get("amount")),
         }[kind]
         if kind == "checkout.session.completed" and item.get("payment_status") == "paid":
             word = "paid"
@@ -180,11 +198,11 @@ class Stripe:
 
     def refund(self, payment: str) -> None:
         """Gives all of a payment back; once it went back, nothing."""
-        options = {"idempotency_key": f"refund-{payment}"}
         try:
-            self.call(lambda client: client.v1.refunds.create_async({"payment_intent": payment}, options))
-        except TillRefused as error:
-            if error.extra["reason"] != "charge_already_refunded":
+            # without a key of the payment's: Stripe would tell a failure again for a day, whatever was mended since
+            self.call(lambda client: client.v1.refunds.create_async({"payment_intent": payment}))
+        except StripeRefused as error:
+            if error.reason != "charge_already_refunded":
                 raise
 
     def account(self) -> dict[str, Any]:
@@ -243,11 +261,12 @@ class Stripe:
         return unreachable("It did not answer in time." if late else "It can not be reached.")
 
 
-def said(error: Any) -> TillRefused:
-    """Stripe's refusal, in its own words."""
+def said(error: Any) -> StripeRefused:
+    """Stripe's refusal, with its own words, which are logged."""
     words = (getattr(error, "user_message", None) or str(error))[:300]
     reason = getattr(error, "code", None) or ""
-    return TillRefused("Stripe refused this.", words, "`teahouse pay check` tells what to mend.", reason=reason)
+    log.warning("stripe-refused", status=error.http_status, reason=reason, said=words)
+    return StripeRefused(words, reason)
 
 
 def unreachable(why: str) -> NotReady:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-KINDS = ("paid", "pending", "failed", "expired", "refunded", "disputed", "dispute_won", "dispute_lost")
+KINDS = (
+    "paid", "pending", "failed", "expired", "refunded", "refund_failed", "disputed", "dispute_won", "dispute_lost",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Order:
     amount: int
     currency: str
     predictions: int
-    code: str
+    code: str = field(repr=False)
     back_url: str
 
 

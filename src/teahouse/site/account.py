@@ -8,14 +8,14 @@ from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from teahouse import ids
-from teahouse.errors import NotFound, NotReady, TooMany
+from teahouse.errors import NotFound, NotReady, TillRefused, TooMany
 from teahouse.feedback import retention
 from teahouse.payments import orders
 from teahouse.payments.till import Order
 from teahouse.site import origin, paying, security, visitors
 from teahouse.site.deps import Deps, Shown, deps_of
 from teahouse.spec.price import told
-from teahouse.store import ledger, passes, quotas, till_events
+from teahouse.store import ledger, notices, passes, quotas, till_events
 
 COOKIE_S = 400 * 86_400  # the most that browsers keep one; the code stays good after it
 AWAITED, HOUR_MS = ("ordered", "pending"), 3_600_000  # an order whose payment may arrive; how long it is looked for
@@ -108,6 +108,11 @@ def called(deps: Deps, order: Order) -> str:
         raise NotReady("Many are buying just now.", "", "Try again in a moment; nothing was charged.", retry_after=5)
     try:
         return deps.till.checkout(order)
+    except TillRefused:
+        words = "Your till refuses purchases, and says why: teahouse pay check."
+        at, day = deps.clock(), retention.day_of(deps.clock())
+        deps.house.db.write(lambda c: notices.add(c, "money", f"refused:{day}", words, at))
+        raise
     finally:
         deps.calls.release()
 

@@ -14,9 +14,10 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
 from teahouse import telemetry
-from teahouse.errors import Conflict, NotFound
+from teahouse.errors import Conflict, NotFound, TillRefused
 from teahouse.payments import orders
 from teahouse.payments.play_money import PlayMoney
+from teahouse.payments.stripe import StripeRefused
 from teahouse.site import owner_access, till
 from teahouse.site.deps import Deps, deps_of
 from teahouse.spec.price import WHOLE
@@ -51,7 +52,10 @@ def refund(request: Request, given: RefundGiven) -> RefundOut:
     if isinstance(deps.till, PlayMoney):
         till.tell_play(deps, given.order, "refunded")
         return RefundOut(order=given.order, state="refunded")
-    deps.till.refund(payment)
+    try:
+        deps.till.refund(payment)
+    except StripeRefused as error:  # it speaks to buyers; its owner may read why
+        raise TillRefused("Stripe refused this.", error.said, "See https://dashboard.stripe.com/payments.") from error
     deps.till_awaited = True
     log.info("refund-asked", order=given.order)
     return RefundOut(order=given.order, state="asked")

@@ -64,7 +64,7 @@ def play(request: Request, order: str, given: PlayIn) -> PlayOut:
     if state not in ("ordered", "pending"):
         raise Conflict("This order is dealt with.", f"It is {state}.", "Make another one.")
     tell_play(deps, order, OUTCOMES[given.outcome])
-    return PlayOut(back=f"/pass?paid={order}")
+    return PlayOut(back=f"/pass?app={row.body['app']}&paid={order}" if row is not None else "/pass")
 
 
 def tell_play(deps: Deps, order: str, kind: str) -> None:

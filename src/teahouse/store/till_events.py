@@ -99,11 +99,6 @@ def first_order_at(c: sa.Connection) -> int | None:
     return c.execute(sa.select(sa.func.min(till_events.c.at)).where(till_events.c.kind == ORDERED)).scalar()
 
 
-def last_at(c: sa.Connection) -> int:
-    """When the till told the newest event that is known (ms UTC, the till's clock); 0 where it told none."""
-    return c.execute(sa.select(sa.func.max(till_events.c.at)).where(_TOLD)).scalar() or 0
-
-
 def looked_at(c: sa.Connection) -> int:
     """Up to when (ms UTC) all that the till remembers was taken; 0 where it never was."""
     return c.execute(sa.select(sa.func.max(till_events.c.at)).where(till_events.c.kind == LOOKED)).scalar() or 0
@@ -128,3 +123,12 @@ def sound(row: Any) -> Any:
 def seal_of(row: Any, body: dict[str, Any]) -> str:
     """SHA-256 of an event's or an order's values."""
     return ids.digest_of([row.provider_id, row.kind, row.order, row.payment, body])
+
+
+def known(c: sa.Connection, names: list[str]) -> set[str]:
+    """Which of these events were told here."""
+    found: set[str] = set()
+    for at in range(0, len(names), 500):  # SQLite takes so many values in one statement, and more
+        here = till_events.c.provider_id.in_(names[at : at + 500])
+        found |= set(c.execute(sa.select(till_events.c.provider_id).where(here)).scalars())
+    return found

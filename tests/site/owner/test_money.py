@@ -12,6 +12,7 @@ from teahouse import ids
 from teahouse.errors import NotReady, SettingsError
 from teahouse.feedback import retention
 from teahouse.payments import orders
+from teahouse.payments.stripe import StripeRefused
 from teahouse.payments.till import TillEvent
 from teahouse.site import chains, owner_money, owner_refunds, reconcile, till
 from teahouse.store import apps, ledger, passes, tables
@@ -71,6 +72,9 @@ class Stripeish:
         if self.error:
             raise self.error
         self.asked.append(payment)
+
+    def checkout(self, order):
+        raise self.error
 
 
 def test_a_house_that_sells_nothing_says_how_and_has_no_link_to_it(owner):
@@ -139,6 +143,15 @@ def test_what_the_till_says_is_told_as_it_is_and_nothing_moves(quick, owner, buy
     told = refund(owner, buyer.order)
     assert told.status_code == 503 and told.json()["error"]["why"] == "It can not be reached."
     assert not quick.deps.till_awaited
+
+
+def test_what_stripe_says_is_told_to_the_owner_and_to_no_visitor(quick, owner, buyer):
+    quick.deps._till = Stripeish(StripeRefused("Insufficient funds: sk_test_***1.", "balance_insufficient"))
+    told = refund(owner, buyer.order)
+    assert told.status_code == 502 and told.json()["error"]["why"] == "Insufficient funds: sk_test_***1."
+    said = buyer.post("/api/checkouts", json={"app": APP}, headers=OWN)
+    assert said.status_code == 502 and said.json()["error"]["what"] == "Buying does not work just now."
+    assert "***1" not in said.text and "insufficient" not in said.text
 
 
 def test_a_refund_needs_the_password_of_the_last_minutes(quick, owner, buyer):
