@@ -31,7 +31,7 @@ def an_order(**changes):
     told = {
         "id": f"order-{ids.new_id().hex()}", "pass_id": b"p" * 16, "app": "tea", "title": "Green tea or oolong?",
         "amount": 200, "currency": "EUR", "predictions": 50, "code": "AAAAA-BBBBB-CCCCC-DDDDD",
-        "back_url": "https://tea.example/pass",
+        "back_url": "https://tea.example/pass?app=tea",
     }  # fmt: skip
     return Order(**{**told, **changes})
 
@@ -47,7 +47,8 @@ def test_a_checkout_names_price_pass_and_site_and_the_same_order_gets_the_same_p
     (session,) = server.sessions.values()
     assert (session["amount_total"], session["currency"]) == (200, "eur")
     assert session["metadata"] == {"teahouse": SITE, "order": order.id, "pass": order.pass_id.hex()}
-    assert "AAAAA-BBBBB-CCCCC-DDDDD" in session["description"] and session["success_url"].endswith(f"?paid={order.id}")
+    assert "AAAAA-BBBBB-CCCCC-DDDDD" in session["description"]
+    assert session["success_url"].endswith(f"?app=tea&paid={order.id}")
 
 
 def test_a_page_is_open_for_an_hour_from_the_order_on_however_late_it_is_asked_for(till, server):

@@ -18,7 +18,7 @@ from teahouse import ids, telemetry
 from teahouse.engine.port import Answer
 from teahouse.errors import NotFound, NotReady, TeahouseError
 from teahouse.feedback import erase
-from teahouse.site import cap, given, keep, media, paying, pictures
+from teahouse.site import given, keep, media, paying, pictures
 from teahouse.site.budget import work_s
 from teahouse.site.deps import Deps, Live, Shown, deps_of
 from teahouse.site.stock import Deck, Piece
@@ -158,9 +158,10 @@ async def make_now(deps: Deps, live: Live, seed: int, network: str) -> Piece:
             deps.budget.spend((network,), "seconds", work_s(found.told))
             piece = piece_of(deps, live, found)
             row = row_of(deps, live, found)
-            await deps.house.db.append(tables.predictions, row, costs(live, found, row["at"]))
+            await deps.house.db.append(tables.predictions, row)
     except BaseException as error:
         deps.budget.spend((network,), "seconds", work_s(error))
+        deps.costs.work(live.app, "open", work_s(error))
         deps.pulse.over(error)
         raise
     deps.pulse.over()
@@ -173,6 +174,7 @@ async def one(deps: Deps, live: Live, until: float, lane: str, seed: int | None 
     began = time.monotonic()
     parts = given.fill({} if seed is None else {seed_field(live).name: seed}, live.fields)
     told = await deps.engine.predict(live.release, parts, until, lane)
+    deps.costs.work(live.app, "open", work_s(told))
     if pictures.of(told) is None:
         raise NotReady("This app makes no pictures.")
     return Made(parts, told, (time.monotonic() - began) * 1000)
@@ -194,13 +196,6 @@ def row_of(deps: Deps, live: Live, found: Made) -> dict[str, Any]:
         "cached": False,
         "ms": found.ms,
     }
-
-
-def costs(live: Live, found: Made, at: int) -> list[tallies.Tally]:
-    """What a picture that was made for a page adds to the hour's costs."""
-    size = sum(len(picture.data) for picture in found.told.parts)
-    totals = (("work:open", work_s(found.told)), (cap.BYTES, float(size)))
-    return [tallies.Tally(live.app, live.release, "pool", at // HOUR_MS, what, 1, total) for what, total in totals]
 
 
 def piece_of(deps: Deps, live: Live, found: Made) -> Piece:
