@@ -82,8 +82,8 @@ class Shop(RealHouse):
                 pass_id, code = ids.new_id(), orders.new_code()
 
                 def write(c: Any, pass_id: bytes = pass_id, code: str = code) -> str:
-                    passes.add(c, pass_id, code, testing.APP, False, 1)
-                    return orders.add(c, pass_id, testing.APP, {**PRICE, "predictions": predictions}, False, 1)
+                    passes.add(c, pass_id, code, testing.APP, False, ids.now_ms())
+                    return orders.add(c, pass_id, testing.APP, {**PRICE, "predictions": predictions}, False, ids.now_ms())
 
                 made.append(Sold(house.db.write(write), pass_id, code, f"pi_{number}_{pass_id.hex()}"))
         return made

@@ -86,9 +86,9 @@ def standing(order: Any, events: Iterable[Any]) -> Standing:
 
 
 def settle(c: Any, id_: str, at: int) -> bool:
-    """Brings the ledger to what an order stands at; False where this house knows no such order."""
+    """Brings the ledger to what an order stands at; False where this house knows no such order, or its pass is gone."""
     order = till_events.order(c, id_)
-    if order is None:
+    if order is None or passes.get(c, bytes.fromhex(order.body["pass"])) is None:
         return False
     events = till_events.of_order(c, id_)
     now, body = standing(order, events), order.body
