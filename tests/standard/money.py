@@ -74,16 +74,16 @@ class Shop(RealHouse):
         with self.opened() as house:
             return house.key("site")[:8].hex()
 
-    def orders(self, count: int, predictions: int = 50) -> list[Sold]:
-        """Orders on as many new passes, as a checkout writes them."""
-        made = []
+    def orders(self, count: int, predictions: int = 50, ago: int = 0) -> list[Sold]:
+        """Orders on as many new passes, as a checkout writes them; made so many milliseconds ago."""
+        made, at, price = [], ids.now_ms() - ago, {**PRICE, "predictions": predictions}
         with self.opened() as house:
             for number in range(count):
                 pass_id, code = ids.new_id(), orders.new_code()
 
                 def write(c: Any, pass_id: bytes = pass_id, code: str = code) -> str:
-                    passes.add(c, pass_id, code, testing.APP, False, ids.now_ms())
-                    return orders.add(c, pass_id, testing.APP, {**PRICE, "predictions": predictions}, False, ids.now_ms())
+                    passes.add(c, pass_id, code, testing.APP, False, at)
+                    return orders.add(c, pass_id, testing.APP, price, False, at)
 
                 made.append(Sold(house.db.write(write), pass_id, code, f"pi_{number}_{pass_id.hex()}"))
         return made

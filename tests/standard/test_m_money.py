@@ -168,7 +168,7 @@ def test_m6_after_four_days_of_silence_one_look_finds_all_payments_and_none_twic
     shop = Shop.made(tmp_path / "house", server)
     server.clock = lambda: time.time() - four_days
     real = Stripe(Access(KEY, SECRET, server.url), shop.site())
-    sold = shop.orders(150)
+    sold = shop.orders(150, ago=four_days * 1000)
     for one in sold:
         real.checkout(Order(one.order, one.pass_id, testing.APP, "Warm?", 200, "EUR", 50, one.code, "http://x/pass"))
         server.pay(one.order)
