@@ -11,14 +11,16 @@ import argon2
 import pytest
 
 from teahouse import ids
+from teahouse.payments import orders
 from teahouse.settings import Limits, Settings
 from teahouse.site import owner_door
-from teahouse.store import jobs, keys, labels, lineage
+from teahouse.store import jobs, keys, labels, lineage, passes
 from teahouse.testing import APP, WholeHouse, photo, whole_house
 
 ORIGIN = "http://127.0.0.1:8360"
 OWN = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}
 PASSWORD = "four plain words do"
+PRICE = {"amount": 200, "currency": "EUR", "predictions": 50}
 
 
 @dataclass
@@ -60,21 +62,24 @@ def show(client: Any, told: dict[str, Any]) -> dict[str, str]:
 
 
 def fill(site: WholeHouse) -> dict[str, str]:
-    """A version, a run, a verdict and a job, so that every route has something to show."""
+    """A version, a run, a verdict, a job and an order, so that every route has something to show."""
     version, run, job, verdict = ids.new_id(), ids.new_id(), ids.new_id(), ids.new_id()
 
-    def write(c: Any) -> None:
+    def write(c: Any) -> str:
         jobs.ask(c, job, "export", APP, {}, "owner", None, ids.now_ms())
         jobs.event(c, job, "refused", {"words": "a test"}, ids.now_ms())
         lineage.add_version(c, version, APP, "a" * 64, None, {"train": 1}, site.house.blobs.put(b""), ids.now_ms())
         lineage.add_run(c, run, APP, version, "train", "", None, job, ids.now_ms())
         lineage.add_verdict(c, verdict, APP, site.release, None, version, "promote", [], {})
+        passes.add(c, pass_id, orders.new_code(), APP, False, ids.now_ms())
+        return orders.add(c, pass_id, APP, PRICE, False, ids.now_ms())
 
-    site.house.db.write(write)
+    pass_id = ids.new_id()
+    order = site.house.db.write(write)
     with site.house.db.read() as c:
         label = next(row for row in labels.of_app(c, APP) if row.source == "visitor")
     named = {"version": version, "run": run, "job": job, "verdict": verdict, "label": label.id}
-    return {name: ids.text(id_) for name, id_ in named.items()}
+    return {**{name: ids.text(id_) for name, id_ in named.items()}, "order": order}
 
 
 @contextmanager

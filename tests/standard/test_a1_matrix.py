@@ -39,6 +39,17 @@ MAY = {
     "apps": EVERYONE,
     "app": EVERYONE,
     "pool": EVERYONE,
+    "pass": EVERYONE,
+    "pay": EVERYONE,  # the till takes play money here
+    "terms": EVERYONE,
+    "refunds": EVERYONE,
+    "tax": EVERYONE,
+    "passes": EVERYONE,
+    "checkout": NOBODY,  # this house's app sells nothing
+    "restore-pass": NOBODY,  # nobody's code
+    "leave-pass": SAME_ORIGIN,
+    "play-money": SAME_ORIGIN,
+    "till": NOBODY,  # a till of play money hears of no webhook
     "seed": NOBODY,  # this house's app makes nothing of seeds
     "seed-card": NOBODY,
     "app-card": EVERYONE,
@@ -87,6 +98,8 @@ def url_of(route, made) -> str:
         "seed": "7",
         "item": "x",
         "kind": "release",
+        "order": made["order"],
+        "provider": "test",
     }
     if "/runs/" in route.path:
         names["id"] = made["run"]
@@ -120,6 +133,10 @@ def body_of(route, made) -> dict:
     bodies |= {
         "report": {"json": {"kind": "other", "share": made["share"]}},
         "owner-share": {"json": {"hidden": True}},
+        "owner-refund": {"json": {"order": made["order"]}},
+        "checkout": {"json": {"app": APP}},
+        "restore-pass": {"json": {"code": "AAAAA-AAAAA-AAAAA-AAAAA"}},
+        "play-money": {"json": {"outcome": "later"}},
         "taught": {"json": {"answers": [{"item": "x", "label": None}]}},
         "share": {"headers": {"X-Consent": "show"}},
     }

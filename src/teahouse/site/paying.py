@@ -5,6 +5,7 @@ where no answer comes, or it can not be kept, nothing was taken."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fastapi import Request
@@ -64,7 +65,9 @@ async def renamed(deps: Deps, shown: Shown, fare: Fare, visitor: Visitor, whose:
     if fare.kind == "open":
         return fare
     anew = await run_in_threadpool(fare_of, deps, shown, subjects(visitor, network), None, key, fare.kind == "paid")
-    return fare if fare.kind == "paid" and anew.before is None else anew
+    if anew.before is not None:
+        return anew
+    return fare if fare.kind == "paid" else replace(anew, pass_id=fare.pass_id, balance=fare.balance)
 
 
 def subjects(visitor: Visitor, network: bytes) -> tuple[bytes | None, bytes]:
