@@ -88,6 +88,9 @@ class Money(Section):
     till: Literal["test", "stripe"] = Field(
         "test", description="test: play money, so that all can be tried; stripe: real, after `teahouse pay connect`."
     )
+    contact: str = Field(
+        "", max_length=200, description="Whom buyers write to: an e-mail address, shown where passes are sold."
+    )
     hour_costs: float = Field(0.0, ge=0, description="What an hour of a worker costs, in the currency of your price.")
     gb_costs: float = Field(0.0, ge=0, description="What a GB that comes in or goes out costs.")
     day_hours: float = Field(0.0, ge=0, description="Hours of work a day; then free play is closed for today. 0: any.")

@@ -30,7 +30,9 @@ def shop(teahouse, here, monkeypatch):
     teahouse("new", "hats")
     monkeypatch.chdir(here / "hats")
     file = here / "hats" / "teahouse.toml"
-    file.write_text(file.read_text().replace('# url = ""', f'url = "{URL}"'))
+    words = file.read_text().replace('# url = ""', f'url = "{URL}"')
+    words = words.replace('# contact = ""', 'contact = "kin@tea.example"')
+    file.write_text(words)
     return here / "hats"
 
 

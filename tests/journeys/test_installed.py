@@ -8,10 +8,14 @@ import shutil
 import pytest
 from playwright.sync_api import Page, expect
 
+from teahouse import ids
+from teahouse.site import owner_door
+from teahouse.store import owners
+from teahouse.store.house import House
 from teahouse.testing import APP
 from tests.journeys.conftest import ARGUMENTS
 from tests.journeys.people import DESK, PATIENCE_MS, PHONE, guest, look
-from tests.standard.houses import wait_until
+from tests.standard.houses import RealHouse, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -96,6 +100,21 @@ def test_only_the_shell_is_kept(chromium, house):
         assert name.startswith("shell-")
         assert "/offline" in paths and any(path.endswith("/js/play.js") for path in paths)
         assert all(path == "/offline" or path.startswith("/static/") for path in paths), paths
+
+
+def test_a_link_that_opens_once_opens_also_where_the_worker_is(chromium, tmp_path):
+    with RealHouse(tmp_path / "house") as house:
+        house.prepare()
+        house.start()
+        with guest(chromium, house.url, DESK) as visitor, House.open(house.data) as own:
+            page = visitor.page
+            page.goto("/")
+            page.evaluate(READY)
+            wait_until(lambda: page.evaluate("Boolean(navigator.serviceWorker.controller)"), "no worker took the page")
+            page.goto("/log")  # by now the worker asks ahead for each page, and no link may be used up by that
+            own.db.write(lambda c: owners.claim(c, "hash", ids.now_ms()))
+            page.goto(owner_door.open_link(own, house.url))
+            assert page.url == f"{house.url}/owner/"
 
 
 def test_what_was_kept_of_another_day_goes_when_a_new_worker_comes(chromium, house):

@@ -12,7 +12,7 @@ from teahouse.site.offer import Counted, Offer
 NOW = 1_764_100_000_000
 SHOP = p.Shell("Little Tea House", sells=True)
 OFFER = Offer("tea", "Green tea or oolong?", "2.00 EUR", 50, "Little Tea House", False)
-PLAY_MONEY = replace(OFFER, play_money=True)
+PLAY_MONEY = replace(OFFER, trial="play money: nothing is charged")
 CODE = "7KQ4M-2XW9D-PB3HN-0VTRA"
 LINK = f"/pass#{CODE}"
 STATES = (("paid", "good"), ("waiting for your bank", ""), ("declined, nothing was charged", "bad"), ("refunded", ""))

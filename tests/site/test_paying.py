@@ -71,13 +71,21 @@ def test_a_visitor_plays_free_meets_the_limit_buys_plays_on_and_restores_elsewhe
     other = shop.visitor("198.51.100.7")
     assert other.post("/api/passes", json={"code": "AAAAA-AAAAA-AAAAA-AAAAA"}, headers=OWN).status_code == 404
     assert other.post("/api/passes", json={"code": mine["code"].lower()}, headers=OWN).json()["credits"] == 1
-    for seed in (4, 5):  # today's free ones of another visitor come first
-        assert play(other, seed).json()["left"] == {"free": 5 - seed, "credits": 1}
+    for seed in (4, 5):  # today's free ones of another visitor come first; their page has a key, and no cookie yet
+        key = {"Idempotency-Key": f"the-key-of-{seed}-here"}
+        assert play(other, seed, **key).json()["left"] == {"free": 5 - seed, "credits": 1}
     assert play(other, 6).json()["left"] == {"free": 0, "credits": 0}
     assert play(other, 7).status_code == play(one, 8).status_code == 402
     with shop.house.db.read() as c:
         the_pass = passes.by_code(c, mine["code"], False)
         assert len(ledger.checked(c, the_pass.id)) == 5 and not list(ledger.faults(c))
+
+
+def test_a_pass_can_be_left_on_this_device_and_none_of_what_is_no_app(shop):
+    buy(shop.client)
+    assert shop.client.delete("/api/passes/null%2Cnull", headers=OWN).status_code == 404
+    assert shop.client.delete(f"/api/passes/{APP}", headers=OWN).status_code == 204
+    assert shop.client.get("/api/passes").json()["passes"] == []
 
 
 def test_m7_what_the_browser_says_of_the_price_is_ignored_and_a_page_of_thanks_gives_nothing(shop):

@@ -42,7 +42,8 @@ BY_THE_ANSWER = {
 # Routes that are no part of the document: pages for people, what pages are made of, and the machine's own.
 OUTSIDE = {
     "pages": {"home", "play", "embed", "model-card", "teach-page", "mine", "mine-link", "shared", "log", "docs",
-              "offline", "seed", "claim", "owner-home", "owner-login", "owner-open"},
+              "offline", "pass", "pay", "terms", "refunds", "tax", "seed", "claim", "owner-home", "owner-login",
+              "owner-open"},
     "files of pages": {"static", "media", "embed-script", "manifest", "worker", "app-card", "seed-card", "shared-card",
                        "owner-media"},
     "the machine": {"openapi", "healthz", "readyz", "metrics"},

@@ -49,6 +49,7 @@ def connect(play: bool) -> None:
     """
     from teahouse.desk import say
     from teahouse.desk.where import project
+    from teahouse.payments import chosen
 
     place = project()
     if play:
@@ -57,6 +58,7 @@ def connect(play: bool) -> None:
         return
     url = webhook_url(place)
     switched(written(place.root / "teahouse.toml"), "stripe")  # if it can not be, nothing is begun
+    chosen.refuse_missing()
     key = os.environ.get("TEAHOUSE_STRIPE_KEY") or asked_key()
     access = connected(place, key, url)
     switch(place.root / "teahouse.toml", "stripe")
@@ -224,6 +226,8 @@ def examine(place: Project) -> Iterator[Finding]:
     if place.settings.money.till == "test":
         yield play_money(place)
     else:
+        if not place.settings.money.contact:
+            yield Finding("wrong", "buyers find nobody to write to", '[money] contact = "you@example.org"')
         yield from of_stripe(place)
     yield from of_ledger(place)
 

@@ -15,11 +15,16 @@ def till_of(settings: Settings, house: House) -> Till:
     """The house's till; SettingsError where Stripe is chosen and a part of its access is missing."""
     if settings.money.till == "test":
         return PlayMoney(house.key("till"))
-    if find_spec("stripe") is None:
-        raise SettingsError("Stripe's library is not here.", "", "Run `pip install 'teahouse[pay]'`.")
+    refuse_missing()
     from teahouse.payments.stripe import Stripe, access  # it loads its library, 35 MB, when it first calls
 
     return Stripe(access(house.data / "secrets"), site_of(house))
+
+
+def refuse_missing() -> None:
+    """SettingsError where Stripe's library is not installed."""
+    if find_spec("stripe") is None:
+        raise SettingsError("Stripe's library is not here.", "", "Run `pip install 'teahouse[pay]'`.")
 
 
 def site_of(house: House) -> str:

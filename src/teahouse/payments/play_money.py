@@ -10,7 +10,8 @@ from teahouse.errors import BadEvent
 from teahouse.ids import keyed, new_id
 from teahouse.payments.till import KINDS, Order, TillEvent
 
-SIGNATURE = "play-signature"
+SIGNATURE, OF_PLAY = "play-signature", "play-"
+"""The header of a signature; what the name of a payment begins with that was none."""
 
 
 class PlayMoney:
@@ -27,7 +28,7 @@ class PlayMoney:
 
     def make(self, kind: str, order: str, amount: int, currency: str, at: int) -> tuple[bytes, dict[str, str]]:
         """An event as this till tells it: its body and headers."""
-        told = {"id": f"play-{new_id().hex()}", "kind": kind, "at": at, "order": order, "payment": f"play-{order}",
+        told = {"id": f"play-{new_id().hex()}", "kind": kind, "at": at, "order": order, "payment": f"{OF_PLAY}{order}",
                 "amount": amount, "currency": currency}  # fmt: skip
         body = json.dumps(told).encode()
         return body, {SIGNATURE: keyed(self.key, body).hex()}

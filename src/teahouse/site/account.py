@@ -177,7 +177,7 @@ def restore(request: Request, response: Response, given: RestoreIn) -> PassOut:
 
 def leave(request: Request, response: Response, app: str) -> None:
     """This browser holds the app's pass no longer; its code stays good."""
-    _set(request, response, app, "", 0)
+    _set(request, response, deps_of(request).serving.app(app).name, "", 0)
 
 
 def hold(request: Request, response: Response, app: str, code: str) -> None:

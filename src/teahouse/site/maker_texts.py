@@ -33,6 +33,8 @@ def page(request: Request) -> Response:
     if words is None:
         site = SPECIAL.sub(r"\\\1", deps.settings.site.title or "this site")
         words = (OURS / f"{name}.md").read_text("utf-8").replace("{site}", site)
+        contact = SPECIAL.sub(r"\\\1", deps.settings.money.contact)
+        words = words.replace("{seller}", contact or f"the maker of {site}")
     if why:
         log.warning("text-not-shown", file=file, why=why)
     title, body = written(words)

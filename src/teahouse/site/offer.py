@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Offer:
-    """So many answers of an app for a price. seller: who sells, by name; play_money: nothing is charged for them."""
+    """So many answers of an app for a price. seller: who sells, by name; trial: in words, that nothing is charged, ""
+    for real money."""
 
     app: str
     title: str
     price: str
     predictions: int
     seller: str
-    play_money: bool
+    trial: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from starlette.responses import Response, StreamingResponse
 from teahouse import telemetry
 from teahouse.errors import Conflict, NotFound, TillRefused
 from teahouse.payments import orders
-from teahouse.payments.play_money import PlayMoney
-from teahouse.payments.stripe import StripeRefused
+from teahouse.payments.play_money import OF_PLAY, PlayMoney
+from teahouse.payments.stripe import Stripe, StripeRefused
+from teahouse.payments.till import TillEvent
 from teahouse.site import owner_access, till
 from teahouse.site.deps import Deps, deps_of
 from teahouse.spec.price import WHOLE
@@ -28,7 +29,7 @@ log = telemetry.log("site")
 COLUMNS = ("date", "order", "pass", "app", "from", "to", "amount", "unit", "money")
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What a spreadsheet may take for the begin of a formula (https://owasp.org/www-community/attacks/CSV_Injection)."""
-KINDS = {True: "real", False: "trial", None: ""}
+KINDS = {True: "real", False: "trial"}
 
 
 class RefundGiven(BaseModel):
@@ -49,8 +50,9 @@ def refund(request: Request, given: RefundGiven) -> RefundOut:
     deps = deps_of(request)
     owner_access.require_fresh(request)
     payment = payment_of(deps, given.order)
-    if isinstance(deps.till, PlayMoney):
-        till.tell_play(deps, given.order, "refunded")
+    if isinstance(deps.till, PlayMoney) or (isinstance(deps.till, Stripe) and payment.startswith(OF_PLAY)):
+        # no money moves, and Stripe never heard of it
+        give_play_back(deps, given.order, payment)
         return RefundOut(order=given.order, state="refunded")
     try:
         deps.till.refund(payment)
@@ -59,6 +61,14 @@ def refund(request: Request, given: RefundGiven) -> RefundOut:
     deps.till_awaited = True
     log.info("refund-asked", order=given.order)
     return RefundOut(order=given.order, state="asked")
+
+
+def give_play_back(deps: Deps, order: str, payment: str) -> None:
+    """Ends what was bought with play money."""
+    with deps.house.db.read() as c:
+        body = till_events.order(c, order).body
+    at = deps.clock()
+    till.take(deps, [TillEvent(f"{payment}-back", "refunded", at, order, payment, body["amount"], body["currency"])])
 
 
 def payment_of(deps: Deps, order: str) -> str:

@@ -41,7 +41,8 @@ class Held:
 
 @dataclass(frozen=True)
 class Back:
-    """A buyer who is back from the till. state: that of their order, or lost where this browser holds no such order."""
+    """A buyer who is back from the till. state: that of their order, or lost where this browser holds no such order;
+    at_test_till: the till takes play money."""
 
     order: str
     state: str
@@ -49,6 +50,7 @@ class Back:
     title: str = ""
     predictions: int = 0
     offer: Offer | None = None
+    at_test_till: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from fastapi import Request
 from starlette.responses import Response
@@ -30,6 +31,7 @@ STATES = {
 """What a purchase stands at, in words, and their tone."""
 UNPAID = ("ordered", "failed", "expired")
 MAKER = "the maker of this site"
+PLAY, TEST = "play money: nothing is charged", "a test: only test cards pay, nothing is charged"
 
 
 def page(request: Request) -> Response:
@@ -39,6 +41,8 @@ def page(request: Request) -> Response:
     offers = {name: one for name, shown in deps.serving.apps.items() if (one := offer_of(deps, shown)) is not None}
     asked, order = request.query_params.get("app", ""), request.query_params.get("paid", "")
     back = back_of(mine, order, offers) if order else None
+    if back is not None and deps.settings.money.till == "test":
+        back = replace(back, at_test_till=True)
     wanted = [asked] if asked in offers else list(offers)
     if back is not None and back.state in account.AWAITED:
         deps.till_awaited = True
@@ -66,7 +70,14 @@ def offer_of(deps: Deps, shown: Shown) -> Offer | None:
         return None
     seller = deps.settings.site.title or MAKER
     asks = told(price["amount"], price["currency"])
-    return Offer(shown.name, shown.title, asks, price["predictions"], seller, play_money=not live)
+    return Offer(shown.name, shown.title, asks, price["predictions"], seller, trial=trial_of(deps, live))
+
+
+def trial_of(deps: Deps, live: bool) -> str:
+    """What stands on a button that buys, where no money moves."""
+    if live:
+        return ""
+    return PLAY if deps.settings.money.till == "test" else TEST
 
 
 def counted(deps: Deps, request: Request, shown: Shown) -> Counted | None:

@@ -227,11 +227,10 @@ def size(c: sa.Connection) -> int:
 
 
 def after(c: sa.Connection, seq: int = 0, limit: int = PAGE) -> list[Any]:
-    """Entries newer than this seq, oldest first, each with the `app` of its pass and with `live`: whether its order was
-    for real money, None where it has no order."""
-    live = orders.for_money().label("live")
-    whole = ledger.join(passes, passes.c.id == ledger.c["pass"]).outerjoin(till_events, _ORDER)
-    query = sa.select(ledger, passes.c.app, live).select_from(whole).where(ledger.c.seq > seq)
+    """Entries newer than this seq, oldest first, each with the `app` of its pass and with `live`: whether that is one
+    of real money."""
+    whole = ledger.join(passes, passes.c.id == ledger.c["pass"])
+    query = sa.select(ledger, passes.c.app, passes.c.live).select_from(whole).where(ledger.c.seq > seq)
     return list(c.execute(query.order_by(ledger.c.seq).limit(limit)))
 
 

@@ -224,7 +224,7 @@ def test_the_table_holds_every_entry_with_its_way_and_its_unit(quick, owner, buy
     assert [(row["from"], row["to"], row["amount"], row["unit"], row["money"]) for row in rows] == [
         ("till:EUR", "income:EUR", "2.00", "EUR", "trial"),
         ("bought", "pass", "4", "answers", "trial"),
-        ("pass", "spent", "1", "answers", ""),
+        ("pass", "spent", "1", "answers", "trial"),
     ]
     assert {row["app"] for row in rows} == {APP} and rows[0]["order"] == buyer.order and rows[2]["order"] == ""
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", rows[0]["date"]) and len(rows[0]["pass"]) == 12

@@ -35,11 +35,11 @@ export function said(error, each, offer) {
 }
 
 export async function open(root, { app, inputs, opened }) {
-  const line = root.querySelector("[data-left]"), { free, more, price, seller, playMoney } = line.dataset, each = Number(free);
+  const line = root.querySelector("[data-left]"), { free, more, price, seller, trial } = line.dataset, each = Number(free);
   const offer = price ? `${number(Number(more))} more for ${price}` : "";
   const head = element("h2", {}), next = element("p", {}), note = element("p", { className: "soft small" }), trouble = element("p", { className: "trouble", role: "alert", hidden: true });
   const link = (href, textContent, className = "") => element("a", { href, textContent, className });
-  const buy = price && element("button", { type: "button", className: "button main buy" }, element("span", { textContent: `Get ${offer}` }), playMoney && element("small", { textContent: "play money: nothing is charged" }));
+  const buy = price && element("button", { type: "button", className: "button main buy" }, element("span", { textContent: `Get ${offer}` }), trial && element("small", { textContent: trial }));
   const row = element("div", { className: "row" }), fine = element("p", { className: "fine" });
   const card = element("section", { className: "spent card" }, element("div", { role: "alert" }, head, next), row, trouble, note, fine);
   if (buy) buys(buy, app, (said) => Object.assign(trouble, { textContent: said, hidden: false }));

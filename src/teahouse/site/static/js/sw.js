@@ -21,7 +21,7 @@ addEventListener("fetch", (event) => {
   const { request } = event, { origin, pathname, search } = new URL(request.url);
   if (request.method !== "GET" || origin !== location.origin) return;
   if (pathname.startsWith(SHELL.at) && !search) event.respondWith(file(event));
-  else if (request.mode === "navigate" && request.destination === "document" && !/^\/(owner|claim)(\/|$)/.test(pathname)) event.respondWith(page(event));
+  else if (request.mode === "navigate") event.respondWith(request.destination === "document" && !/^\/(owner|claim)(\/|$)/.test(pathname) ? page(event) : asked(event));
 });
 
 /** A static file, from what is kept. Its address changes with its content, so what is kept is never old. */
@@ -34,10 +34,13 @@ async function file(event) {
   return fresh;
 }
 
+/** What was asked for already: asked again, a link that opens once would be used up. */
+const asked = async (event) => (await event.preloadResponse) ?? fetch(event.request);
+
 /** A page of the house, always as it is now; without the house the one that says so. */
 async function page(event) {
   try {
-    return (await event.preloadResponse) ?? (await fetch(event.request));
+    return await asked(event);
   } catch {
     return (await caches.match(SHELL.page)) ?? Response.error();
   }
