@@ -117,6 +117,11 @@ def test_a_repeat_under_its_key_costs_nothing_more_even_where_nothing_is_left(sh
     assert play(shop.client, 2, **{"Idempotency-Key": "another-key-altogether"}).status_code == 402
 
 
+def test_a_program_is_told_what_an_app_costs_before_it_asks(shop):
+    told = shop.client.get(f"/api/apps/{APP}").json()
+    assert told["free_per_day"] == 2 and told["price"] == PRICE
+
+
 def test_a_program_whose_last_answer_was_lost_on_its_way_gets_it_again(shop):
     buy(shop.client)
     code = shop.client.get("/api/passes").json()["passes"][0]["code"]

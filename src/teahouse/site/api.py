@@ -37,6 +37,8 @@ class AppOut(BaseModel):
     input: dict[str, Any] = Field(default_factory=dict, description="JSON Schema of each field, by its name.")
     output: dict[str, Any] | None = Field(None, description="JSON Schema of the output.")
     accuracy: Accuracy | None = None
+    free_per_day: int | None = Field(None, description="Free answers a day, where answers are counted.")
+    price: dict[str, Any] | None = Field(None, description="What more of them cost: amount in minor units, currency.")
 
 
 class AppsOut(BaseModel):
@@ -118,6 +120,8 @@ def out(deps: Deps, shown: Shown) -> AppOut:
         input={name: field.schema() for name, field in live.fields.items()},
         output=live.output.schema(),
         accuracy=accuracy.of(deps, live),
+        free_per_day=shown.declaration.get("free_per_day"),
+        price=shown.declaration.get("price"),
     )
 
 
