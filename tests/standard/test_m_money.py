@@ -114,7 +114,7 @@ def end_badly(shop, way, dice):
     return worker is not None
 
 
-@pytest.mark.timeout(240 + 4 * ENDS)
+@pytest.mark.timeout(240 + 15 * ENDS)
 def test_m5_an_answer_that_ends_badly_gives_its_credit_back_once(tmp_path, capsys):
     dice, shop = random.Random(5), Shop.made(tmp_path / "house")
     buyers = [Buyer(n, shop.paid(100_000).code) for n in range(4)]
