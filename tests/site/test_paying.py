@@ -117,6 +117,12 @@ def test_a_repeat_under_its_key_costs_nothing_more_even_where_nothing_is_left(sh
     assert play(shop.client, 2, **{"Idempotency-Key": "another-key-altogether"}).status_code == 402
 
 
+def test_an_address_that_names_no_app_makes_no_row_of_costs(shop):
+    for name in ("nothing-there", "x" * 900):
+        shop.client.post(f"/api/apps/{name}/predictions", content=b"1")
+    assert {app for app, _ in shop.deps.costs.totals} <= {"", APP}
+
+
 def test_a_program_is_told_what_an_app_costs_before_it_asks(shop):
     told = shop.client.get(f"/api/apps/{APP}").json()
     assert told["free_per_day"] == 2 and told["price"] == PRICE

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from teahouse.site.deps import Deps
 
 WORK, BYTES = ("work:open", "work:free", "work:paid"), "bytes"
-SITE = ""  # the app of what belongs to none: pages, scripts
+SITE = ""  # whose the bytes are: an address may name any app, and what it names is no row of ours
 HOUR_MS = 3_600_000
 
 
@@ -32,9 +32,9 @@ class Costs:
         self.totals[key] += seconds  # type: ignore[assignment]
         self.n[key] += answers
 
-    def moved(self, app: str, size: int) -> None:
-        """So many bytes more, in or out."""
-        self.totals[app, BYTES] += size
+    def moved(self, size: int) -> None:
+        """So many bytes more, in or out, of the site."""
+        self.totals[SITE, BYTES] += size
 
     def keep(self, deps: Deps) -> None:
         """Writes what was added up since the last time."""

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from teahouse import telemetry
 from teahouse.errors import InputError, NotFound, Refused, TeahouseError, TooLarge, TooMany
-from teahouse.site import costs, origin, refusals
+from teahouse.site import origin, refusals
 from teahouse.site.deps import Deps, deps_of
 from teahouse.site.route import Route
 
@@ -99,7 +99,7 @@ class Guard:
         finally:
             if body.seen:
                 self.deps.budget.spend((who,), "bytes", body.seen)
-            self.deps.costs.moved(app_of(scope["path"]), body.seen + gate.sent)
+            self.deps.costs.moved(body.seen + gate.sent)
             body.let_go()
 
     def account(self, scope: Scope) -> tuple[str, Room]:
@@ -190,11 +190,6 @@ class Gate:
         else:
             response = refusals.broken(request)
         await response(scope, receive, self)
-
-
-def app_of(path: str) -> str:
-    """Whose costs a request's bytes are: the app's that is asked for an answer, else the site's."""
-    return path.split("/", 4)[3] if ANSWERS.match(path) else costs.SITE
 
 
 def opening(site_map: Sequence[Route]) -> re.Pattern[str]:
