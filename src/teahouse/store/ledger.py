@@ -28,15 +28,12 @@ import sqlalchemy as sa
 
 from teahouse.errors import DatabaseUnsound, NoCredit
 from teahouse.store import passes as passes_of
-from teahouse.store import rows
-from teahouse.store import till_events as orders
-from teahouse.store.tables import ledger, passes, till_events
+from teahouse.store.tables import ledger, passes
 
 PASS = "pass"  # noqa: S105  an account
 COLUMNS = ("previous", "pass", "n", "at", "debit", "credit", "amount", "balance", "prediction", "order")
 """What an entry's digest is over."""
 PAGE, DAY_MS = 1000, 86_400_000
-_ORDER = till_events.c.provider_id == ledger.c.order  # an order's id is never an event's of a till
 
 
 @dataclass(frozen=True)
@@ -197,22 +194,18 @@ def totals(c: sa.Connection, since: int = 0) -> dict[tuple[str, str], tuple[int,
     return {(debit, credit): (n, total) for debit, credit, n, total in c.execute(query.group_by("debit", "credit"))}
 
 
-def page(c: sa.Connection, *where: Any, before: int | None = None, limit: int = 50) -> list[Any]:
-    """Entries, newest first."""
-    return rows.page(c, ledger, *where, before=before, limit=limit)
-
-
 def origin_of(the_pass: Any) -> str:
     """What the chain of a pass begins with."""
     return hashlib.sha256(f"{the_pass.id.hex()}|{the_pass.hash}|{the_pass.app}|{the_pass.live}".encode()).hexdigest()
+
 
 def of_orders(c: sa.Connection, live: bool, since: int = 0) -> list[Any]:
     """(day, debit, credit, n, amount) of what orders moved from this moment (ms UTC) on, summed by day (days since
     1970), oldest first. live: of orders for real money, else of those of a trial; answers are in none."""
     day = (ledger.c.at // DAY_MS).label("day")
     n, amount = sa.func.count().label("n"), sa.func.sum(ledger.c.amount).label("amount")
-    query = sa.select(day, ledger.c.debit, ledger.c.credit, n, amount).select_from(_with_orders())
-    query = query.where(orders.of_kind(live), ledger.c.order.is_not(None), ledger.c.at >= since)
+    query = sa.select(day, ledger.c.debit, ledger.c.credit, n, amount).select_from(_with_passes())
+    query = query.where(passes.c.live == live, ledger.c.order.is_not(None), ledger.c.at >= since)
     return list(c.execute(query.group_by(day, ledger.c.debit, ledger.c.credit).order_by(day)))
 
 
@@ -229,13 +222,12 @@ def size(c: sa.Connection) -> int:
 def after(c: sa.Connection, seq: int = 0, limit: int = PAGE) -> list[Any]:
     """Entries newer than this seq, oldest first, each with the `app` of its pass and with `live`: whether that is one
     of real money."""
-    whole = ledger.join(passes, passes.c.id == ledger.c["pass"])
-    query = sa.select(ledger, passes.c.app, passes.c.live).select_from(whole).where(ledger.c.seq > seq)
+    query = sa.select(ledger, passes.c.app, passes.c.live).select_from(_with_passes()).where(ledger.c.seq > seq)
     return list(c.execute(query.order_by(ledger.c.seq).limit(limit)))
 
 
-def _with_orders() -> Any:
-    return ledger.join(till_events, _ORDER)
+def _with_passes() -> Any:
+    return ledger.join(passes, passes.c.id == ledger.c["pass"])
 
 
 def digest_of(row: Any) -> str:

@@ -15,10 +15,7 @@ from teahouse.store.tables import till_events
 
 ORDERED, LOOKED = "ordered", "looked"
 """Kinds of our own: an order; and that all that the till remembered up to then (`at`) was taken."""
-SEAL = "seal"
-
-
-DAY_MS = 86_400_000
+SEAL, DAY_MS = "seal", 86_400_000
 _TOLD = till_events.c.kind.not_in((ORDERED, LOOKED))
 
 
