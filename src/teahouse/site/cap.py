@@ -80,7 +80,7 @@ class Cap:
         free play."""
         deps.costs.keep(deps)
         at, money = deps.clock(), deps.settings.money
-        if not any(True for _ in caps(money)):
+        if next(caps(money), None) is None:
             return
         apps = [costs.SITE, *deps.serving.apps]
         with deps.house.db.read() as c:
