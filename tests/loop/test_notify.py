@@ -397,7 +397,7 @@ def test_the_week_tells_what_came_in_and_play_money_is_none(house):
 
     def sell(c, at, live):
         pass_id, name = ids.new_id(), f"{at}-{live}"
-        passes.add(c, pass_id, orders.new_code(), APP, True, at)
+        passes.add(c, pass_id, orders.new_code(), APP, live, at)
         order = orders.add(c, pass_id, APP, price, live, at)
         orders.take(c, TillEvent(f"evt-{name}", "paid", at, order, f"pay-{name}", 200, "EUR"), at)
 
