@@ -5,7 +5,7 @@ import json
 import pytest
 from tests.payments.stripe_server import KEY, SECRET, StripeServer
 
-from teahouse import ids, settings, testing
+from teahouse import ids, keeper, settings, testing
 from teahouse.cli import pay
 from teahouse.desk.say import WrongUse
 from teahouse.errors import NotReady
@@ -90,7 +90,8 @@ def test_a_webhook_that_can_not_be_made_costs_the_one_of_before_nothing(teahouse
     before, kept = list(server.endpoints), (shop / ".teahouse" / "secrets" / "stripe.json").read_bytes()
     server.refuses = 400, {"message": "You have reached the maximum of 16 webhook endpoints."}
     ended = teahouse("pay", "connect")
-    assert ended.status == 1 and "maximum of 16" in ended.words and "Buying does not work" not in ended.words
+    assert ended.status == 1 and "maximum of 16" in ended.words and "stripe-refused" not in ended.words
+    assert "Buying does not work" not in ended.words
     assert server.endpoints == before and (shop / ".teahouse" / "secrets" / "stripe.json").read_bytes() == kept
 
 
@@ -165,6 +166,20 @@ def test_check_only_looks_at_what_was_not_told_here(teahouse, shop, server, monk
             assert ledger.size(c) == 0
         house.db.write(lambda c: orders.take(c, till.read(event), at))
     assert "1 events of late, and all are known here" in teahouse("pay", "check").words
+
+
+def test_check_says_that_a_site_runs_with_what_stood_in_teahouse_toml_before(teahouse, shop, server, monkeypatch):
+    def told():
+        return teahouse("pay", "check").words
+
+    assert "does not run" in told()
+    note = keeper.note_of(shop / ".teahouse")
+    note.parent.mkdir(exist_ok=True)
+    with keeper.locked(shop / ".teahouse"):
+        note.write_text(json.dumps({"started": ids.now_ms() + 1000}))
+        assert "runs with these settings" in told()
+        note.write_text(json.dumps({"started": 1}))
+        assert "before teahouse.toml was changed" in told()
 
 
 def test_connect_on_a_site_that_stripe_can_not_reach_says_what_to_set(teahouse, here, monkeypatch, server):

@@ -117,6 +117,19 @@ def test_a_repeat_under_its_key_costs_nothing_more_even_where_nothing_is_left(sh
     assert play(shop.client, 2, **{"Idempotency-Key": "another-key-altogether"}).status_code == 402
 
 
+def test_the_makers_samples_cost_a_visitor_none_of_their_answers(shop):
+    live = shop.deps.serving.app(APP).champion
+    (path,) = {one["file"] for one in live.manifest.examples[:1]}
+    sample = (shop.house.releases / live.release / path).read_bytes()
+    for _ in range(3):
+        told = shop.client.post(PATH, content=sample, headers=OWN)
+        assert told.status_code == 201 and "left" not in told.json()
+    assert [play(shop.client, seed).json()["left"]["free"] for seed in range(2)] == [1, 0]
+    buy(shop.client)
+    assert "left" not in shop.client.post(PATH, content=sample, headers=OWN).json()
+    assert shop.client.post(PATH, content=sample + b"of my own", headers=OWN).json()["left"]["credits"] == 2
+
+
 def test_an_address_that_names_no_app_makes_no_row_of_costs(shop):
     for name in ("nothing-there", "x" * 900):
         shop.client.post(f"/api/apps/{name}/predictions", content=b"1")

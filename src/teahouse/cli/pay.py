@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from teahouse import telemetry
 from teahouse.cli.doctor import Finding, play_money, tell
 from teahouse.desk.where import Project
 
@@ -60,7 +62,8 @@ def connect(play: bool) -> None:
     switched(written(place.root / "teahouse.toml"), "stripe")  # if it can not be, nothing is begun
     chosen.refuse_missing()
     key = os.environ.get("TEAHOUSE_STRIPE_KEY") or asked_key()
-    access = connected(place, key, url)
+    with telemetry.silent():
+        access = connected(place, key, url)
     switch(place.root / "teahouse.toml", "stripe")
     say.step(say.plain("The till is switched on: [money] till in teahouse.toml."))
     say.line(f"Switch one thing on at Stripe: {EMAILS}, Successful payments.", soft_wrap=True)
@@ -216,7 +219,9 @@ def check(as_json: bool) -> None:
     when something is wrong."""
     from teahouse.desk.where import project
 
-    tell(list(examine(project())), as_json)
+    with telemetry.silent():
+        found = list(examine(project()))
+    tell(found, as_json)
 
 
 def examine(place: Project) -> Iterator[Finding]:
@@ -230,6 +235,7 @@ def examine(place: Project) -> Iterator[Finding]:
             yield Finding("wrong", "buyers find nobody to write to", '[money] contact = "you@example.org"')
         yield from of_stripe(place)
     yield from of_ledger(place)
+    yield running(place)
 
 
 def prices(place: Project) -> Iterator[Finding]:
@@ -336,6 +342,22 @@ def of_webhook(till: Any, url: str) -> Iterator[Finding]:
         yield Finding("wrong", f"Stripe does not tell of {', '.join(missing)}", "Run `teahouse pay connect` again.")
     else:
         yield Finding("ok", f"Stripe tells {url} of each payment")
+
+
+def running(place: Project) -> Finding:
+    """Whether the site runs, and with what teahouse.toml says now."""
+    from teahouse import keeper
+
+    try:
+        started = json.loads(keeper.note_of(place.data).read_text("utf-8"))["started"] / 1000
+    except (OSError, ValueError, KeyError):
+        started = None
+    if started is None or not keeper.is_kept(place.data):
+        return Finding("note", "the site does not run just now", "teahouse serve")
+    if (place.root / "teahouse.toml").stat().st_mtime > started:
+        words = "the site was started before teahouse.toml was changed, and goes by what stood there then"
+        return Finding("wrong", words, "Stop it and start it anew: teahouse serve")
+    return Finding("ok", "the site runs with these settings")
 
 
 def of_ledger(place: Project) -> Iterator[Finding]:

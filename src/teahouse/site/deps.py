@@ -150,6 +150,7 @@ class Deps:
     cap: Cap = field(default_factory=Cap)
     costs: Costs = field(default_factory=Costs)
     purses: Purses = field(default_factory=Purses)
+    samples: dict[str, frozenset[bytes]] = field(default_factory=dict)  # what costs nobody an answer, by release
     chains: Chains = field(default_factory=Chains)
     calls: Semaphore = field(default_factory=lambda: BoundedSemaphore(4))  # to the till, at once
     till_awaited: bool = False  # a buyer is back, and waits for their payment to arrive

@@ -201,6 +201,7 @@ async def _read(request: Request, deps: Deps, fare: Fare | None) -> Asked:
     live, arm = visitors.choose(shown, visitor, deps.key("arm"))
     if opened is None or live is not shown.champion:
         opened = await given.opened_soon(request, body, live.fields, deps.key("given"))
+    fare = await paying.unless_sample(deps, live, fare, opened[1])
     standing = None
     if "keep" in purposes and visitor.page and not visitor.fresh:
         standing = await run_in_threadpool(keep.standing, deps, visitor.id)
