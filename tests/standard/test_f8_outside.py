@@ -12,7 +12,8 @@ from tests.standard.houses import RealHouse, wait_until
 
 pytestmark = pytest.mark.slow
 KINDS = outside.KINDS if load.EXACT else ("slow",)
-RATE, SECONDS, TIMES, LOOK_S = 10.0, 15.0, 1.2, 60
+RATE, SECONDS = (20.0, 30.0) if load.EXACT else (10.0, 15.0)
+TIMES, LOOK_S = 1.2, 60
 
 
 @pytest.mark.timeout(300)
