@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import gc
 import os
+import select
 import socket
 import sys
 import threading
@@ -20,6 +21,9 @@ from teahouse.engine import wire
 from teahouse.engine.port import Answer, Form, Timed
 from teahouse.errors import DeadlinePassed, InputBroke, ReleaseBroken, TeahouseError
 from teahouse.spec.fields.protocol import Picture
+
+
+REST_S = 5.0  # without work; then the memory that inferences took goes back to the system
 
 
 class Service(Protocol):
@@ -159,7 +163,7 @@ class Worker:
                 "pid": os.getpid(),
             }
         )
-        while (frame := wire.receive(self._sock)) is not None:
+        while (frame := self._next()) is not None:
             kind = frame.header.get("kind")
             if kind == "stop":
                 self._decoders.shutdown(wait=True)
@@ -175,6 +179,15 @@ class Worker:
                         ReleaseBroken("The worker does not know this kind of work.", repr(kind)), frame.header.get("id")
                     )
                 )
+
+    def _next(self) -> wire.Frame | None:
+        """The next frame; None where the other side ended. A worker that rests gives back what its heap has free: after
+        a crowd that is more than half of it."""
+        coming = select.poll()
+        coming.register(self._sock, select.POLLIN)
+        if not coming.poll(REST_S * 1000):
+            child.give_memory_back()
+        return wire.receive(self._sock)
 
     def _decode(self, frame: wire.Frame, at: float) -> None:
         id_ = frame.header["id"]
