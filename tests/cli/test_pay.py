@@ -2,6 +2,7 @@
 
 import json
 
+import httpx
 import pytest
 from tests.payments.stripe_server import KEY, SECRET, StripeServer
 
@@ -33,6 +34,7 @@ def shop(teahouse, here, monkeypatch):
     words = file.read_text().replace('# url = ""', f'url = "{URL}"')
     words = words.replace('# contact = ""', 'contact = "kin@tea.example"')
     file.write_text(words)
+    monkeypatch.setattr(httpx, "post", lambda *_, **__: httpx.Response(400))  # the site at an address that is nobody's
     return here / "hats"
 
 
@@ -180,6 +182,28 @@ def test_check_says_that_a_site_runs_with_what_stood_in_teahouse_toml_before(tea
         assert "runs with these settings" in told()
         note.write_text(json.dumps({"started": 1}))
         assert "before teahouse.toml was changed" in told()
+
+
+def test_check_asks_the_address_that_stripe_tells_whether_the_site_hears_there(server):
+    nobody, other = pay.heard_at("https://127.0.0.1:1/api/till/stripe"), pay.heard_at(f"{server.url}/api/till/stripe")
+    assert nobody.state == other.state == "wrong"
+    assert "nobody answers at https://127.0.0.1:1" in nobody.what and "status 401" in other.what
+
+
+def test_check_compares_what_the_site_has_with_what_app_py_says_now(teahouse, shop, server):
+    app = shop / "apps" / "hats" / "app.py"
+    app.parent.mkdir(parents=True, exist_ok=True)
+    words = "from teahouse import *\napp = App(title='Hats?', input=Image(64), output=Labels('a', 'b'), {})\n"
+
+    def told(price):
+        app.write_text(words.replace("{}", price))
+        return teahouse("pay", "check").words
+
+    new = told('free_per_day=5, price=Price("3.00 EUR", predictions=50)')
+    assert "app.py says 5 a day are free, 50 more 3.00 EUR, and the site sells nothing of it" in new
+    assert "no app has a price" not in new
+    assert "0.10 EUR can not be asked for" in told('free_per_day=5, price=Price("0.10 EUR", predictions=50)')
+    assert "no app has a price" in told("free_per_day=5")
 
 
 def test_connect_on_a_site_that_stripe_can_not_reach_says_what_to_set(teahouse, here, monkeypatch, server):

@@ -62,6 +62,10 @@ def told(owner, desk):
             owner, desk, "play", True, whole, figures=FIGURES[:2], books=(FEW, YEN),
             credits=m.Credits(100, 100), work=WORK, purchases=PURCHASES[:1],
         ),
+        "money, one found": m.Money(
+            owner, desk, "live", True, whole, books=(BOOK,), purchases=PURCHASES[:1], wanted="4f1c22ab90de"
+        ),
+        "money, none found": m.Money(owner, desk, "live", True, whole, books=(BOOK,), wanted="4f1c"),
         "money, Stripe's test mode": m.Money(
             owner, desk, "test", True, m.Ledger(), others=1, payouts="https://dashboard.stripe.com/test/payouts"
         ),

@@ -18,7 +18,7 @@ LINK = f"/pass#{CODE}"
 STATES = (("paid", "good"), ("waiting for your bank", ""), ("declined, nothing was charged", "bad"), ("refunded", ""))
 HELD = s.Held(
     "tea", "Green tea or oolong?", CODE, 47, LINK, drawing.qr(f"https://tea.example{LINK}"),
-    tuple(s.Purchase(NOW - n * 86_400_000, 50, "2.00 EUR", *state) for n, state in enumerate(STATES)),
+    tuple(s.Purchase("0123456789ab", NOW - n * 86_400_000, 50, "2.00 EUR", *state) for n, state in enumerate(STATES)),
     offer=PLAY_MONEY,
 )  # fmt: skip
 
@@ -47,6 +47,8 @@ def told(play, drawn, styled, hostile):
         "pass": s.Pass(SHOP, (HELD,)),
         "pass, none": s.Pass(SHOP, (), (OFFER, replace(PLAY_MONEY, app="toon", title=hostile, predictions=1))),
         "pass, nothing sold": s.Pass(p.Shell("Little Tea House")),
+        "pass, a payment at a bank": s.Pass(SHOP, (replace(HELD, pending=True, offer=None),), contact="kin@tea.example"),
+        "pass, perhaps just paid": s.Pass(SHOP, (replace(HELD, awaits=True),), contact="kin@tea.example"),
         "pass, closed": s.Pass(SHOP, (HELD,), closed="Closed for today. It opens again at midnight (UTC)."),
         "pass, empty": s.Pass(SHOP, (replace(HELD, credits=0, empty=True, purchases=HELD.purchases[2:3]),)),
         "pass, refunded after use": s.Pass(SHOP, (

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import zipfile
+from dataclasses import replace
 
 import pytest
 
@@ -50,6 +51,18 @@ def test_the_page_shows_the_word_however_it_was_sent_and_promises_no_day_too_man
     page = site.client.get("/mine").text
     assert page.count("You said: Cold.") == 2
     assert "for 90 days, or longer while the app learns from it, and goes at once when you delete it." in page
+
+
+def test_what_it_had_never_seen_the_like_of_is_told_as_a_guess(site, own, monkeypatch):
+    predict = site.engine.predict
+
+    async def strangely(*given):
+        return replace(await predict(*given), familiar=False, look={"brightness": 0.5})
+
+    monkeypatch.setattr(site.engine, "predict", strangely)
+    site.client.post(PATH, content=photo("warm", 1), headers=own)
+    page = site.client.get("/mine").text
+    assert "a guess: it had never seen the like" in page and "sure" not in page.lower().replace("insure", "")
 
 
 def test_a_no_that_names_nothing_is_a_word_too(site, own):

@@ -130,6 +130,32 @@ def test_the_makers_samples_cost_a_visitor_none_of_their_answers(shop):
     assert shop.client.post(PATH, content=sample + b"of my own", headers=OWN).json()["left"]["credits"] == 2
 
 
+def test_nobody_pays_twice_because_a_bank_is_slow(shop):
+    order = buy(shop.client, "later")
+    second = shop.client.post("/api/checkouts", json={"app": APP}, headers=OWN)
+    assert second.status_code == 409 and second.json()["error"]["what"] == "A payment of yours is under way."
+    page = shop.client.get(f"/pass?app={APP}").text
+    assert "you need not buy again" in page and "data-buy" not in page and order[-12:] in page
+    assert shop.client.post(f"/api/play-money/{order}", json={"outcome": "decline"}, headers=OWN).status_code == 200
+    buy(shop.client)
+
+
+def test_nobody_pays_twice_because_a_webhook_was_lost(shop, monkeypatch):
+    """Who comes back from the till by another way, and asks for another page to pay at, is told that they have paid."""
+    assert not shop.deps.till.live
+    money = shop.deps.settings.money.model_copy(update={"till": "stripe"})
+    monkeypatch.setattr(shop.deps, "settings", shop.deps.settings.model_copy(update={"money": money}))
+    order = shop.client.post("/api/checkouts", json={"app": APP}, headers=OWN).json()["order"]
+    assert "Have you just paid?" in shop.client.get(f"/pass?app={APP}").text
+    body = {"amount": PRICE["amount"], "currency": PRICE["currency"]}
+    event = TillEvent("evt-late", "paid", 9, order, "pi-late", body["amount"], body["currency"])
+    shop.deps.till.since = lambda at: [event]
+    second = shop.client.post("/api/checkouts", json={"app": APP}, headers=OWN)
+    assert second.status_code == 409 and second.json()["error"]["what"] == "You have paid already."
+    assert shop.client.get("/api/passes").json()["passes"][0]["credits"] == PRICE["predictions"]
+    assert shop.client.post("/api/checkouts", json={"app": APP}, headers=OWN).status_code == 201, "now they know"
+
+
 def test_an_address_that_names_no_app_makes_no_row_of_costs(shop):
     for name in ("nothing-there", "x" * 900):
         shop.client.post(f"/api/apps/{name}/predictions", content=b"1")

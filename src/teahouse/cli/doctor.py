@@ -230,19 +230,23 @@ def till(place: Project) -> Iterator[Finding]:
 
 def play_money(place: Project) -> Finding:
     """That the till takes play money, which is wrong once anybody can come and say that they paid."""
-    from ipaddress import ip_address
-    from urllib.parse import urlsplit
-
-    connect, at = "For real money: teahouse pay connect", urlsplit(place.settings.url)
-    host = at.hostname or ""
-    try:
-        here = ip_address(host).is_loopback
-    except ValueError:
-        here = host == "localhost" or host.endswith(".localhost")
-    if at.scheme == "https" and not here and sells(place):
+    connect, url = "For real money: teahouse pay connect", place.settings.url
+    if url.startswith("https:") and not is_here(url) and sells(place):
         words = f"the till takes play money at {place.settings.url}: anybody there can play as if they had paid"
         return Finding("wrong", words, f"{connect}. Or take the price out of the app.")
     return Finding("note", "the till takes play money: all can be tried, and nothing is charged", connect)
+
+
+def is_here(url: str) -> bool:
+    """Whether an address leads to the machine that asks."""
+    from ipaddress import ip_address
+    from urllib.parse import urlsplit
+
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def sells(place: Project) -> bool:

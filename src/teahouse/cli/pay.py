@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import click
 
 from teahouse import telemetry
-from teahouse.cli.doctor import Finding, play_money, tell
+from teahouse.cli.doctor import Finding, is_here, play_money, tell
 from teahouse.desk.where import Project
 
 DAY_MS = 86_400_000
@@ -68,8 +68,12 @@ def connect(play: bool) -> None:
     say.step(say.plain("The till is switched on: [money] till in teahouse.toml."))
     say.line(f"Switch one thing on at Stripe: {EMAILS}, Successful payments.", soft_wrap=True)
     say.line("Without it Stripe sends no receipts, and who loses a pass has its code nowhere.")
-    kind = "real money" if access.live else "Stripe's test mode: cards such as 4242 4242 4242 4242, and no money"
-    say.line(f"\nYour site takes [bold]{kind}[/] once it is started anew. Then: teahouse pay check")
+    if access.live:
+        say.line("\nStart the site again: from then on it takes [bold]real money[/].")
+    else:
+        say.line("\nStart the site again: from then on it is in [bold]Stripe's test mode[/].")
+        say.line("The card 4242 4242 4242 4242 pays, with any date to come and any code, and no money moves.")
+    say.line("Then look at each step: [bold]teahouse pay check[/]")
 
 
 def asked_key() -> str:
@@ -137,7 +141,7 @@ def webhook_url(place: Project) -> str:
     from teahouse.desk.say import WrongUse
 
     url = place.settings.url
-    if urlsplit(url).scheme != "https":
+    if urlsplit(url).scheme != "https" or is_here(url):
         raise WrongUse(
             "Stripe can not reach this site.",
             f"Its address is {url}: payments are told to an https:// address on the open net.",
@@ -215,8 +219,8 @@ def ways(text: str, till: str) -> Iterator[str]:
 @pay_verb.command("check", short_help="Look at each step from the price to the money that arrives.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, for scripts.")
 def check(as_json: bool) -> None:
-    """Look at the price, the pages, the till, the account, the webhook, and what Stripe remembers. Ends with status 1
-    when something is wrong."""
+    """Look at the price, the pages, the till, the account, the webhook, the address that Stripe tells, and what Stripe
+    remembers. Ends with status 1 when something is wrong."""
     from teahouse.desk.where import project
 
     with telemetry.silent():
@@ -239,19 +243,40 @@ def examine(place: Project) -> Iterator[Finding]:
 
 
 def prices(place: Project) -> Iterator[Finding]:
-    """Which apps cost what."""
-    from teahouse.spec.price import told
+    """Which apps cost what: as the site has it, and whether app.py says so still."""
+    from teahouse.errors import DeclarationError
+    from teahouse.spec.load import load_app
     from teahouse.store import apps
 
     with place.house() as house, house.db.read() as c:
-        found = {row.name: row.declaration for row in apps.all_latest(c)}
-    sold = {name: one["price"] for name, one in found.items() if one.get("price")}
-    for name, price in sold.items():
-        sum_ = told(price["amount"], price["currency"])
-        yield Finding("ok", f"{name}: {found[name]['free_per_day']} a day are free, {price['predictions']} more {sum_}")
-    if not sold:
-        how = 'App(…, free_per_day=5, price=Price("2.00 EUR", predictions=50)), then start the site anew'
+        served = {row.name: asks(row.declaration) for row in apps.all_latest(c)}
+    written = {}
+    for name, folder in place.app_folders().items():
+        try:
+            written[name] = asks(load_app(folder).declaration())
+        except DeclarationError as error:
+            yield Finding("wrong", f"apps/{name}/app.py: {error.what} {error.why}", error.do_next)
+            written[name] = served.get(name, "")
+    for name, words in {**served, **written}.items():
+        if words != (before := served.get(name, "")):
+            now = f"the site has {before}" if before else "the site sells nothing of it"
+            what = f"{name}: app.py says {words or 'no price'}, and {now}"
+            yield Finding("wrong", what, "Start the site anew: teahouse serve")
+        elif words:
+            yield Finding("ok", f"{name}: {words}")
+    if not any((*served.values(), *written.values())):
+        how = 'In app.py, with Price from teahouse: App(…, free_per_day=5, price=Price("2.00 EUR", predictions=50))'
         yield Finding("wrong", "no app has a price", how)
+
+
+def asks(declaration: dict[str, Any]) -> str:
+    """What a declaration asks, in words; "" where it has no price."""
+    from teahouse.spec.price import told
+
+    if not (price := declaration.get("price")):
+        return ""
+    sum_ = told(price["amount"], price["currency"])
+    return f"{declaration['free_per_day']} a day are free, {price['predictions']} more {sum_}"
 
 
 def pages(place: Project) -> Iterator[Finding]:
@@ -260,7 +285,8 @@ def pages(place: Project) -> Iterator[Finding]:
         if (place.root / "pages" / f"{name}.md").is_file():
             yield Finding("ok", f"pages/{name}.md says it in your words")
         else:
-            yield Finding("note", f"/{name} shows our words", f"Write pages/{name}.md where yours are others.")
+            what = f"/{name} shows what Teahouse brings along, in your name"
+            yield Finding("note", what, f"Read it there. What pages/{name}.md says is shown in its place.")
 
 
 def of_stripe(place: Project) -> Iterator[Finding]:
@@ -341,7 +367,24 @@ def of_webhook(till: Any, url: str) -> Iterator[Finding]:
     if missing:
         yield Finding("wrong", f"Stripe does not tell of {', '.join(missing)}", "Run `teahouse pay connect` again.")
     else:
-        yield Finding("ok", f"Stripe tells {url} of each payment")
+        yield Finding("ok", f"Stripe has been told to tell {url} of each payment")
+    yield heard_at(url)
+
+
+def heard_at(url: str) -> Finding:
+    """Whether a site hears at the address that Stripe tells of payments, and buyers come back to: what is signed by
+    nobody is refused there with 400."""
+    import httpx
+
+    try:
+        told = httpx.post(url, content=b"{}", timeout=10).status_code
+    except httpx.HTTPError as error:
+        why = f"nobody answers at {url}, as seen from here: {type(error).__name__}"
+        return Finding("wrong", why, "See that [site] url is right, that its name leads here, and that the proxy runs.")
+    if told != 400:
+        why = f"it is not this site, with Stripe for its till, that answers at {url} (status {told})"
+        return Finding("wrong", why, "See that [site] url is right, and that the site was started again.")
+    return Finding("ok", f"the site answers at {url}, and refuses what Stripe did not sign")
 
 
 def running(place: Project) -> Finding:

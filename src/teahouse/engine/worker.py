@@ -22,7 +22,6 @@ from teahouse.engine.port import Answer, Form, Timed
 from teahouse.errors import DeadlinePassed, InputBroke, ReleaseBroken, TeahouseError
 from teahouse.spec.fields.protocol import Picture
 
-
 REST_S = 5.0  # without work; then the memory that inferences took goes back to the system
 
 

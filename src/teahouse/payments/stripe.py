@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from teahouse import ids, telemetry
 from teahouse.errors import BadEvent, NotReady, SettingsError, TeahouseError, TillRefused
-from teahouse.payments.till import Order, TillEvent
+from teahouse.payments.till import Order, TillEvent, number
 from teahouse.store.house import sync_folder, write_private
 
 log = telemetry.log("payments")
@@ -111,6 +111,7 @@ class Stripe:
         """The address of Stripe's page for an order."""
         marks = {MARK: self.site, "order": order.id, "pass": order.pass_id.hex()}
         named = f"{order.predictions} answers of “{order.title}”"
+        told = f"{named}. Your pass: {order.code}. Number of the purchase: {number(order.id)}"
         params = {
             "mode": "payment",
             "client_reference_id": order.id,
@@ -124,7 +125,7 @@ class Stripe:
             }],
             "metadata": marks,
             # the receipt shows it, so that the pass can be restored from there
-            "payment_intent_data": {"metadata": marks, "description": f"{named}. Your pass: {order.code}"},
+            "payment_intent_data": {"metadata": marks, "description": told},
             "success_url": f"{order.back_url}&paid={order.id}",
             "cancel_url": order.back_url,
             "expires_at": ids.made_at(bytes.fromhex(order.id.removeprefix("order-"))) // 1000 + PAY_WITHIN_S,

@@ -11,6 +11,11 @@ KINDS = (
 )  # fmt: skip
 
 
+def number(order: str) -> str:
+    """The number of a purchase, by which buyers and the owner name an order to each other: the end of its id."""
+    return order[-12:]
+
+
 @dataclass(frozen=True)
 class Order:
     """What is to be paid for. amount: minor units of `currency`; all of it comes from the server's own declaration.

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from teahouse import ids
-from teahouse.errors import NotFound, NotReady, TillRefused, TooMany
+from teahouse.errors import Conflict, NotFound, NotReady, TillRefused, TooMany
 from teahouse.feedback import retention
 from teahouse.payments import orders
 from teahouse.payments.till import Order
 from teahouse.site import origin, paying, security, visitors
 from teahouse.site.deps import Deps, Shown, deps_of
+from teahouse.site.till import reconcile
 from teahouse.spec.price import told
 from teahouse.store import ledger, notices, passes, quotas, till_events
 
 COOKIE_S = 400 * 86_400  # the most that browsers keep one; the code stays good after it
 AWAITED, HOUR_MS = ("ordered", "pending"), 3_600_000  # an order whose payment may arrive; how long it is looked for
+BANKS_MS = 14 * 86_400_000  # the longest that a bank keeps a payment before it lets it through or not
 A_DAY, TRIES = 300, 100  # orders, and codes that were wrong, of one network in a day
 NO_PASS = "No pass has this code."  # noqa: S105  words
 
@@ -82,6 +86,7 @@ def checkout(request: Request, response: Response, given: CheckoutIn) -> Checkou
     price = priced(shown)
     deps.cap.refuse()  # what is sold is served: past the cap nothing is sold
     code, at, till = paying.code_of(request, shown.name, True), deps.clock(), deps.till
+    refuse_second(deps, shown, code)
     network = visitors.network_digest(deps, security.client_address(request)).hex()
 
     def write(c: Any) -> tuple[str, bytes, str]:
@@ -102,19 +107,59 @@ def checkout(request: Request, response: Response, given: CheckoutIn) -> Checkou
     return CheckoutOut(url=url, order=order)
 
 
-def called(deps: Deps, order: Order) -> str:
-    """The till's address for an order; a slow till holds a few threads at most, for the rest is played in."""
+def refuse_second(deps: Deps, shown: Shown, code: str | None) -> None:
+    """Conflict where a purchase for the same pass is under way at a bank, or was paid a moment ago and the site had not
+    heard of it: nobody pays twice because a message is late."""
+    if (before := bought_on(deps, code)) is None:
+        return
+    if (state := awaited(before, deps.clock())) == "ordered" and deps.settings.money.till != "test":
+        with suppress(TillRefused), calling(deps):
+            reconcile(deps)
+        known = {one.order: one.state for one in before}
+        now = bought_on(deps, code) or []
+        if any(one.state == "paid" and known.get(one.order) == "ordered" for one in now):
+            raise Conflict("You have paid already.", "The answers are on your pass.", "See My pass.")
+        state = awaited(now, deps.clock())
+    if state == "pending":
+        why = "Your bank has not let it through yet; the answers come by themselves once it does."
+        raise Conflict("A payment of yours is under way.", why, "See My pass.")
+
+
+def bought_on(deps: Deps, code: str | None) -> list[OrderOut] | None:
+    """What was ordered on the pass of a code, newest first; None where there is no such pass."""
+    with deps.house.db.read() as c:
+        row = passes.by_code(c, code, deps.live)
+        return [order_out(c, one) for one in till_events.orders_of_pass(c, row.id)] if row is not None else None
+
+
+def awaited(found: Sequence[OrderOut], now: int) -> str:
+    """What is awaited of these orders: pending, a bank has a payment; ordered, somebody may be paying; or ""."""
+    if any(one.state == "pending" and one.at > now - BANKS_MS for one in found):
+        return "pending"
+    return "ordered" if any(one.state == "ordered" and one.at > now - HOUR_MS for one in found) else ""
+
+
+@contextmanager
+def calling(deps: Deps) -> Iterator[None]:
+    """While the till is called; a slow till holds a few threads at most, for the rest is played in."""
     if not deps.calls.acquire(blocking=False):
         raise NotReady("Many are buying just now.", "", "Try again in a moment; nothing was charged.", retry_after=5)
     try:
-        return deps.till.checkout(order)
+        yield
+    finally:
+        deps.calls.release()
+
+
+def called(deps: Deps, order: Order) -> str:
+    """The till's address for an order."""
+    try:
+        with calling(deps):
+            return deps.till.checkout(order)
     except TillRefused:
         words = "Your till refuses purchases, and says why: teahouse pay check."
         at, day = deps.clock(), retention.day_of(deps.clock())
         deps.house.db.write(lambda c: notices.add(c, "money", f"refused:{day}", words, at))
         raise
-    finally:
-        deps.calls.release()
 
 
 def priced(shown: Shown) -> dict[str, Any]:

@@ -33,13 +33,14 @@ ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 
 
 class Held(NamedTuple):
-    """One prediction, the rows of its kept inputs, its share or None, and whether others may see what is kept when they
-    teach."""
+    """One prediction, the rows of its kept inputs, its share or None, whether others may see what is kept when they
+    teach, and whether its release had never seen the like of what was given."""
 
     out: api.PredictionOut
     kept: list[Any]
     share: Any
     taught: bool = False
+    strange: bool = False
 
 
 class Shown(NamedTuple):
@@ -82,7 +83,8 @@ def held(deps: Deps, visitor: bytes) -> list[Held]:
                                     kept=bool(kept), shared=api.shared_path(share))  # fmt: skip
             yes = consents.for_prediction(c, row.id, show=False) if kept else None
             lets = yes is not None and consents.SHOW in yes.purposes
-            found.append(Held(out, kept, share if out.shared else None, lets))
+            strange = (row.look or {}).get("familiar") is False
+            found.append(Held(out, kept, share if out.shared else None, lets, strange))
     return found
 
 
@@ -123,6 +125,7 @@ def line(deps: Deps, one: Held) -> pages.MineLine:
         app_title=shown.title if shown else out.app,
         label=str(output.get("label", "a picture" if "media_type" in output else "an answer")),
         confidence=predict.confidence(output),
+        strange=one.strange,
         word=word,
         kept=out.kept,
         photo=shown_of(deps, out, share),
@@ -216,7 +219,7 @@ def zipped(deps: Deps, visitor: bytes | None) -> bytes:
     told: list[dict[str, Any]] = []
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        for out, kept, share, _ in held(deps, visitor) if visitor else []:
+        for out, kept, share, *_ in held(deps, visitor) if visitor else []:
             entry = out.model_dump()
             for which in ("picture", "photo") if share is not None else ():
                 if blob := getattr(share, which):

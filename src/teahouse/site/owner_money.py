@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -13,7 +14,7 @@ from starlette.responses import Response
 
 from teahouse.errors import SettingsError
 from teahouse.payments import orders
-from teahouse.payments.till import Till
+from teahouse.payments.till import Till, number
 from teahouse.site import cap, chains, owner_page_shapes, owner_views, pages, render
 from teahouse.site import owner_money_shapes as shapes
 from teahouse.site.costs import BYTES, SITE
@@ -38,12 +39,14 @@ TONES = {"paid": "good", "disputed": "bad"}
 
 
 def page(request: Request) -> Response:
-    """GET /owner/money; with ?asked= the order whose money the till was just asked to give back."""
+    """GET /owner/money; with ?asked= the order whose money the till was just asked to give back, with ?find= the order
+    of this number alone."""
     deps = deps_of(request)
     till, trouble = till_of(deps)
     live = till.live if till is not None else deps.settings.money.till == "stripe"
     given = request.query_params.get("before", "")
     before = int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
+    wanted = re.sub(r"\W", "", request.query_params.get("find", "")[:100].lower())
     followed = chains_of(deps)  # before this page reads: that may take a moment
     with deps.house.db.read() as c:
         shown = app_of(c, request.query_params.get("app") or None)
@@ -52,7 +55,7 @@ def page(request: Request) -> Response:
         books, credits = books_of(moved), credits_of(c, moved, live)
         currency = currency_of(declared, books)
         costs = Costs(deps, c, currency)
-        rows = till_events.orders(c, live, before, PAGE)
+        rows = till_events.orders(c, live, before, PAGE, wanted)
         titles = {row.name: row.title for row in declared}
         bought = tuple(purchase(c, row, titles, request.query_params.get("asked", "")) for row in rows)
         body = shapes.Money(
@@ -69,6 +72,7 @@ def page(request: Request) -> Response:
             priced=costs.priced,
             caps=tuple(meter(one) for one in deps.cap.limits),
             purchases=bought,
+            wanted=wanted,
             older=owner_views.here("/owner/money", shown.name, rows[-1].seq) if len(rows) == PAGE else "",
             others=till_events.count(c, not live),
             payouts=PAYOUTS[live] if deps.settings.money.till == "stripe" else "",
@@ -164,7 +168,7 @@ def purchase(c: Any, row: Any, titles: Mapping[str, str], asked: str) -> shapes.
     gives = now.paid and not now.disputed and not whole
     return shapes.Purchase(
         order=row.provider_id,
-        name=row.provider_id[-12:],
+        name=number(row.provider_id),
         at=row.at,
         price=told(body["amount"], body["currency"]),
         app=titles.get(body["app"], body["app"]),

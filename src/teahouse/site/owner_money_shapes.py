@@ -66,7 +66,7 @@ class Meter:
 
 @dataclass(frozen=True)
 class Purchase:
-    """An order: `order` is its id, `name` the end of it that notices name it by. left: answers on its pass; gives:
+    """An order: `order` is its id, `name` its number. left: answers on its pass; gives:
     whether it can be given back; asked: whether the till was asked to a moment ago."""
 
     order: str
@@ -96,7 +96,8 @@ class Ledger:
 class Money:
     """`/owner/money`, of all apps of the house. till: play, test (Stripe's), live or "" where its access is not whole;
     `trouble` then says why. sells: whether an app has a price; others: how many orders are of the other kind of money,
-    and not counted here. months: the net of the first currency by month, oldest first, for drawing."""
+    and not counted here. wanted: the number of the order that alone is shown, or "". months: the net
+    of the first currency by month, oldest first, for drawing."""
 
     template: ClassVar[str] = "owner/money.html"
     shell: Shell
@@ -114,6 +115,7 @@ class Money:
     purchases: tuple[Purchase, ...] = ()
     older: str = ""
     others: int = 0
+    wanted: str = ""
     payouts: str = ""
 
 

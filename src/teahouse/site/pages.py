@@ -367,6 +367,7 @@ class MineLine:
     hidden: bool = False  # the owner hides that page
     made: str = ""  # what it was made with beside the photo, in words
     taught: bool = False  # others may see the photo when they teach
+    strange: bool = False  # its release had never seen the like
 
 
 @dataclass(frozen=True)

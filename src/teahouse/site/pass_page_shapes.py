@@ -13,8 +13,9 @@ from teahouse.site.pages import Shell
 
 @dataclass(frozen=True)
 class Purchase:
-    """One purchase on a pass, with its state in words. tone: good, bad or ""."""
+    """One purchase on a pass, with its number and its state in words. tone: good, bad or ""."""
 
+    number: str
     at: int
     predictions: int
     price: str
@@ -25,7 +26,8 @@ class Purchase:
 @dataclass(frozen=True)
 class Held:
     """A pass that this browser holds. link: opens it on another device, qr: the same as a picture; empty: nothing was
-    ever paid for on it; blocked: it was refunded after use and is filled no more; offer: what more cost, or None."""
+    ever paid for on it; blocked: it was refunded after use and is filled no more; awaits: a payment may be under way,
+    pending: one is; offer: what more cost, or None."""
 
     app: str
     title: str
@@ -36,6 +38,8 @@ class Held:
     purchases: tuple[Purchase, ...] = ()
     empty: bool = False
     blocked: bool = False
+    awaits: bool = False
+    pending: bool = False
     offer: Offer | None = None
 
 
@@ -56,7 +60,7 @@ class Back:
 @dataclass(frozen=True)
 class Pass:
     """`/pass`: the passes of this browser, what can be bought, and the door for a code. closed: why nothing is sold
-    just now, or ""."""
+    just now, or ""; contact: where buyers write to, or ""."""
 
     template: ClassVar[str] = "pass.html"
     shell: Shell
@@ -64,6 +68,7 @@ class Pass:
     offers: tuple[Offer, ...] = ()
     back: Back | None = None
     closed: str = ""
+    contact: str = ""
 
 
 @dataclass(frozen=True)

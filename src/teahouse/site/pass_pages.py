@@ -11,6 +11,7 @@ from starlette.responses import Response
 from teahouse.errors import NotFound, TeahouseError
 from teahouse.payments import orders
 from teahouse.payments.play_money import PlayMoney
+from teahouse.payments.till import number
 from teahouse.site import account, drawing, origin, render
 from teahouse.site import pass_page_shapes as shapes
 from teahouse.site.deps import Deps, Shown, deps_of
@@ -51,10 +52,11 @@ def page(request: Request) -> Response:
     closed = deps.cap.closed
     shown = shapes.Pass(
         shell=shell_of(deps),
-        held=tuple(held_of(one, address, offers.get(one.app)) for one in mine.passes),
+        held=tuple(held_of(deps, one, address, offers.get(one.app)) for one in mine.passes),
         offers=offered(mine, offers, wanted),
         back=back,
         closed=f"{closed.what} {closed.do_next}" if closed is not None else "",
+        contact=deps.settings.money.contact,
     )
     return render.render(shown, request.state.nonce)
 
@@ -98,14 +100,20 @@ def offered(mine: account.PassesOut, offers: dict[str, Offer], wanted: Iterable[
     return tuple(offers[name] for name in wanted if name in offers and name not in known)
 
 
-def held_of(one: account.PassOut, address: str, offer: Offer | None) -> shapes.Held:
-    """A pass as the page shows it."""
+def held_of(deps: Deps, one: account.PassOut, address: str, offer: Offer | None) -> shapes.Held:
+    """A pass as the page shows it. While a bank has a payment, nothing more is offered: nobody pays twice."""
     link = f"{address}/pass#{one.code}"
     empty = not one.credits and all(order.state in UNPAID for order in one.orders)
     told_of = [order for order in one.orders if order.state != "ordered"]  # who turned back before paying knows it
-    bought = tuple(shapes.Purchase(each.at, each.predictions, each.price, *STATES[each.state]) for each in told_of)
+    bought = tuple(
+        shapes.Purchase(number(each.order), each.at, each.predictions, each.price, *STATES[each.state])
+        for each in told_of
+    )
+    state = account.awaited(one.orders, deps.clock())
+    awaits = state == "ordered" and deps.settings.money.till != "test"
     return shapes.Held(one.app, one.title, one.code, one.credits, link, drawing.qr(link), bought, empty=empty,
-                       blocked=one.blocked, offer=offer)  # fmt: skip
+                       blocked=one.blocked, awaits=awaits, pending=state == "pending",
+                       offer=None if state == "pending" else offer)  # fmt: skip
 
 
 def back_of(mine: account.PassesOut, order: str, offers: dict[str, Offer]) -> shapes.Back:

@@ -59,9 +59,10 @@ def of_order(c: sa.Connection, id_: str) -> list[Any]:
     return [sound(one) for one in c.execute(sa.select(till_events).where(mine, _TOLD).order_by("seq"))]
 
 
-def orders(c: sa.Connection, live: bool, before: int | None = None, limit: int = 50) -> list[Any]:
-    """Orders for real money, or those of a trial, newest first."""
-    mine = (till_events.c.kind == ORDERED, of_kind(live))
+def orders(c: sa.Connection, live: bool, before: int | None = None, limit: int = 50, end: str = "") -> list[Any]:
+    """Orders for real money, or those of a trial, whose id ends so, newest first."""
+    ends = [till_events.c.provider_id.endswith(end, autoescape=True)] if end else []
+    mine = (till_events.c.kind == ORDERED, of_kind(live), *ends)
     return rows.page(c, till_events, *mine, before=before, limit=limit)
 
 

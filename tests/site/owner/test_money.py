@@ -98,6 +98,16 @@ def test_income_what_is_owed_and_the_purchases_are_those_of_the_ledger(quick, ow
         assert ledger.outstanding(c, False) == 3 and ledger.outstanding(c, True) == 0
 
 
+def test_a_purchase_is_found_by_the_number_that_its_buyer_sees(quick, owner, buyer):
+    second = buy(buyer)
+    number = second[-12:]
+    assert f"No. {number}" in buyer.get("/pass").text
+    found = shown(owner, f"/owner/money?find=+{number.upper()}+")
+    assert number in found and buyer.order[-12:] not in found and "Show all" in found
+    assert "No purchase has this number." in shown(owner, "/owner/money?find=___")
+    assert "No purchase has this number." in shown(owner, "/owner/money?find=0000")
+
+
 def test_a_refund_of_play_money_moves_the_ledger_at_once_and_once(quick, owner, buyer):
     assert refund(owner, buyer.order).json() == {"order": buyer.order, "state": "refunded"}
     again = refund(owner, buyer.order)
