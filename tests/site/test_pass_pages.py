@@ -223,7 +223,8 @@ def test_a_text_is_ours_until_the_maker_writes_it(shop, name, tmp_path):
 
 
 def test_our_own_promise_is_fourteen_days(shop):
-    assert "Ask within 14 days of paying, and unused answers are refunded." in text_of(shop.client, "/refunds")
+    words = "a payment of whose answers none was used goes back, all of it"
+    assert f"Ask within 14 days of paying: {words}" in text_of(shop.client, "/refunds")
 
 
 def test_a_text_is_never_markup(shop, tmp_path):
