@@ -131,7 +131,7 @@ def _tested(
         return None
     if what == "familiarity":
         mean, before = counts[0] / n, UNLIKE
-        words = f"{mean * 100:.0f} of 100 photos look like nothing that it learned from."
+        words = f"{mean * 100:.0f} of 100 photos look like none of its maker's own."
         return (what, words, n, mean, before, index, log_e) if mean > before else None
     if what == "labels":
         at = max(range(len(counts)), key=lambda one: abs(counts[one] / n - shares[one]))
