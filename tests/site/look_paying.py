@@ -13,6 +13,7 @@ NOW = 1_764_100_000_000
 SHOP = p.Shell("Little Tea House", sells=True)
 OFFER = Offer("tea", "Green tea or oolong?", "2.00 EUR", 50, "Little Tea House", False)
 PLAY_MONEY = replace(OFFER, trial="play money: nothing is charged")
+CONTACT = "kin@tea.example"
 CODE = "7KQ4M-2XW9D-PB3HN-0VTRA"
 LINK = f"/pass#{CODE}"
 STATES = (("paid", "good"), ("waiting for your bank", ""), ("declined, nothing was charged", "bad"), ("refunded", ""))
@@ -47,8 +48,8 @@ def told(play, drawn, styled, hostile):
         "pass": s.Pass(SHOP, (HELD,)),
         "pass, none": s.Pass(SHOP, (), (OFFER, replace(PLAY_MONEY, app="toon", title=hostile, predictions=1))),
         "pass, nothing sold": s.Pass(p.Shell("Little Tea House")),
-        "pass, a payment at a bank": s.Pass(SHOP, (replace(HELD, pending=True, offer=None),), contact="kin@tea.example"),
-        "pass, perhaps just paid": s.Pass(SHOP, (replace(HELD, awaits=True),), contact="kin@tea.example"),
+        "pass, a payment at a bank": s.Pass(SHOP, (replace(HELD, pending=True, offer=None),), contact=CONTACT),
+        "pass, perhaps just paid": s.Pass(SHOP, (replace(HELD, awaits=True),), contact=CONTACT),
         "pass, closed": s.Pass(SHOP, (HELD,), closed="Closed for today. It opens again at midnight (UTC)."),
         "pass, empty": s.Pass(SHOP, (replace(HELD, credits=0, empty=True, purchases=HELD.purchases[2:3]),)),
         "pass, refunded after use": s.Pass(SHOP, (

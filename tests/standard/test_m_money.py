@@ -98,13 +98,21 @@ def test_m4_a_hundred_spend_the_last_credit_and_one_of_them_does(tmp_path, capsy
         print(f"\nM4: {LAST_CREDITS} times 100 at once for the last credit: 1 answered, 99 heard 402, each time")
 
 
-def end_badly(shop, way, dice):
+def seen(buyers):
+    """How many answers they have seen."""
+    return sum(len(buyer.answered) for buyer in buyers)
+
+
+def end_badly(shop, way, dice, buyers):
     """Something ends in the middle of an answer that is paid for; how often."""
     if way in ("spent", "committed"):  # the web ends there by itself, at the third of each life
         ended = len(psutil.wait_procs([money.web_of(shop)], timeout=30)[0])
         shop.kill()  # its keeper would wait longer and longer before it tries again
         shop.start()
         return ended
+    if way == "worker":
+        answered = seen(buyers)
+        money.wait(lambda: seen(buyers) > answered)  # one that still loads is in the middle of no answer
     time.sleep(dice.uniform(0.05, 0.4))  # the random moment
     if way == "house":
         shop.kill()
@@ -127,13 +135,13 @@ def test_m5_an_answer_that_ends_badly_gives_its_credit_back_once(tmp_path, capsy
             shop.start()
             while ends[way] < ENDS // 4:
                 with spending(shop, buyers):
-                    ends[way] += end_badly(shop, way, dice)
+                    ends[way] += end_badly(shop, way, dice, buyers)
             shop.kill()
         shop.environment = {}
         shop.start()
-        answered = sum(len(buyer.answered) for buyer in buyers)
+        answered = seen(buyers)
         with spending(shop, buyers):
-            money.wait(lambda: sum(len(buyer.answered) for buyer in buyers) > answered)
+            money.wait(lambda: seen(buyers) > answered)
         assert shop.stop() == 0
     books = shop.books()
     assert books.wrong() == []
