@@ -148,6 +148,7 @@ class Worker:
         self._slots = ThreadPoolExecutor(service.slots, "slot")
         self._decoded: deque[Item] = deque()
         self._taking, self._sending = threading.Lock(), threading.Lock()
+        self._under_way, self._to_trim = 0, False
 
     def serve(self) -> None:
         """Until `stop` (what is in flight is answered first) or until the other side ends."""
@@ -169,8 +170,10 @@ class Worker:
                 self._slots.shutdown(wait=True)
                 return
             if kind in ("predict", "clean", "light", "card"):
+                self._begins()
                 self._decoders.submit(self._decode, frame, time.monotonic())
             elif kind == "time":
+                self._begins()
                 self._slots.submit(self._time, frame.header["id"], frame.header.get("forms", ()))
             else:
                 self._send(
@@ -180,13 +183,21 @@ class Worker:
                 )
 
     def _next(self) -> wire.Frame | None:
-        """The next frame; None where the other side ended. A worker that rests gives back what its heap has free: after
-        a crowd that is more than half of it."""
+        """The next frame; None where the other side ended. A worker that has rested for a while gives back what its heap
+        holds free: after a crowd that is much of it."""
         coming = select.poll()
         coming.register(self._sock, select.POLLIN)
-        if not coming.poll(REST_S * 1000):
-            child.give_memory_back()
+        while not coming.poll(REST_S * 1000 if self._to_trim else None):
+            if not self._under_way:
+                child.give_memory_back()
+                self._to_trim = False
         return wire.receive(self._sock)
+
+    def _begins(self) -> None:
+        """A call is taken, which ends with one answer or fault."""
+        with self._sending:
+            self._under_way += 1
+            self._to_trim = True
 
     def _decode(self, frame: wire.Frame, at: float) -> None:
         id_ = frame.header["id"]
@@ -277,6 +288,7 @@ class Worker:
     def _send(self, header: wire.Header, parts: Sequence[bytes] = ()) -> None:
         try:
             with self._sending:
+                self._under_way -= header["kind"] in ("answer", "fault") and self._under_way > 0
                 wire.send(self._sock, header, parts)
         except OSError:
             os._exit(0)  # nobody is left to answer

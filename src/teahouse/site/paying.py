@@ -24,6 +24,8 @@ from teahouse.store import ledger, passes, predictions, quotas
 
 NETWORK = 50
 """So often a visitor's free answers of a day has a network: a household, a class; who throws cookies away too."""
+SAMPLES = 20
+"""So many of a maker's own samples a visitor may look at in a day before they count."""
 HEADER, DAY_MS = "x-pass", 86_400_000
 
 
@@ -70,11 +72,26 @@ async def renamed(deps: Deps, shown: Shown, fare: Fare, visitor: Visitor, whose:
     return fare if fare.kind == "paid" else replace(anew, pass_id=fare.pass_id, balance=fare.balance)
 
 
-async def unless_sample(deps: Deps, live: Live, fare: Fare, given: bytes) -> Fare:
-    """The same fare, or none for one of the maker's own examples as it stands."""
-    if fare.kind in ("free", "paid") and await run_in_threadpool(samples.holds, deps, live, given):
-        return Fare()
-    return fare
+async def unless_sample(
+    deps: Deps, shown: Shown, live: Live, fare: Fare, whose: tuple[Visitor, bytes], given: bytes
+) -> Fare:
+    """The same fare; on our own pages another one for one of the maker's samples as it stands, which takes none of a
+    visitor's answers: SAMPLES of a day. Past these, and past the cap, it counts like any photo."""
+    visitor, network = whose
+    if fare.kind not in ("free", "paid") or not visitor.page or deps.cap.closed is not None:
+        return fare
+    if not await samples.holds(deps, live, given):
+        return fare
+    day, what = retention.day_of(deps.clock()), f"sample:{shown.name}"
+    taken = (quotas.Taken(day, visitor.id.hex(), what, 1, SAMPLES),
+             quotas.Taken(day, network.hex(), what, 1, SAMPLES * NETWORK))  # fmt: skip
+
+    def left() -> int:
+        with deps.house.db.read() as c:
+            return min(one.most - quotas.used(c, one) for one in taken)
+
+    found = await run_in_threadpool(left)
+    return Fare("sample", quotas=taken, left=found, first=fare.first) if found > 0 else fare
 
 
 def subjects(visitor: Visitor, network: bytes) -> tuple[bytes | None, bytes]:
@@ -121,9 +138,10 @@ def pay(c: Any, fare: Fare, prediction: bytes, at: int) -> Left | None:
     NoCredit where others were faster, and then the answer is not recorded."""
     if fare.kind == "open":
         return None
-    if fare.kind == "free" and all(quotas.fits(c, one) for one in fare.quotas):
+    if fare.kind in ("free", "sample") and all(quotas.fits(c, one) for one in fare.quotas):
         taken = [quotas.take_of(c, one) or 0 for one in fare.quotas]
-        return Left(min(one.most - n for one, n in zip(fare.quotas, taken, strict=True)), fare.balance)
+        left = min(one.most - n for one, n in zip(fare.quotas, taken, strict=True))
+        return Left(left, fare.balance) if fare.kind == "free" else None
     if fare.kind in ("free", "paid") and fare.pass_id is not None and fare.balance:
         left = ledger.spend(c, fare.pass_id, prediction, at)
         failpoints.here("spent")

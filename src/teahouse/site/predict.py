@@ -183,6 +183,7 @@ async def _read(request: Request, deps: Deps, fare: Fare | None) -> Asked:
         await deps.budget.hold(network)
         raise full  # before anything is looked up, and the photo read
     digest = visitors.network_digest(deps, security.client_address(request))
+    compared = fare is not None  # one of two, which has a fare of its own
     fare = fare or await paying.fare(request, shown, visitor, digest, key and stored_key(visitor.id, key))
     if counted and (full := deps.engine.full(shown.champion.release, until, fare.lane or lane)) is not None:
         await deps.budget.hold(network)
@@ -201,7 +202,8 @@ async def _read(request: Request, deps: Deps, fare: Fare | None) -> Asked:
     live, arm = visitors.choose(shown, visitor, deps.key("arm"))
     if opened is None or live is not shown.champion:
         opened = await given.opened_soon(request, body, live.fields, deps.key("given"))
-    fare = await paying.unless_sample(deps, live, fare, opened[1])
+    if counted and not compared:
+        fare = await paying.unless_sample(deps, shown, live, fare, (visitor, digest), opened[1])
     standing = None
     if "keep" in purposes and visitor.page and not visitor.fresh:
         standing = await run_in_threadpool(keep.standing, deps, visitor.id)
@@ -275,7 +277,7 @@ def worked(deps: Deps, asked: Asked, told: Answer | BaseException) -> None:
     """Counts what a worker did, whatever came of it: for who asked, and for the house's costs."""
     seconds, kind = work_s(told), asked.fare.kind
     deps.budget.spend(asked.payers, "seconds", seconds)
-    deps.costs.work(asked.shown.name, "free" if kind == "again" else kind, seconds, isinstance(told, Answer))
+    deps.costs.work(asked.shown.name, "free" if kind in ("again", "sample") else kind, seconds, isinstance(told, Answer))
 
 
 async def worked_out(deps: Deps, asked: Asked) -> tuple[Asked, Answer]:

@@ -1,0 +1,69 @@
+"""A worker at rest gives memory back: after its work, never in the middle of it."""
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from teahouse import child
+from teahouse.engine import wire, worker
+from teahouse.engine.port import Answer
+from tests.standard.houses import wait_until
+
+FREED = """
+from teahouse import child
+import psutil
+held = [bytearray(60_000) for _ in range(3000)]
+del held[: -1]
+before = psutil.Process().memory_info().rss
+child.give_memory_back()
+print((before - psutil.Process().memory_info().rss) // 1_000_000)
+"""
+
+
+class Slow:
+    """A service whose work takes a while."""
+
+    form, slots, batch, deadline_s = "slow", 1, 1, 10.0
+
+    def __init__(self):
+        self.done = []
+
+    def decode(self, frame):
+        return frame.header["parts"]
+
+    def run(self, items):
+        time.sleep(0.6)  # the work itself
+        self.done.append(time.monotonic())
+        return [Answer("done", form=self.form)]
+
+    def together(self, one, other):
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc gives back what lies free in the middle of its heap")
+def test_what_lies_free_in_the_heap_goes_back_to_the_system():
+    ended = subprocess.run([sys.executable, "-c", FREED], capture_output=True, text=True, check=True)
+    assert int(ended.stdout) > 100
+
+
+def test_a_worker_gives_memory_back_once_it_rests_and_not_in_the_middle_of_its_work(monkeypatch):
+    trims, service = [], Slow()
+    monkeypatch.setattr(child, "give_memory_back", lambda: trims.append(time.monotonic()))
+    monkeypatch.setattr(worker, "REST_S", 0.1)
+    ours, theirs = socket.socketpair()
+    serving = threading.Thread(target=worker.Worker(theirs, service, "r").serve, daemon=True)
+    with ours, theirs:
+        serving.start()
+        assert wire.receive(ours).header["kind"] == "ready"
+        for number in (1, 2):
+            wire.send(ours, {"kind": "predict", "id": number, "parts": {}, "left_ms": 5000})
+            assert wire.receive(ours).header["kind"] == "answer"
+            wait_until(lambda number=number: len(trims) == number, "it gives nothing back", 5)
+        assert trims[0] > service.done[0] and trims[1] > service.done[1]
+        wire.send(ours, {"kind": "stop"})
+        serving.join(5)
+        assert not serving.is_alive() and len(trims) == 2
