@@ -34,7 +34,8 @@ def shop(teahouse, here, monkeypatch):
     words = file.read_text().replace('# url = ""', f'url = "{URL}"')
     words = words.replace('# contact = ""', 'contact = "kin@tea.example"')
     file.write_text(words)
-    monkeypatch.setattr(httpx, "post", lambda *_, **__: httpx.Response(400))  # the site at an address that is nobody's
+    refused = httpx.Response(400, json={"error": {"code": "bad-event"}})
+    monkeypatch.setattr(httpx, "post", lambda *_, **__: refused)  # the site at an address that is nobody's
     return here / "hats"
 
 
@@ -186,14 +187,15 @@ def test_check_says_that_a_site_runs_with_what_stood_in_teahouse_toml_before(tea
 
 def test_check_asks_the_address_that_stripe_tells_whether_the_site_hears_there(server):
     nobody, other = pay.heard_at("https://127.0.0.1:1/api/till/stripe"), pay.heard_at(f"{server.url}/api/till/stripe")
-    assert nobody.state == other.state == "wrong"
+    assert nobody.state == other.state == pay.heard_at("https://tea..example/").state == "wrong"
     assert "nobody answers at https://127.0.0.1:1" in nobody.what and "status 401" in other.what
 
 
 def test_check_compares_what_the_site_has_with_what_app_py_says_now(teahouse, shop, server):
     app = shop / "apps" / "hats" / "app.py"
     app.parent.mkdir(parents=True, exist_ok=True)
-    words = "from teahouse import *\napp = App(title='Hats?', input=Image(64), output=Labels('a', 'b'), {})\n"
+    words = "from teahouse import *\nprint('hello')\n"
+    words += "app = App(title='Hats?', input=Image(64), output=Labels('a', 'b'), {})\n"
 
     def told(price):
         app.write_text(words.replace("{}", price))
@@ -204,6 +206,7 @@ def test_check_compares_what_the_site_has_with_what_app_py_says_now(teahouse, sh
     assert "no app has a price" not in new
     assert "0.10 EUR can not be asked for" in told('free_per_day=5, price=Price("0.10 EUR", predictions=50)')
     assert "no app has a price" in told("free_per_day=5")
+    assert json.loads(teahouse("pay", "check", "--json").out)
 
 
 def test_connect_on_a_site_that_stripe_can_not_reach_says_what_to_set(teahouse, here, monkeypatch, server):

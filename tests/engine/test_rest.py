@@ -7,11 +7,11 @@ import threading
 import time
 
 import pytest
+from tests.standard.houses import wait_until
 
 from teahouse import child
 from teahouse.engine import wire, worker
 from teahouse.engine.port import Answer
-from tests.standard.houses import wait_until
 
 FREED = """
 from teahouse import child

@@ -48,7 +48,10 @@ def told(play, drawn, styled, hostile):
         "pass": s.Pass(SHOP, (HELD,)),
         "pass, none": s.Pass(SHOP, (), (OFFER, replace(PLAY_MONEY, app="toon", title=hostile, predictions=1))),
         "pass, nothing sold": s.Pass(p.Shell("Little Tea House")),
-        "pass, a payment at a bank": s.Pass(SHOP, (replace(HELD, pending=True, offer=None),), contact=CONTACT),
+        "pass, a payment at a bank": s.Pass(SHOP, (replace(HELD, pending="order-1", offer=None),), contact=CONTACT),
+        "pass, play money pending": s.Pass(SHOP, (
+            replace(HELD, pending="order-1", at_test_till=True, offer=None),
+        )),
         "pass, perhaps just paid": s.Pass(SHOP, (replace(HELD, awaits=True),), contact=CONTACT),
         "pass, closed": s.Pass(SHOP, (HELD,), closed="Closed for today. It opens again at midnight (UTC)."),
         "pass, empty": s.Pass(SHOP, (replace(HELD, credits=0, empty=True, purchases=HELD.purchases[2:3]),)),

@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shutil
+import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -253,10 +255,11 @@ def prices(place: Project) -> Iterator[Finding]:
     written = {}
     for name, folder in place.app_folders().items():
         try:
-            written[name] = asks(load_app(folder).declaration())
+            with redirect_stdout(sys.stderr):  # what a maker's own lines print is no finding
+                written[name] = asks(load_app(folder).declaration())
         except DeclarationError as error:
             yield Finding("wrong", f"apps/{name}/app.py: {error.what} {error.why}", error.do_next)
-            written[name] = served.get(name, "")
+            served.pop(name, None)
     for name, words in {**served, **written}.items():
         if words != (before := served.get(name, "")):
             now = f"the site has {before}" if before else "the site sells nothing of it"
@@ -377,12 +380,14 @@ def heard_at(url: str) -> Finding:
     import httpx
 
     try:
-        told = httpx.post(url, content=b"{}", timeout=10).status_code
-    except httpx.HTTPError as error:
+        told = httpx.post(url, content=b"{}", timeout=10)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         why = f"nobody answers at {url}, as seen from here: {type(error).__name__}"
         return Finding("wrong", why, "See that [site] url is right, that its name leads here, and that the proxy runs.")
-    if told != 400:
-        why = f"it is not this site, with Stripe for its till, that answers at {url} (status {told})"
+    if told.status_code in (429, 503):
+        return Finding("note", f"the site at {url} is busy (status {told.status_code})", "Look again in a minute.")
+    if "bad-event" not in told.text:
+        why = f"it is not this site, with Stripe for its till, that answers at {url} (status {told.status_code})"
         return Finding("wrong", why, "See that [site] url is right, and that the site was started again.")
     return Finding("ok", f"the site answers at {url}, and refuses what Stripe did not sign")
 
@@ -393,7 +398,7 @@ def running(place: Project) -> Finding:
 
     try:
         started = json.loads(keeper.note_of(place.data).read_text("utf-8"))["started"] / 1000
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         started = None
     if started is None or not keeper.is_kept(place.data):
         return Finding("note", "the site does not run just now", "teahouse serve")

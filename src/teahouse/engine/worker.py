@@ -183,8 +183,8 @@ class Worker:
                 )
 
     def _next(self) -> wire.Frame | None:
-        """The next frame; None where the other side ended. A worker that has rested for a while gives back what its heap
-        holds free: after a crowd that is much of it."""
+        """The next frame; None where the other side ended. A worker that has rested for a while gives back what its
+        heap holds free: after a crowd that is much of it."""
         coming = select.poll()
         coming.register(self._sock, select.POLLIN)
         while not coming.poll(REST_S * 1000 if self._to_trim else None):

@@ -130,7 +130,8 @@ class Stripe:
             "cancel_url": order.back_url,
             "expires_at": ids.made_at(bytes.fromhex(order.id.removeprefix("order-"))) // 1000 + PAY_WITHIN_S,
         }  # fmt: skip
-        options = {"idempotency_key": order.id}
+        # who presses again for the same order gets the same page; asked for in other words it would be refused
+        options = {"idempotency_key": f"{order.id}-{ids.digest_of(params)[:16]}"}
         return self.call(lambda stripe: stripe.v1.checkout.sessions.create_async(params, options)).url
 
     def event(self, body: bytes, headers: Mapping[str, str]) -> TillEvent | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi import Request, Response
@@ -13,16 +13,18 @@ from teahouse import ids
 from teahouse.errors import Conflict, NotFound, NotReady, TillRefused, TooMany
 from teahouse.feedback import retention
 from teahouse.payments import orders
+from teahouse.payments.stripe import PAY_WITHIN_S
 from teahouse.payments.till import Order
 from teahouse.site import origin, paying, security, visitors
 from teahouse.site.deps import Deps, Shown, deps_of
-from teahouse.site.till import reconcile
 from teahouse.spec.price import told
 from teahouse.store import ledger, notices, passes, quotas, till_events
 
 COOKIE_S = 400 * 86_400  # the most that browsers keep one; the code stays good after it
-AWAITED, HOUR_MS = ("ordered", "pending"), 3_600_000  # an order whose payment may arrive; how long it is looked for
-BANKS_MS = 14 * 86_400_000  # the longest that a bank keeps a payment before it lets it through or not
+AWAITED, LOOK_MS = ("ordered", "pending"), 3 * 3_600_000  # an order whose payment may arrive; how long it is looked for
+BANKS_MS = 86_400_000  # so long a payment that was begun and has not arrived keeps the same pass from buying more
+OPEN_MS = (PAY_WITHIN_S - 600) * 1000  # so long an order's page is open, with time left to pay there
+JUST_MS = 600_000  # so long after an order that was paid another one for the same pass is likely no wish
 A_DAY, TRIES = 300, 100  # orders, and codes that were wrong, of one network in a day
 NO_PASS = "No pass has this code."  # noqa: S105  words
 
@@ -86,7 +88,7 @@ def checkout(request: Request, response: Response, given: CheckoutIn) -> Checkou
     price = priced(shown)
     deps.cap.refuse()  # what is sold is served: past the cap nothing is sold
     code, at, till = paying.code_of(request, shown.name, True), deps.clock(), deps.till
-    refuse_second(deps, shown, code)
+    again = open_order(deps, shown, code, price)
     network = visitors.network_digest(deps, security.client_address(request)).hex()
 
     def write(c: Any) -> tuple[str, bytes, str]:
@@ -99,7 +101,7 @@ def checkout(request: Request, response: Response, given: CheckoutIn) -> Checkou
             passes.add(c, pass_id, held, shown.name, till.live, at)
         return orders.add(c, pass_id, shown.name, price, till.live, at), pass_id, held
 
-    order, pass_id, held = deps.house.db.write(write)
+    order, pass_id, held = again or deps.house.db.write(write)
     back = f"{origin.address_of(request.scope, request.headers, deps.settings)}/pass?app={shown.name}"
     url = called(deps, Order(order, pass_id, shown.name, shown.title, price["amount"], price["currency"],
                              price["predictions"], held, back))  # fmt: skip
@@ -107,36 +109,33 @@ def checkout(request: Request, response: Response, given: CheckoutIn) -> Checkou
     return CheckoutOut(url=url, order=order)
 
 
-def refuse_second(deps: Deps, shown: Shown, code: str | None) -> None:
-    """Conflict where a purchase for the same pass is under way at a bank, or was paid a moment ago and the site had not
-    heard of it: nobody pays twice because a message is late."""
-    if (before := bought_on(deps, code)) is None:
-        return
-    if (state := awaited(before, deps.clock())) == "ordered" and deps.settings.money.till != "test":
-        with suppress(TillRefused), calling(deps):
-            reconcile(deps)
-        known = {one.order: one.state for one in before}
-        now = bought_on(deps, code) or []
-        if any(one.state == "paid" and known.get(one.order) == "ordered" for one in now):
-            raise Conflict("You have paid already.", "The answers are on your pass.", "See My pass.")
-        state = awaited(now, deps.clock())
-    if state == "pending":
-        why = "Your bank has not let it through yet; the answers come by themselves once it does."
-        raise Conflict("A payment of yours is under way.", why, "See My pass.")
-
-
-def bought_on(deps: Deps, code: str | None) -> list[OrderOut] | None:
-    """What was ordered on the pass of a code, newest first; None where there is no such pass."""
+def open_order(deps: Deps, shown: Shown, code: str | None, price: dict[str, Any]) -> tuple[str, bytes, str] | None:
+    """(order, pass, code) of the order on the same pass, for the same price, whose page at the till is still open: who
+    presses again comes back to it, and one page takes one payment. Conflict where a payment is under way, or came a
+    moment ago and nothing of it was used: nobody pays twice because a message is late, or a page old."""
+    now = deps.clock()
     with deps.house.db.read() as c:
-        row = passes.by_code(c, code, deps.live)
-        return [order_out(c, one) for one in till_events.orders_of_pass(c, row.id)] if row is not None else None
+        row = orders.may_fill(c, code, shown.name, deps.live)
+        before = [order_out(c, one) for one in till_events.orders_of_pass(c, row.id)] if row is not None else []
+    if row is None or code is None:
+        return None
+    if awaited(before, now) == "pending":
+        why = "Some ways of paying take days; the answers come by themselves once it is there."
+        raise Conflict("A payment of yours is under way.", why, "See My pass.")
+    fresh = sum(one.predictions for one in before if one.state == "paid" and one.at > now - JUST_MS)
+    if fresh and row.balance >= fresh:
+        raise Conflict("You have paid already.", f"{row.balance:,} answers are on your pass.", "See My pass.")
+    asks = price["amount"], price["currency"], price["predictions"]
+    found = [one for one in before if one.state == "ordered" and one.at > now - OPEN_MS]
+    same = [one.order for one in found if (one.amount, one.currency, one.predictions) == asks]
+    return (same[0], row.id, code) if same else None
 
 
 def awaited(found: Sequence[OrderOut], now: int) -> str:
-    """What is awaited of these orders: pending, a bank has a payment; ordered, somebody may be paying; or ""."""
+    """What is awaited of these orders: pending, a payment is under way; ordered, somebody may be paying; or ""."""
     if any(one.state == "pending" and one.at > now - BANKS_MS for one in found):
         return "pending"
-    return "ordered" if any(one.state == "ordered" and one.at > now - HOUR_MS for one in found) else ""
+    return "ordered" if any(one.state == "ordered" and one.at > now - LOOK_MS for one in found) else ""
 
 
 @contextmanager
@@ -181,8 +180,7 @@ def listing(request: Request) -> PassesOut:
             row = passes.by_code(c, code, deps.live)
             if row is not None and code is not None and row.app == shown.name:
                 found.append(pass_out(c, shown, row, code))
-    since = deps.clock() - HOUR_MS
-    if any(order.state in AWAITED and order.at > since for one in found for order in one.orders):
+    if any(awaited(one.orders, deps.clock()) for one in found):
         deps.till_awaited = True
     return PassesOut(passes=found, play_money=not deps.live)
 

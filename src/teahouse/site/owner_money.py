@@ -46,7 +46,8 @@ def page(request: Request) -> Response:
     live = till.live if till is not None else deps.settings.money.till == "stripe"
     given = request.query_params.get("before", "")
     before = int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
-    wanted = re.sub(r"\W", "", request.query_params.get("find", "")[:100].lower())
+    wanted = request.query_params.get("find", "").strip()[:100]
+    numbers = re.findall(r"[0-9a-f]{12,}", wanted.lower())
     followed = chains_of(deps)  # before this page reads: that may take a moment
     with deps.house.db.read() as c:
         shown = app_of(c, request.query_params.get("app") or None)
@@ -55,7 +56,8 @@ def page(request: Request) -> Response:
         books, credits = books_of(moved), credits_of(c, moved, live)
         currency = currency_of(declared, books)
         costs = Costs(deps, c, currency)
-        rows = till_events.orders(c, live, before, PAGE, wanted)
+        end = number(numbers[-1]) if numbers else ""
+        rows = till_events.orders(c, live, before, PAGE, end) if end or not wanted else []
         titles = {row.name: row.title for row in declared}
         bought = tuple(purchase(c, row, titles, request.query_params.get("asked", "")) for row in rows)
         body = shapes.Money(

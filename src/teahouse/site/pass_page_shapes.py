@@ -26,8 +26,8 @@ class Purchase:
 @dataclass(frozen=True)
 class Held:
     """A pass that this browser holds. link: opens it on another device, qr: the same as a picture; empty: nothing was
-    ever paid for on it; blocked: it was refunded after use and is filled no more; awaits: a payment may be under way,
-    pending: one is; offer: what more cost, or None."""
+    ever paid for on it; blocked: it was refunded after use and is filled no more; awaits: a payment may be under way;
+    pending: the order whose payment is, or "", at_test_till: and with play money; offer: what more cost, or None."""
 
     app: str
     title: str
@@ -39,7 +39,8 @@ class Held:
     empty: bool = False
     blocked: bool = False
     awaits: bool = False
-    pending: bool = False
+    pending: str = ""
+    at_test_till: bool = False
     offer: Offer | None = None
 
 

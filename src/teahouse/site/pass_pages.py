@@ -101,7 +101,7 @@ def offered(mine: account.PassesOut, offers: dict[str, Offer], wanted: Iterable[
 
 
 def held_of(deps: Deps, one: account.PassOut, address: str, offer: Offer | None) -> shapes.Held:
-    """A pass as the page shows it. While a bank has a payment, nothing more is offered: nobody pays twice."""
+    """A pass as the page shows it. While a payment is under way, nothing more is offered: nobody pays twice."""
     link = f"{address}/pass#{one.code}"
     empty = not one.credits and all(order.state in UNPAID for order in one.orders)
     told_of = [order for order in one.orders if order.state != "ordered"]  # who turned back before paying knows it
@@ -110,10 +110,11 @@ def held_of(deps: Deps, one: account.PassOut, address: str, offer: Offer | None)
         for each in told_of
     )
     state = account.awaited(one.orders, deps.clock())
-    awaits = state == "ordered" and deps.settings.money.till != "test"
+    test = deps.settings.money.till == "test"
+    pending = next((each.order for each in one.orders if each.state == "pending"), "") if state == "pending" else ""
     return shapes.Held(one.app, one.title, one.code, one.credits, link, drawing.qr(link), bought, empty=empty,
-                       blocked=one.blocked, awaits=awaits, pending=state == "pending",
-                       offer=None if state == "pending" else offer)  # fmt: skip
+                       blocked=one.blocked, awaits=state == "ordered" and not test, pending=pending, at_test_till=test,
+                       offer=None if pending else offer)  # fmt: skip
 
 
 def back_of(mine: account.PassesOut, order: str, offers: dict[str, Offer]) -> shapes.Back:

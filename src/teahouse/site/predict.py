@@ -277,7 +277,8 @@ def worked(deps: Deps, asked: Asked, told: Answer | BaseException) -> None:
     """Counts what a worker did, whatever came of it: for who asked, and for the house's costs."""
     seconds, kind = work_s(told), asked.fare.kind
     deps.budget.spend(asked.payers, "seconds", seconds)
-    deps.costs.work(asked.shown.name, "free" if kind in ("again", "sample") else kind, seconds, isinstance(told, Answer))
+    kind = "free" if kind in ("again", "sample") else kind
+    deps.costs.work(asked.shown.name, kind, seconds, isinstance(told, Answer))
 
 
 async def worked_out(deps: Deps, asked: Asked) -> tuple[Asked, Answer]:

@@ -14,9 +14,9 @@ from teahouse.store.quotas import Taken
 
 @dataclass(frozen=True)
 class Fare:
-    """How an answer is paid for. kind: open (nothing is counted), free, sample (one of the maker's own), paid, or again:
-    it was answered `before` under its key, or may have been. balance: of the pass, as it was seen; left: free ones of today, as they were seen; first:
-    who paid real money is served first."""
+    """How an answer is paid for. kind: open (nothing is counted), free, sample (one of the maker's own), paid, or
+    again: it was answered `before` under its key, or may have been. balance: of the pass, as it was seen; left: free
+    ones (or samples) of today, as they were seen; first: who paid real money is served first."""
 
     kind: str = "open"
     pass_id: bytes | None = None

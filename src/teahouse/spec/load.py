@@ -1,4 +1,5 @@
-"""Loading a maker's app.py. Runs what the maker wrote: only workers, trainers, `check` and tests call this."""
+"""Loading a maker's app.py. Runs what the maker wrote: only workers, trainers, `check`, `pay check`,
+`doctor` and tests call this."""
 
 import importlib.util
 import sys

@@ -10,6 +10,8 @@ export function buys(button, app, tell) {
       // a till of others', or a path: the test till is a page of this very site
       location.assign((await call("/api/checkouts", { method: "POST", body: { app } })).url);
     } catch (error) {
+      // they have paid already, or a payment is under way: the pass says which
+      if (error.code === "conflict") return location.assign(`/pass?app=${app}`);
       tell(`${error.what} ${error.do_next ?? ""}`);
       button.disabled = false;
     }
