@@ -204,7 +204,8 @@ def test_check_compares_what_the_site_has_with_what_app_py_says_now(teahouse, sh
     new = told('free_per_day=5, price=Price("3.00 EUR", predictions=50)')
     assert "app.py says 5 a day are free, 50 more 3.00 EUR, and the site sells nothing of it" in new
     assert "no app has a price" not in new
-    assert "0.10 EUR can not be asked for" in told('free_per_day=5, price=Price("0.10 EUR", predictions=50)')
+    # of another length: Python takes a file of the same second and length for the one that it compiled
+    assert "0.10 EUR can not be asked for" in told('free_per_day=5, price=Price("0.10 EUR", predictions=5)')
     assert "no app has a price" in told("free_per_day=5")
     assert json.loads(teahouse("pay", "check", "--json").out)
 
