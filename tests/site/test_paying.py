@@ -154,6 +154,8 @@ def test_who_presses_again_comes_back_to_the_same_page_of_the_till(shop, monkeyp
     now = shop.deps.clock()
     monkeypatch.setattr(shop.deps, "clock", lambda: now + account.OPEN_MS + 1)
     assert press().json()["order"] not in (first["order"], dearer), "its page closes soon"
+    monkeypatch.setattr(account, "A_DAY", 4)
+    assert press().status_code == 429, "each press is a call of the till's"
 
 
 def test_who_has_just_paid_and_presses_on_an_old_page_hears_it(shop):

@@ -94,6 +94,8 @@ def checkout(request: Request, response: Response, given: CheckoutIn) -> Checkou
     def write(c: Any) -> tuple[str, bytes, str]:
         if not quotas.take(c, retention.day_of(at), network, "orders", 1, A_DAY):
             raise TooMany("That were many orders for one day.", "", "Come back tomorrow.", retry_after=3600)
+        if again is not None:
+            return again
         found = orders.may_fill(c, code, shown.name, till.live)
         held = code if found is not None and code is not None else orders.new_code()
         pass_id = found.id if found is not None else ids.new_id()
@@ -101,7 +103,7 @@ def checkout(request: Request, response: Response, given: CheckoutIn) -> Checkou
             passes.add(c, pass_id, held, shown.name, till.live, at)
         return orders.add(c, pass_id, shown.name, price, till.live, at), pass_id, held
 
-    order, pass_id, held = again or deps.house.db.write(write)
+    order, pass_id, held = deps.house.db.write(write)
     back = f"{origin.address_of(request.scope, request.headers, deps.settings)}/pass?app={shown.name}"
     url = called(deps, Order(order, pass_id, shown.name, shown.title, price["amount"], price["currency"],
                              price["predictions"], held, back))  # fmt: skip
