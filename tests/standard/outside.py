@@ -6,6 +6,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from tests.standard import load
+
+RATE, SECONDS = (20.0, 30.0) if load.EXACT else (10.0, 15.0)  # visitors a second, before and meanwhile
+TIMES = 1.2  # the slowest hundredth meanwhile, of that before
 KINDS = ("refused", "hanging", "slow", "garbage")
 BYTE_S = 0.1
 

@@ -9,11 +9,11 @@ from teahouse.loop import notify
 from teahouse.store import notices
 from tests.standard import load, outside
 from tests.standard.houses import RealHouse, wait_until
+from tests.standard.outside import RATE, SECONDS, TIMES
 
 pytestmark = pytest.mark.slow
 KINDS = outside.KINDS if load.EXACT else ("slow",)
-RATE, SECONDS = (20.0, 30.0) if load.EXACT else (10.0, 15.0)
-TIMES, LOOK_S = 1.2, 60
+LOOK_S = 60
 
 
 @pytest.mark.timeout(300)

@@ -24,12 +24,12 @@ from tests.standard import challengers, load, money
 from tests.standard.acting import ONCE
 from tests.standard.houses import wait_until
 from tests.standard.money import PATH, Buyer, Shop, deliver, event, killing, spending
+from tests.standard.outside import RATE, SECONDS, TIMES
 
 EVENTS = 1000
 LAST_CREDITS = int(os.environ.get("TEAHOUSE_LAST_CREDITS", "3"))  # nightly 200
 ENDS = int(os.environ.get("TEAHOUSE_SPENDS", "4"))  # answers that end badly; nightly 500
 TROUBLES = ("hang", "refuse", "garbage", "drip") if load.EXACT else ("hang",)
-RATE, SECONDS, TIMES = (20.0, 30.0, 1.2) if load.EXACT else (10.0, 15.0, 1.2)
 KINDS = ("checkout.session.completed", "charge.refunded", "charge.dispute.created")
 pytestmark = pytest.mark.slow
 

@@ -232,7 +232,7 @@ def play_money(place: Project) -> Finding:
     """That the till takes play money, which is wrong once anybody can come and say that they paid."""
     connect, url = "For real money: teahouse pay connect", place.settings.url
     if url.startswith("https:") and not is_here(url) and sells(place):
-        words = f"the till takes play money at {place.settings.url}: anybody there can play as if they had paid"
+        words = f"the till takes play money at {url}: anybody there can play as if they had paid"
         return Finding("wrong", words, f"{connect}. Or take the price out of the app.")
     return Finding("note", "the till takes play money: all can be tried, and nothing is charged", connect)
 

@@ -379,6 +379,8 @@ def heard_at(url: str) -> Finding:
     nobody is refused there with 400."""
     import httpx
 
+    from teahouse.errors import BadEvent
+
     try:
         told = httpx.post(url, content=b"{}", timeout=10)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
@@ -386,7 +388,7 @@ def heard_at(url: str) -> Finding:
         return Finding("wrong", why, "See that [site] url is right, that its name leads here, and that the proxy runs.")
     if told.status_code in (429, 503):
         return Finding("note", f"the site at {url} is busy (status {told.status_code})", "Look again in a minute.")
-    if "bad-event" not in told.text:
+    if BadEvent.code not in told.text:
         why = f"it is not this site, with Stripe for its till, that answers at {url} (status {told.status_code})"
         return Finding("wrong", why, "See that [site] url is right, and that the site was started again.")
     return Finding("ok", f"the site answers at {url}, and refuses what Stripe did not sign")

@@ -22,6 +22,7 @@ from teahouse.engine.port import Answer, Form, Timed
 from teahouse.errors import DeadlinePassed, InputBroke, ReleaseBroken, TeahouseError
 from teahouse.spec.fields.protocol import Picture
 
+ENDS = ("answer", "fault")  # with one of these each call ends
 REST_S = 5.0  # without work; then the memory that inferences took goes back to the system
 
 
@@ -169,11 +170,10 @@ class Worker:
                 self._decoders.shutdown(wait=True)
                 self._slots.shutdown(wait=True)
                 return
+            self._begins()
             if kind in ("predict", "clean", "light", "card"):
-                self._begins()
                 self._decoders.submit(self._decode, frame, time.monotonic())
             elif kind == "time":
-                self._begins()
                 self._slots.submit(self._time, frame.header["id"], frame.header.get("forms", ()))
             else:
                 self._send(
@@ -194,7 +194,7 @@ class Worker:
         return wire.receive(self._sock)
 
     def _begins(self) -> None:
-        """A call is taken, which ends with one answer or fault."""
+        """A call is taken; `_send` notes its end."""
         with self._sending:
             self._under_way += 1
             self._to_trim = True
@@ -288,8 +288,9 @@ class Worker:
     def _send(self, header: wire.Header, parts: Sequence[bytes] = ()) -> None:
         try:
             with self._sending:
-                self._under_way -= header["kind"] in ("answer", "fault") and self._under_way > 0
                 wire.send(self._sock, header, parts)
+                if header["kind"] in ENDS:
+                    self._under_way -= 1
         except OSError:
             os._exit(0)  # nobody is left to answer
 

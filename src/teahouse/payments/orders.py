@@ -13,7 +13,7 @@ from typing import Any
 
 from teahouse import failpoints
 from teahouse.ids import new_id
-from teahouse.payments.till import TillEvent
+from teahouse.payments.till import TillEvent, number
 from teahouse.spec.price import told
 from teahouse.store import ledger, notices, passes, till_events
 from teahouse.store.ledger import PASS, Entry
@@ -141,7 +141,7 @@ def may_fill(c: Any, code: str | None, app: str, live: bool) -> Any:
 
 def _tell(c: Any, order: Any, events: Iterable[Any], now: Standing, lost: int, at: int) -> None:
     """Writes down what the owner should hear of."""
-    name, sum_ = order.provider_id[-12:], told(order.body["amount"], order.body["currency"])
+    name, sum_ = number(order.provider_id), told(order.body["amount"], order.body["currency"])
     if now.disputed:
         words = f"The buyer's bank disputes the payment {name} of {sum_}. Answer it at your till; see Money."
         notices.add(c, "money", f"disputed:{order.provider_id}", words, at)

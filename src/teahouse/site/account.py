@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import Request, Response
@@ -140,27 +139,19 @@ def awaited(found: Sequence[OrderOut], now: int) -> str:
     return "ordered" if any(one.state == "ordered" and one.at > now - LOOK_MS for one in found) else ""
 
 
-@contextmanager
-def calling(deps: Deps) -> Iterator[None]:
-    """While the till is called; a slow till holds a few threads at most, for the rest is played in."""
+def called(deps: Deps, order: Order) -> str:
+    """The till's address for an order; a slow till holds a few threads at most, for the rest is played in."""
     if not deps.calls.acquire(blocking=False):
         raise NotReady("Many are buying just now.", "", "Try again in a moment; nothing was charged.", retry_after=5)
     try:
-        yield
-    finally:
-        deps.calls.release()
-
-
-def called(deps: Deps, order: Order) -> str:
-    """The till's address for an order."""
-    try:
-        with calling(deps):
-            return deps.till.checkout(order)
+        return deps.till.checkout(order)
     except TillRefused:
         words = "Your till refuses purchases, and says why: teahouse pay check."
         at, day = deps.clock(), retention.day_of(deps.clock())
         deps.house.db.write(lambda c: notices.add(c, "money", f"refused:{day}", words, at))
         raise
+    finally:
+        deps.calls.release()
 
 
 def priced(shown: Shown) -> dict[str, Any]:
