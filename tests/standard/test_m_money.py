@@ -147,6 +147,7 @@ def test_m5_an_answer_that_ends_badly_gives_its_credit_back_once(tmp_path, capsy
     assert books.wrong() == []
     acked = {ids.parse(id_) for buyer in buyers for id_ in buyer.answered.values()}
     assert acked <= books.spends.keys(), "an answer that was seen was not paid for"
+    assert sum(buyer.differs for buyer in buyers) == 0, "an answer that was asked for again was another one"
     unseen = len(books.spends) - len(acked)
     assert unseen <= len(buyers), "each buyer asks again until they know"
     with capsys.disabled():
