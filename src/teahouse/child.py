@@ -1,5 +1,6 @@
 """How a child process begins: what it may see, how much memory it has, no network, and its end with its parent."""
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -64,6 +65,17 @@ def cores() -> int:
     """Cores that this process may use, at most 4: a worker is one of several tenants."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(4, count))
+
+
+def give_way(nice: int) -> None:
+    """Lets what else this machine does go first; `nice` as of os.nice.
+
+    Linux shares its processors out among sessions first (sched(7), autogroup): one of its own would have as much as the
+    whole site, however nice its processes are among themselves."""
+    os.nice(nice)
+    if os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):  # not Linux, or none such here
+            Path("/proc/self/autogroup").write_text(str(nice))
 
 
 def die_with_parent(parent: int | None = None) -> None:

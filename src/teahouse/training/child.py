@@ -16,6 +16,8 @@ from teahouse import child, ids
 from teahouse.errors import TeahouseError, TrainingFailed
 from teahouse.training.progress import Journal, Run, load_previous, seed_all
 
+NICE = 10  # visitors go first
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what run.json says; 0 when result.json says ok, else 1."""
@@ -29,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.umask(0o077)
     folder = given.folder.resolve()
     written = json.loads((folder / "run.json").read_bytes())
-    os.nice(10)
+    child.give_way(NICE)
     child.limit_memory(int(written["limits"]["memory_mb"]))
     try:
         value = {"ok": True, **HOOKS[written["hook"]](folder, written)}
