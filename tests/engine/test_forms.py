@@ -212,3 +212,31 @@ def test_a_makers_own_function_is_timed_one_at_a_time_on_one_thread(releases: Re
     with Bench(releases.folder / releases.moody(), limits=WorkerLimits()) as bench:
         (told,) = bench.time(["fp32"])
     assert (told.form.slots, told.form.threads, told.form.batch, told.why) == (1, 1, 1, "")
+
+
+def test_what_has_the_machine_to_itself_runs_in_the_session_of_its_own(releases: Releases) -> None:
+    answerer = Answerer(releases.folder / two_forms(releases), threads=1, alone=2)
+    item = answerer.decode({"input": photo("warm")})
+    with_both = [answerer.run([item], alone=alone)[0].output for alone in (False, True)]
+    assert with_both[0] == with_both[1]
+    answerer.session = None  # type: ignore[assignment]
+    assert answerer.run([item], alone=True)[0].output == with_both[0]
+    with pytest.raises(AttributeError):
+        answerer.run([item])
+
+
+@pytest.mark.parametrize(
+    ("times", "paces", "copy", "alone"),
+    [((9.0, 5.0), (9.0, 9.0), 1 << 30, 2), ((9.0, 8.9), (9.0, 9.0), 1 << 30, 0), ((9.0, 5.0), (9.0, 9.0), 0, 0),
+     ((9.0, 5.0), (9.0, 5.0), 1 << 30, 0)],
+    ids=["sooner on both cores", "hardly sooner", "too large for two", "on both cores anyway"],
+)  # fmt: skip
+def test_an_answer_alone_runs_on_all_cores_where_it_comes_sooner_so(
+    releases: Releases, monkeypatch, times, paces, copy, alone
+) -> None:
+    quickest = iter(times)
+    monkeypatch.setattr(timing, "quickest", lambda *given: next(quickest))
+    monkeypatch.setattr(timing, "pace", lambda answerer, items, slots, threads, *more: paces[threads - 1])
+    monkeypatch.setattr(timing, "COPY", copy)
+    found = timing.fastest(releases.folder / two_forms(releases), "fp32", 2)
+    assert (found.form.alone, found.why) == (alone, "")

@@ -1,10 +1,12 @@
 """A worker at rest gives memory back: after its work, never in the middle of it."""
 
+import os
 import socket
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from tests.standard.houses import wait_until
@@ -35,7 +37,7 @@ class Slow:
     def decode(self, frame):
         return frame.header["parts"]
 
-    def run(self, items):
+    def run(self, items, alone=False):
         time.sleep(0.6)  # the work itself
         self.done.append(time.monotonic())
         return [Answer("done", form=self.form)]
@@ -67,3 +69,52 @@ def test_a_worker_gives_memory_back_once_it_rests_and_not_in_the_middle_of_its_w
         wire.send(ours, {"kind": "stop"})
         serving.join(5)
         assert not serving.is_alive() and len(trims) == 2
+
+
+def test_a_call_has_the_machine_to_itself_until_another_one_comes():
+    alone, began, goes_on = [], threading.Event(), threading.Event()
+
+    class Told(Slow):
+        slots = 2
+
+        def run(self, items, alone_now=False):
+            alone.append(alone_now)
+            began.set()
+            assert len(alone) > 1 or goes_on.wait(30)
+            return [Answer("done", form=self.form)]
+
+    ours, theirs = socket.socketpair()
+    serving = threading.Thread(target=worker.Worker(theirs, Told(), "r").serve, daemon=True)
+    with ours, theirs:
+        serving.start()
+        assert wire.receive(ours).header["kind"] == "ready"
+        wire.send(ours, {"kind": "predict", "id": 1, "parts": {}})
+        assert began.wait(30)
+        wire.send(ours, {"kind": "predict", "id": 2, "parts": {}})
+        assert wire.receive(ours).header["id"] == 2, "it was not kept waiting"
+        goes_on.set()
+        assert wire.receive(ours).header["id"] == 1
+        wire.send(ours, {"kind": "predict", "id": 3, "parts": {}})
+        assert wire.receive(ours).header["id"] == 3
+        wire.send(ours, {"kind": "stop"})
+        serving.join(30)
+    assert alone == [True, False, True]
+
+
+GIVES_WAY = """
+import os
+from pathlib import Path
+from teahouse import child
+child.give_way(7)
+print(os.nice(0), Path("/proc/self/autogroup").read_text().split()[-1])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this system shares time out without sessions")
+@pytest.mark.parametrize(("own", "group"), [(True, "7"), (False, None)])
+def test_what_gives_way_does_so_for_all_of_its_session_where_that_is_its_own(own, group):
+    before = Path("/proc/self/autogroup").read_text().split()[-1]
+    given = [sys.executable, "-c", GIVES_WAY]
+    ended = subprocess.run(given, capture_output=True, text=True, check=True, start_new_session=own)
+    assert ended.stdout.split() == [str(os.nice(0) + 7), group or before]
+    assert Path("/proc/self/autogroup").read_text().split()[-1] == before

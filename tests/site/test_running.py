@@ -36,8 +36,9 @@ def release(*others, **more):
 def timed(**ms):
     """Rows of the table forms; None: it does not hold here."""
     return {
-        name: SimpleNamespace(slots=3 if one else 0, threads=1 if one else 0, batch=1 if one else 0, ms=one or 0.0)
+        name: SimpleNamespace(slots=3 * many, threads=many, batch=many, alone=0, ms=one or 0.0)
         for name, one in ms.items()
+        for many in (1 if one else 0,)
     }
 
 
@@ -71,11 +72,11 @@ def test_a_pinned_form_that_a_release_does_not_have_leaves_it_the_fastest():
 
 def test_what_an_engine_does_anyway_is_no_other_form(monkeypatch):
     monkeypatch.setattr(running.child, "cores", lambda: 2)
-    row = SimpleNamespace(slots=2, threads=1, batch=1, ms=3.0)
+    row = SimpleNamespace(slots=2, threads=1, batch=1, alone=None, ms=3.0)
     assert running.choose(release(), {"fp32": row}).form == Form()
     row.batch = 8
     assert running.choose(release(), {"fp32": row}).form == Form("fp32", 2, 1, 8)
-    one = SimpleNamespace(slots=1, threads=1, batch=1, ms=3.0)
+    one = SimpleNamespace(slots=1, threads=1, batch=1, alone=None, ms=3.0)
     assert running.choose(release(hooks=["predict"]), {"fp32": one}).form == Form()
 
 

@@ -50,9 +50,10 @@ class Answerer:
     """A loaded release. `decode` and `run` are apart, so that a worker decodes beside running; `answer` does both.
 
     form: the name of one of its forms, else its first. batch: how many inputs are run together, else as the form says.
-    ReleaseBroken for a form that it does not have."""
+    alone: with how many threads it runs what has the machine to itself, else with as many as ever; that is a second
+    session. ReleaseBroken for a form that it does not have."""
 
-    def __init__(self, folder: Path, *, form: str = "", threads: int = 1, batch: int = 0) -> None:
+    def __init__(self, folder: Path, *, form: str = "", threads: int = 1, batch: int = 0, alone: int = 0) -> None:
         folder = Path(folder)
         self.folder = folder
         self.manifest = bundle.verify(folder, folder.name) if ids.is_digest(folder.name) else bundle.read(folder)
@@ -61,8 +62,14 @@ class Answerer:
         self.output = field_from_json(self.manifest.output)
         self.session = Session(folder, threads, self.form["file"])
         self.hook = _hook(folder, self.manifest)
+        self._alone = Session(folder, alone, self.form["file"]) if alone > threads and not self.hook else self.session
         self._known = _familiar(folder, self.manifest, self.fields)
         self._batch = batch
+
+    @property
+    def weight(self) -> int:
+        """Bytes of the form's file, of which each session holds a copy."""
+        return (self.folder / self.form["file"]).stat().st_size
 
     @property
     def batch(self) -> int:
@@ -84,10 +91,11 @@ class Answerer:
         now = time.perf_counter()
         return Decoded(arrays, (now - start) * 1000, familiar, now, look)
 
-    def run(self, items: Sequence[Decoded]) -> list[Answer]:
-        """The answers to inputs of equal shapes, in their order."""
+    def run(self, items: Sequence[Decoded], alone: bool = False) -> list[Answer]:
+        """The answers to inputs of equal shapes, in their order. alone: nothing else is to be worked out meanwhile."""
         start = time.perf_counter()
-        made = [self._by_hook(item) for item in items] if self.hook else self._by_batch(items)
+        session = self._alone if alone else self.session
+        made = [self._by_hook(item) for item in items] if self.hook else self._by_batch(items, session)
         ms = (time.perf_counter() - start) * 1000
         return [
             self._tell(item, one, {"decode": item.ms, "wait": (start - item.at) * 1000, "infer": ms}, len(items))
@@ -140,9 +148,9 @@ class Answerer:
             return None
         return looks.look(arrays[name], longer_side(bytes(given[name])))
 
-    def _by_batch(self, items: Sequence[Decoded]) -> list[Made]:
+    def _by_batch(self, items: Sequence[Decoded], session: Session) -> list[Made]:
         arrays = {name: [item.arrays[name] for item in items] for name in self.fields}
-        said = self.session.predict_all(
+        said = session.predict_all(
             {name: numpy.stack(some) if len(some) > 1 else some[0][None] for name, some in arrays.items()}
         )
         scores = [float(score) for score in said["score"]] if "score" in said else [None] * len(items)

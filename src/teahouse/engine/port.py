@@ -17,12 +17,13 @@ LANES = ("owner", *VISITORS, "idle")
 class Form:
     """One way to run a release on a host. name: of one of its forms, "" the first. slots: how many run side by side, 0
     as many as there are cores. threads: of one inference, 0 as the engine is set. batch: the most that are run
-    together, 0 as the release says."""
+    together, 0 as the release says. alone: threads of an inference beside which nothing else is asked, 0 as of any."""
 
     name: str = ""
     slots: int = 0
     threads: int = 0
     batch: int = 0
+    alone: int = 0
 
 
 @dataclass(frozen=True)

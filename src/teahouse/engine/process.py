@@ -59,6 +59,8 @@ class WorkerProcess:
             str(form.slots),
             "--batch",
             str(form.batch),
+            "--alone",
+            str(form.alone),
         ]
         if limits.bound:
             command += ["--parent", str(os.getpid())]

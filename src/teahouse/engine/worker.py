@@ -37,8 +37,8 @@ class Service(Protocol):
     def decode(self, frame: wire.Frame) -> Any:
         """One item of work; raises TeahouseError."""
 
-    def run(self, items: Sequence[Any]) -> list[Answer]:
-        """Their answers, in order."""
+    def run(self, items: Sequence[Any], alone: bool = False) -> list[Answer]:
+        """Their answers, in order. alone: nothing else is under way."""
 
     def together(self, one: Any, other: Any) -> bool:
         """Whether the two can be run as one batch."""
@@ -54,7 +54,8 @@ class Releases:
         from teahouse.engine.answering import Answerer
 
         self._folder = folder
-        self._answerer = Answerer(folder, form=form.name, threads=max(1, form.threads), batch=form.batch)
+        how = {"threads": max(1, form.threads), "batch": form.batch, "alone": form.alone}
+        self._answerer = Answerer(folder, form=form.name, **how)
         self._answerer.try_examples()
         self.form, self.batch = self._answerer.form["name"], self._answerer.batch
         self.deadline_s = self._answerer.manifest.deadline_s
@@ -70,8 +71,8 @@ class Releases:
         }
         return self._answerer.decode(given)
 
-    def run(self, items: Sequence[Any]) -> list[Answer]:
-        return self._answerer.run(items)
+    def run(self, items: Sequence[Any], alone: bool = False) -> list[Answer]:
+        return self._answerer.run(items, alone)
 
     def together(self, one: Any, other: Any) -> bool:
         return one.shapes == other.shapes
@@ -113,7 +114,7 @@ class Bare:
         given = wire.slice_of(frame.payload, parts["input"])
         return lambda: self._cleaned(given)
 
-    def run(self, items: Sequence[Callable[[], Answer]]) -> list[Answer]:
+    def run(self, items: Sequence[Callable[[], Answer]], alone: bool = False) -> list[Answer]:
         return [item() for item in items]
 
     def _cleaned(self, given: bytes) -> Answer:
@@ -221,15 +222,16 @@ class Worker:
         items = self._take()
         if not items:
             return
-        if len(items) > 1 and self._run_together(items):
+        alone = self._under_way == len(items)
+        if len(items) > 1 and self._run_together(items, alone):
             return
         for item in items:
-            self._guarded(item.id, lambda item=item: self._tell(item.id, self._service.run([item.work])[0]))
+            self._guarded(item.id, lambda item=item: self._tell(item.id, self._service.run([item.work], alone)[0]))
 
-    def _run_together(self, items: list[Item]) -> bool:
+    def _run_together(self, items: list[Item], alone: bool) -> bool:
         """Whether they could be run as one; else each runs alone, so that only the guilty one fails."""
         try:
-            answers = self._service.run([item.work for item in items])
+            answers = self._service.run([item.work for item in items], alone)
         except (TeahouseError, MemoryError):
             return False
         for item, answer in zip(items, answers, strict=True):
@@ -305,6 +307,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--form", default="", help="the name of one of its forms; without, the first")
     parser.add_argument("--slots", type=int, default=0, help="inferences side by side; 0: as many as cores")
     parser.add_argument("--batch", type=int, default=0, help="inputs in one inference; 0: as the release says")
+    parser.add_argument("--alone", type=int, default=0, help="threads of an inference that has the machine to itself")
     parser.add_argument("--nice", type=int, default=0)
     parser.add_argument("--parent", type=int, help="die with this process")
     given = parser.parse_args(argv)
@@ -314,9 +317,9 @@ def main(argv: list[str] | None = None) -> int:
     child.leave_network()
     child.limit_memory(given.memory_mb)
     if given.nice:
-        os.nice(given.nice)
+        child.give_way(given.nice)
     try:
-        form = Form(given.form, given.slots, given.threads, given.batch)
+        form = Form(given.form, given.slots, given.threads, given.batch, given.alone)
         service = Bare() if given.bare else Releases(given.folder, form)
     except TeahouseError as error:
         return _never_started(sock, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import asdict
 from typing import Any
 
 from teahouse import telemetry
@@ -45,7 +46,7 @@ def timed(house: House, settings: Settings, release: str) -> dict[str, Any]:
     known = [row(release, host, one, flips[one.form.name]) for one in found if not one.unknown]
     house.db.write(lambda c: [forms.add(c, one) for one in known])
     for one in found:
-        how = {"form": one.form.name, "slots": one.form.slots, "threads": one.form.threads, "batch": one.form.batch}
+        how = {("form" if what == "name" else what): value for what, value in asdict(one.form).items()}
         say = log.warning if one.why else log.info
         say("form-timed", release=release[:12], ms=one.ms, **how, **({"why": one.why} if one.why else {}))
     return {name: row.ms for name, row in before.items()} | {one.form.name: one.why or one.ms for one in found}
@@ -63,4 +64,4 @@ def row(release: str, host: str, one: Timed, flips: int) -> forms.Timed:
     """What was timed, as it is written down."""
     form = one.form
     how = (0, 0, 0) if one.why else (form.slots, form.threads, form.batch)
-    return forms.Timed(release, host, form.name, *how, one.ms, flips)
+    return forms.Timed(release, host, form.name, *how, one.ms, flips, form.alone)

@@ -46,7 +46,7 @@ def choose(manifest: Manifest, timed: Mapping[str, Any], pinned: str = "") -> Ch
 
 def how(manifest: Manifest, name: str, row: Any) -> Form:
     """The form of this name as it was timed; `Form()` where that is what an engine does anyway."""
-    found = Form(name, row.slots, row.threads, row.batch) if row is not None else Form(name)
+    found = Form(name, row.slots, row.threads, row.batch, row.alone or 0) if row is not None else Form(name)
     slots = 1 if "predict" in manifest.hooks else child.cores()
     usual = (Form(name), Form(name, slots, 1, max(1, int(manifest.forms[0].get("batch", 1)))))
     return Form() if name == manifest.forms[0]["name"] and found in usual else found

@@ -14,7 +14,8 @@ from teahouse.store.tables import forms
 @dataclass(frozen=True)
 class Timed:
     """A form of a release as it was timed on a host: run in so many slots of so many threads, so many inputs together,
-    an answer took `ms` of the host's time. slots 0: it does not hold there. flips: as the release says."""
+    an answer took `ms` of the host's time. slots 0: it does not hold there. flips: as the release says. alone: threads
+    of an inference that has the host to itself, 0 as of any."""
 
     release: str
     host: str
@@ -24,6 +25,7 @@ class Timed:
     batch: int
     ms: float
     flips: int
+    alone: int = 0
     at: int = field(default_factory=now_ms)
 
 

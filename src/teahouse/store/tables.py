@@ -126,6 +126,7 @@ forms = _table(
     _int("batch"),
     _real("ms"),
     _int("flips"),
+    _int("alone", null=True),
     Index(None, "release", "host"),
 )
 dataset_versions = _table(

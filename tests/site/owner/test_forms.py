@@ -61,6 +61,12 @@ def test_the_page_tells_how_fast_and_how_equal_each_form_is(site, owner):
     assert "Always run fp32" in words and "Run the fastest" not in words
 
 
+def test_the_page_tells_where_a_single_answer_has_all_cores(site, owner):
+    one = forms.Timed(site.release, socket.gethostname(), "fp32", 2, 1, 1, 20.0, 0, alone=2)
+    site.house.db.write(lambda c: forms.add(c, one))
+    assert "50 2 at a time, a single one on 2 cores the original" in page(owner, site)
+
+
 def with_form(site, form):
     shown = site.deps.serving.apps[APP]
     champion = replace(shown.champion, form=form)
