@@ -61,8 +61,8 @@ class Project:
         """How this machine's own timing found each form, in words."""
         with House.open(self.root / ".teahouse") as house, house.db.read() as c:
             found = forms.timed(c, self.release, socket.gethostname())
-        return [f"{one.form}: {one.slots} slots of {one.threads} threads, {one.batch} together, {one.ms} ms"
-                for one in found.values()]  # fmt: skip
+        return [f"{one.form}: {one.slots} slots of {one.threads} threads (alone {one.alone}), {one.batch} together, "
+                f"{one.ms} ms" for one in found.values()]  # fmt: skip
 
 
 def made(root: Path) -> Project:
@@ -125,7 +125,7 @@ def put(house: House, project: Project, folder: Path, app: str) -> None:
         releases.add(c, release, app, None, told, at=at)
         rollouts.append(c, rollouts.Step(app, release, "full", why="a benchmark", at=at))
         for one in forms.timed(c, project.release, socket.gethostname()).values():  # it is the same net
-            how = (one.form, one.slots, one.threads, one.batch, one.ms, one.flips)
+            how = (one.form, one.slots, one.threads, one.batch, one.ms, one.flips, one.alone)
             forms.add(c, forms.Timed(release, one.host, *how))
 
     house.db.write(write)
