@@ -139,7 +139,7 @@ def test_a_teapot_is_the_sites_own_to_the_last_bit_but_one(page_of):
     page, answerer = page_of("teapot").page, Answerer(alone.STARTERS / "teapot" / "release")
     for seed in (1, 7, 4294967295):
         told = page.evaluate(DRAW, seed)
-        (ours,) = answerer._by_batch([answerer.decode({"input": seed})])
+        (ours,) = answerer._by_batch([answerer.decode({"input": seed})], answerer.session)
         assert numpy.abs(numpy.asarray(told["row"]) - ours.row.ravel()).max() <= WHOLE
         assert told["score"] == pytest.approx(ours.score, abs=WHOLE)
 
@@ -165,7 +165,7 @@ def apart(page, starter: str, photos: list[bytes]) -> tuple[float, float]:
         kind = Pillow.open(io.BytesIO(photo)).get_format_mimetype()
         told = page.evaluate(alone.RUN, [base64.b64encode(photo).decode(), kind, values, name])
         decoded = answerer.decode({**values, name: base64.b64decode(told["sent"])})
-        (made,) = answerer._by_batch([decoded])
+        (made,) = answerer._by_batch([decoded], answerer.session)
         tensor = numpy.frombuffer(base64.b64decode(told["tensor"]), numpy.float32).reshape(told["dims"])[0]
         row = numpy.frombuffer(base64.b64decode(told["row"]), numpy.float32)
         inputs = max(inputs, float(numpy.abs(tensor - decoded.arrays[name]).max()))
