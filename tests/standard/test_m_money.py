@@ -188,7 +188,7 @@ def test_m6_after_four_days_of_silence_one_look_finds_all_payments_and_none_twic
     with shop:
         shop.start()  # it asks by itself when it opens
         money.wait(lambda: not shop.books().wrong() and sum(shop.books().balances.values()) == 130 * 50)
-        assert shop.logged("till-reconciled", events=170)
+        money.wait(lambda: shop.logged("till-reconciled", events=170))  # it tells so after the books are right
         with shop.opened() as house:
             assert sum(house.db.write(lambda c, e=e: till.orders.take(c, e, 9)) for e in real.since(0)) == 0
     assert shop.books().wrong() == [] and sum(shop.books().balances.values()) == 130 * 50
