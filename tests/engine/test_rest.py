@@ -1,4 +1,4 @@
-"""A worker at rest gives memory back: after its work, never in the middle of it."""
+"""A worker gives memory back at rest and never in the middle of its work, and knows when a call has it to itself."""
 
 import os
 import socket

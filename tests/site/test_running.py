@@ -35,11 +35,12 @@ def release(*others, **more):
 
 def timed(**ms):
     """Rows of the table forms; None: it does not hold here."""
-    return {
-        name: SimpleNamespace(slots=3 * many, threads=many, batch=many, alone=0, ms=one or 0.0)
-        for name, one in ms.items()
-        for many in (1 if one else 0,)
-    }
+
+    def row(one):
+        slots, threads, batch = (3, 1, 1) if one else (0, 0, 0)
+        return SimpleNamespace(slots=slots, threads=threads, batch=batch, alone=0, ms=one or 0.0)
+
+    return {name: row(one) for name, one in ms.items()}
 
 
 @pytest.mark.parametrize(

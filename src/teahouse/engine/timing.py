@@ -60,7 +60,7 @@ def fastest(folder: Path, name: str, cores: int, told: Told = lambda share: None
                 ms = pace(answerer, alike, slots, threads, together, goes_on)
                 if best is None or ms * WORTH < best.ms:
                     best = Timed(Form(name, slots, threads, together), round(ms, 3))
-            if items:
+            if items and cores > 1 and not by_hook:
                 quick.append(quickest(answerer, items[0], goes_on))
         except (TeahouseError, MemoryError) as error:
             # onnxruntime says in words alone that it lacks memory: "Failed to allocate", "bad_alloc"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import asdict
 from typing import Any
 
 from teahouse import telemetry
@@ -46,9 +45,10 @@ def timed(house: House, settings: Settings, release: str) -> dict[str, Any]:
     known = [row(release, host, one, flips[one.form.name]) for one in found if not one.unknown]
     house.db.write(lambda c: [forms.add(c, one) for one in known])
     for one in found:
-        how = {("form" if what == "name" else what): value for what, value in asdict(one.form).items()}
-        say = log.warning if one.why else log.info
-        say("form-timed", release=release[:12], ms=one.ms, **how, **({"why": one.why} if one.why else {}))
+        form, say = one.form, log.warning if one.why else log.info
+        how = {"slots": form.slots, "threads": form.threads, "batch": form.batch, "alone": form.alone}
+        why = {"why": one.why} if one.why else {}
+        say("form-timed", release=release[:12], ms=one.ms, form=form.name, **how, **why)
     return {name: row.ms for name, row in before.items()} | {one.form.name: one.why or one.ms for one in found}
 
 
