@@ -8,6 +8,7 @@ import signal
 import stat
 import sys
 import threading
+import time
 from pathlib import Path
 
 SEEN = (
@@ -32,6 +33,7 @@ SECRETS = frozenset({"TEAHOUSE_SIGNING_KEY", "TEAHOUSE_KEY"})  # whatever prefix
 # ONNX Runtime's own builds (1.29 and newer) tell their makers of every session, and keep an id of the machine on disk.
 QUIET = {"ORT_DISABLE_TELEMETRY": "1"}
 TAKEN = 75  # the exit status of a child that left because another process holds its lock
+TRIES = 20  # of a word to the system that comes too soon after another one
 _PDEATHSIG, _NEWUSER, _NEWNET = 1, 0x10000000, 0x40000000
 
 
@@ -68,14 +70,24 @@ def cores() -> int:
 
 
 def give_way(nice: int) -> None:
-    """Lets what else this machine does go first; `nice` as of os.nice.
+    """Lets what else this machine does go first: this process is so much nicer, and its session, if it leads one, so
+    nice.
 
     Linux shares its processors out among sessions first (sched(7), autogroup): one of its own would have as much as the
     whole site, however nice its processes are among themselves."""
     os.nice(nice)
     if os.getsid(0) == os.getpid():
-        with contextlib.suppress(OSError):  # not Linux, or none such here
+        with contextlib.suppress(OSError):  # not Linux, or sessions have no share of their own here
+            _share_as(nice)
+
+
+def _share_as(nice: int) -> None:
+    """Linux takes one such word in a tenth of a second from all who are not root, and refuses the others."""
+    for _ in range(TRIES):
+        with contextlib.suppress(BlockingIOError):
             Path("/proc/self/autogroup").write_text(str(nice))
+            return
+        time.sleep(0.1)
 
 
 def die_with_parent(parent: int | None = None) -> None:

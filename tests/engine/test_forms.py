@@ -4,13 +4,15 @@ import asyncio
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
+from tests.standard.houses import wait_until
 
-from teahouse.engine import timing
+from teahouse.engine import timing, worker
 from teahouse.engine.answering import Answerer
 from teahouse.engine.bench import Bench
 from teahouse.engine.front import LocalEngine
@@ -19,7 +21,7 @@ from teahouse.engine.process import WorkerLimits
 from teahouse.errors import ReleaseBroken
 from teahouse.testing import INT8, photo, tiny_release
 
-from .conftest import Releases, ask, until
+from .conftest import Releases, ask, mood, until
 
 Begin = Callable[..., LocalEngine]
 FAST = Form("int8", 2, 1, 4)
@@ -215,28 +217,81 @@ def test_a_makers_own_function_is_timed_one_at_a_time_on_one_thread(releases: Re
 
 
 def test_what_has_the_machine_to_itself_runs_in_the_session_of_its_own(releases: Releases) -> None:
-    answerer = Answerer(releases.folder / two_forms(releases), threads=1, alone=2)
+    answerer = Answerer(releases.folder / two_forms(releases))
     item = answerer.decode({"input": photo("warm")})
-    with_both = [answerer.run([item], alone=alone)[0].output for alone in (False, True)]
-    assert with_both[0] == with_both[1]
+    assert not answerer.run([item], alone=True)[0].alone, "there is none yet"
+    answerer.open_alone(2)
+    usual, alone = (answerer.run([item], alone=alone)[0] for alone in (False, True))
+    assert (usual.alone, alone.alone) == (False, True) and usual.output == alone.output
     answerer.session = None  # type: ignore[assignment]
-    assert answerer.run([item], alone=True)[0].output == with_both[0]
+    assert answerer.run([item], alone=True)[0].output == usual.output
     with pytest.raises(AttributeError):
         answerer.run([item])
 
 
+def test_a_makers_own_function_has_no_session_of_its_own(releases: Releases) -> None:
+    answerer = Answerer(releases.folder / releases.moody())
+    answerer.open_alone(2)
+    item = answerer.decode({"input": photo("warm")})
+    assert not answerer.run([item], alone=True)[0].alone
+
+
+def test_without_memory_for_a_second_session_answers_run_as_ever(releases: Releases, monkeypatch, capfd) -> None:
+    def none(*given: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Answerer, "open_alone", none)
+    service = worker.Releases(releases.folder / two_forms(releases), Form("fp32", 2, 1, 1, 2))
+    said = [""]
+    wait_until(lambda: said.append(said.pop() + capfd.readouterr().err) or "No answer" in said[0], "silence", 5)
+    item = service._answerer.decode({"input": photo("warm")})
+    assert not service.run([item], alone=True)[0].alone
+
+
 @pytest.mark.parametrize(
-    ("times", "paces", "copy", "alone"),
+    ("quickest", "paces", "copy", "alone"),
     [((9.0, 5.0), (9.0, 9.0), 1 << 30, 2), ((9.0, 8.9), (9.0, 9.0), 1 << 30, 0), ((9.0, 5.0), (9.0, 9.0), 0, 0),
      ((9.0, 5.0), (9.0, 5.0), 1 << 30, 0)],
     ids=["sooner on both cores", "hardly sooner", "too large for two", "on both cores anyway"],
 )  # fmt: skip
 def test_an_answer_alone_runs_on_all_cores_where_it_comes_sooner_so(
-    releases: Releases, monkeypatch, times, paces, copy, alone
+    releases: Releases, monkeypatch, quickest, paces, copy, alone
 ) -> None:
-    quickest = iter(times)
-    monkeypatch.setattr(timing, "quickest", lambda *given: next(quickest))
+    monkeypatch.setattr(timing, "in_turn", lambda *given: dict(zip((False, True), quickest, strict=True)))
     monkeypatch.setattr(timing, "pace", lambda answerer, items, slots, threads, *more: paces[threads - 1])
     monkeypatch.setattr(timing, "COPY", copy)
     found = timing.fastest(releases.folder / two_forms(releases), "fp32", 2)
     assert (found.form.alone, found.why) == (alone, "")
+
+
+def test_one_core_and_all_take_turns_in_sessions_of_their_own(releases: Releases, monkeypatch) -> None:
+    answerer, ran = Answerer(releases.folder / two_forms(releases)), []
+    answerer.open_alone(2)
+    item, run = answerer.decode({"input": photo("warm")}), answerer.run
+    monkeypatch.setattr(answerer, "run", lambda items, alone: ran.append(run(items, alone)[0].alone))
+    monkeypatch.setattr(timing, "TRIES_S", 0.0)
+    quickest = timing.in_turn(answerer, item, lambda: None)
+    assert ran == [False, True] * timing.FEW
+    assert 0 < quickest[True] < 60_000 and 0 < quickest[False] < 60_000
+
+
+async def test_who_has_the_machine_to_themselves_is_answered_on_all_cores(begin: Begin, releases: Releases) -> None:
+    mine, other = two_forms(releases), releases.moody()
+    alone = Form("int8", 2, 1, 1, 2)
+    engine = begin()
+    await engine.ensure([Wanted("tea", mine, form=alone), Wanted("pot", other)])
+
+    async def is_alone(lane: str = "free") -> bool:
+        return (await engine.predict(mine, {"input": photo("warm")}, time.monotonic() + 30, lane)).alone
+
+    async with asyncio.timeout(30):
+        while not await is_alone():
+            pass  # its session is still being opened
+    assert not await is_alone("idle"), "what the house asks by itself leaves a core to visitors"
+    slow = asyncio.create_task(ask(engine, other, mood("slow"), 30))
+    await until(lambda: engine._desks[other].traffic.busy)
+    assert not await is_alone(), "another release answers somebody"
+    await slow
+    assert await is_alone()
+    await engine.ensure([Wanted("tea", mine, form=alone), Wanted("tea", other, "canary", 500)])
+    assert not await is_alone(), "its time is compared"

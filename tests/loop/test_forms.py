@@ -6,10 +6,12 @@ from dataclasses import replace
 import pytest
 
 from teahouse import ids, testing
+from teahouse.engine.port import Form, Timed
+from teahouse.loop import forms as loop_forms
 from teahouse.loop import steps
 from teahouse.model import bundle
 from teahouse.settings import Settings
-from teahouse.store import forms, jobs
+from teahouse.store import forms, jobs, tables
 from teahouse.testing import install_tiny, open_house
 
 
@@ -43,6 +45,25 @@ def test_each_form_gets_a_row_of_this_machine_once(house):
     assert [found[name].flips for name in ("fp32", "int8")] == [0, 3]
     carry_out(house, {"release": release})
     assert {name: row.seq for name, row in rows(house, release).items()} == {n: row.seq for n, row in found.items()}
+
+
+def test_what_was_timed_before_all_that_is_asked_today_is_timed_once_more(house):
+    release = install_tiny(house, kind="twice")
+    carry_out(house, {"release": release})
+    before = rows(house, release)
+    of_before = tables.forms.update().where(tables.forms.c.form == "int8").values(alone=None)
+    house.db.write(lambda c: c.execute(of_before))
+    carry_out(house, {"release": release})
+    found = rows(house, release)
+    assert found["fp32"].seq == before["fp32"].seq and found["int8"].seq > before["int8"].seq
+    assert found["int8"].alone is not None
+
+
+def test_what_was_timed_is_written_down_as_it_was():
+    one = Timed(Form("int8", 2, 1, 8, 4), 3.5)
+    written = loop_forms.row("r", "here", one, 1)
+    assert (written.slots, written.threads, written.batch, written.alone, written.ms) == (2, 1, 8, 4, 3.5)
+    assert (loop_forms.row("r", "here", Timed(Form("int8"), why="no"), 1)).slots == 0
 
 
 DIES = """

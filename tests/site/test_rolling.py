@@ -293,10 +293,11 @@ def test_only_what_it_answered_in_its_own_fastest_form_makes_a_challenger_slow(t
 
 
 def test_a_slow_challenger_does_not_hide_behind_a_champion_that_all_wait_for(tried):
-    def worked(release, arm, ms, batch=1):
+    def worked(release, arm, ms, batch=1, alone=False):
         live = SimpleNamespace(release=release, wants=Form())
         for _ in range(25):
-            tried.deps.looks.took(live, arm, Answer({}, ms={"decode": 2.0, "wait": 500.0, "infer": ms}, batch=batch))
+            took = {"decode": 2.0, "wait": 500.0, "infer": ms}
+            tried.deps.looks.took(live, arm, Answer({}, ms=took, batch=batch, alone=alone))
 
     canary(tried)
     worked(tried.release, "full", 15.0)
@@ -305,6 +306,8 @@ def test_a_slow_challenger_does_not_hide_behind_a_champion_that_all_wait_for(tri
     assert look(tried) == []
     for _ in range(5):
         worked(tried.challenger, "canary", 150.0)
+    for _ in range(8):
+        worked(tried.challenger, "canary", 15.0, alone=True)
     assert look(tried) == [("rolled_back", "guard", "slow")]
     with tried.house.db.read() as c:
         assert rollouts.latest(c, APP, tried.challenger).why.startswith("Its answers take 152 ms, the champion's 17 ms")

@@ -12,7 +12,7 @@ from teahouse.errors import DiskFull
 from teahouse.model import shape
 from teahouse.site import running
 from teahouse.site.reconcile import Reconciler
-from teahouse.store import forms, jobs, predictions, rollouts, servings
+from teahouse.store import forms, jobs, predictions, rollouts, servings, tables
 from teahouse.testing import APP, INT8, whole_house
 
 FP32 = {"name": "fp32", "file": "model.onnx", "flips": 0}
@@ -75,7 +75,9 @@ def test_what_an_engine_does_anyway_is_no_other_form(monkeypatch):
     monkeypatch.setattr(running.child, "cores", lambda: 2)
     row = SimpleNamespace(slots=2, threads=1, batch=1, alone=None, ms=3.0)
     assert running.choose(release(), {"fp32": row}).form == Form()
-    row.batch = 8
+    row.alone = 2
+    assert running.choose(release(), {"fp32": row}).form == Form("fp32", 2, 1, 1, 2)
+    row.batch, row.alone = 8, None
     assert running.choose(release(), {"fp32": row}).form == Form("fp32", 2, 1, 8)
     one = SimpleNamespace(slots=1, threads=1, batch=1, alone=None, ms=3.0)
     assert running.choose(release(hooks=["predict"]), {"fp32": one}).form == Form()
@@ -172,6 +174,9 @@ def test_what_was_never_timed_here_is_asked_for_once_and_not_at_once(site, recon
     write_times(site, 9.0, 4.0)
     look(reconciler)
     assert reconciler.facts.untimed == ()
+    site.house.db.write(lambda c: c.execute(tables.forms.update().values(alone=None)))
+    look(reconciler)
+    assert reconciler.facts.untimed == (site.release,), "timed before all that is asked today"
 
 
 def test_a_release_that_begins_asleep_is_told_in_the_first_of_its_forms(site, reconciler, monkeypatch):

@@ -199,6 +199,14 @@ def test_a_child_sees_no_secrets_in_its_environment(source, tmp_path, monkeypatc
     assert "DATABASE_URL" not in result.value["error"]["why"]
 
 
+def test_a_child_gives_way_and_leads_a_session(source, tmp_path):
+    seen = "import os\n    raise ValueError(os.nice(0), os.getsid(0) == os.getpid())\n"
+    seen = f"\n@app.data\ndef photos(folder):\n    {seen}"
+    (source / "app.py").write_text(HOOK + seen)
+    result, _ = carry_out(tmp_path / "run", plan(source))
+    assert f"{min(19, os.nice(0) + 10)}, True" in result.value["error"]["why"]
+
+
 def test_a_row_that_judges_is_never_laid_out(source, tmp_path):
     row = {"row": "r", "inputs": {}, "truth": None, "split": "gold", "source": "maker"}
     with pytest.raises(TrainingFailed):

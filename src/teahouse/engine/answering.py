@@ -50,10 +50,9 @@ class Answerer:
     """A loaded release. `decode` and `run` are apart, so that a worker decodes beside running; `answer` does both.
 
     form: the name of one of its forms, else its first. batch: how many inputs are run together, else as the form says.
-    alone: with how many threads it runs what has the machine to itself, else with as many as ever; that is a second
-    session. ReleaseBroken for a form that it does not have."""
+    ReleaseBroken for a form that it does not have."""
 
-    def __init__(self, folder: Path, *, form: str = "", threads: int = 1, batch: int = 0, alone: int = 0) -> None:
+    def __init__(self, folder: Path, *, form: str = "", threads: int = 1, batch: int = 0) -> None:
         folder = Path(folder)
         self.folder = folder
         self.manifest = bundle.verify(folder, folder.name) if ids.is_digest(folder.name) else bundle.read(folder)
@@ -62,14 +61,20 @@ class Answerer:
         self.output = field_from_json(self.manifest.output)
         self.session = Session(folder, threads, self.form["file"])
         self.hook = _hook(folder, self.manifest)
-        self._alone = Session(folder, alone, self.form["file"]) if alone > threads and not self.hook else self.session
+        self._alone: Session | None = None
         self._known = _familiar(folder, self.manifest, self.fields)
         self._batch = batch
 
-    @property
-    def weight(self) -> int:
-        """Bytes of the form's file, of which each session holds a copy."""
-        return (self.folder / self.form["file"]).stat().st_size
+    def open_alone(self, threads: int) -> None:
+        """A second session, of so many threads, that has answered an example: from now on `run` takes it for what is
+        alone; not where a maker's function answers, which may bear no two. ReleaseBroken, MemoryError where that does
+        not go, and nothing has changed."""
+        if self.hook:
+            return
+        session = Session(self.folder, threads, self.form["file"])
+        for given, _ in self.examples()[:1]:
+            self._by_batch([self.decode(given)], session)
+        self._alone = session
 
     @property
     def batch(self) -> int:
@@ -94,11 +99,12 @@ class Answerer:
     def run(self, items: Sequence[Decoded], alone: bool = False) -> list[Answer]:
         """The answers to inputs of equal shapes, in their order. alone: nothing else is to be worked out meanwhile."""
         start = time.perf_counter()
+        alone = alone and self._alone is not None
         session = self._alone if alone else self.session
         made = [self._by_hook(item) for item in items] if self.hook else self._by_batch(items, session)
         ms = (time.perf_counter() - start) * 1000
         return [
-            self._tell(item, one, {"decode": item.ms, "wait": (start - item.at) * 1000, "infer": ms}, len(items))
+            self._tell(item, one, {"decode": item.ms, "wait": (start - item.at) * 1000, "infer": ms}, len(items), alone)
             for item, one in zip(items, made, strict=True)
         ]
 
@@ -170,7 +176,7 @@ class Answerer:
             raise ReleaseBroken("The maker's predict function gave no number.", "It holds NaN or infinity.")
         return Made(row, scores[-1])
 
-    def _tell(self, item: Decoded, made: Made, ms: dict[str, float], batch: int) -> Answer:
+    def _tell(self, item: Decoded, made: Made, ms: dict[str, float], batch: int, alone: bool) -> Answer:
         value = self.output.value(made.row)
         pictures: tuple[Picture, ...] = ()
         if isinstance(value, Picture):
@@ -185,6 +191,7 @@ class Answerer:
             item.familiar,
             made.score,
             item.look,
+            alone,
         )
 
 

@@ -37,12 +37,14 @@ class Leaving:
 
 
 class Desks(dict[str, Desk]):
-    """By release, those that calls go to; BARE is the one without a model. `gone` counts what others did."""
+    """By release, those that calls go to; BARE is the one without a model. `gone` counts what others did. `compared`:
+    releases whose time is compared with another's, so that none of their answers runs on more cores than any does."""
 
     def __init__(self, releases: Path, limits: WorkerLimits, rules: EngineRules, grace_s: float) -> None:
         """`grace_s`: how long one that goes may still answer what it has."""
         super().__init__()
         self.gone: Counter[str] = Counter()
+        self.compared: frozenset[str] = frozenset()
         self._releases, self._limits, self._rules, self._grace_s = releases, limits, rules, grace_s
         self._log = telemetry.log("engine")
         self._leaving: dict[str, Leaving] = {}
@@ -117,7 +119,13 @@ class Desks(dict[str, Desk]):
         rules = self._rules.desk
         if name == BARE:
             rules = replace(rules, sleep_s=min(rules.sleep_s, BARE_SLEEP_S))
-        return Desk(name, spawn, rules, self._log, form, asleep=asleep)
+        desk = Desk(name, spawn, rules, self._log, form, asleep=asleep)
+        desk.traffic.may_be_alone = lambda: name not in self.compared and not self._others_work(desk)
+        return desk
+
+    def _others_work(self, desk: Desk) -> bool:
+        """Whether another release answers somebody; what has no model is soon done."""
+        return any(other.traffic.busy for other in self.all() if other is not desk and other.name != BARE)
 
     def stay(self, release: str) -> None:
         """Wanted again while it was leaving."""

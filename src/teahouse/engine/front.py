@@ -35,6 +35,7 @@ class LocalEngine:
         left = {app: release for app, release in before.items() if now.get(app) != release}
         self._kept = {app: kept for app, kept in self._kept.items() if kept in self._desks} | left
         self._wanted = {each.release: each for each in wanted}
+        self._desks.compared = _compared(wanted)
         for release in self._wanted:
             self._desks.stay(release)
         ready = await asyncio.gather(*map(self._desks.opened, self._wanted.values()))
@@ -62,6 +63,7 @@ class LocalEngine:
             header.get("familiar"),
             header.get("score"),
             header.get("look"),
+            bool(header.get("alone")),
         )
 
     def wake(self, release: str) -> None:
@@ -118,6 +120,12 @@ class LocalEngine:
     async def close(self) -> None:
         """Answers what is in flight and ends every worker."""
         await self._desks.close()
+
+
+def _compared(wanted: Sequence[Wanted]) -> frozenset[str]:
+    """The releases of apps that have a canary: it is compared how long each takes."""
+    apps = {each.app for each in wanted if each.state == "canary"}
+    return frozenset(each.release for each in wanted if each.app in apps)
 
 
 def _champions(wanted: Iterable[Wanted]) -> dict[str, str]:

@@ -17,7 +17,8 @@ LANES = ("owner", *VISITORS, "idle")
 class Form:
     """One way to run a release on a host. name: of one of its forms, "" the first. slots: how many run side by side, 0
     as many as there are cores. threads: of one inference, 0 as the engine is set. batch: the most that are run
-    together, 0 as the release says. alone: threads of an inference beside which nothing else is asked, 0 as of any."""
+    together, 0 as the release says. alone: threads of an inference while this machine answers nothing else, 0 as of
+    any."""
 
     name: str = ""
     slots: int = 0
@@ -68,7 +69,8 @@ class Answer:
 
     ms: {"queue", "decode", "wait", "infer"}; batch: how many were run together; familiar: None where it can not tell.
     score: how much the app itself likes this answer; None where it does not say.
-    look: how the photo looks: {"brightness", "blur", "side"}, as `model.looks` measures it; None without one."""
+    look: how the photo looks: {"brightness", "blur", "side"}, as `model.looks` measures it; None without one.
+    alone: it ran on more cores than others do, for this machine answered nothing else."""
 
     output: Json
     parts: tuple[Picture, ...] = ()
@@ -78,6 +80,7 @@ class Answer:
     familiar: bool | None = None
     score: float | None = None
     look: Mapping[str, float] | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True)

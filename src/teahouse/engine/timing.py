@@ -1,12 +1,13 @@
 """Timing: how a release's forms do on this machine: how many side by side, with how many threads, how many together.
 
 Each form answers the release's own examples first: one that does not holds nothing here. Decoding is left out, for it
-is the same in every form. Where one thread for each answer gives most, it is looked whether an answer that has the
-machine to itself comes sooner on all cores.
+is the same in every form. Where one thread for each answer gives most, it is looked whether one beside which the
+machine answers nothing comes sooner on all cores.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +20,10 @@ from teahouse.errors import TeahouseError
 from teahouse.model.shape import WORTH
 
 SLICES, SLICE_S = 4, 0.1  # the best of so many: what else the machine does only makes one slower
-TRIES, TRIES_S = 20, 0.3  # answers one after the other, and how long that may go on: the quickest counts
+FEW, TRIES, TRIES_S = 5, 20, 0.6  # answers on one core and on all in turn, and how long: the quickest of each counts
 COPY = 64 * 1024 * 1024  # bytes of a form's file, of which a worker may hold a second copy for answers alone
 TOGETHER = 8
+SHARE = 0.9  # of the work is to time the form; the rest, whether an answer alone comes sooner
 
 Told = Callable[[float], None]
 
@@ -37,14 +39,13 @@ def timed(folder: Path, names: Sequence[str], cores: int, told: Told = lambda sh
 def fastest(folder: Path, name: str, cores: int, told: Told = lambda share: None) -> Timed:
     """The fastest way to run one form, or why it does not hold here; unknown where there is no memory to find out."""
     best, items, answerer, by_hook = None, None, None, False
-    quick: list[float] = []
     why, unknown = "The release has no examples to time it with.", True
     for number, one_thread in enumerate((True, False) if cores > 1 else (True,)):
         if by_hook:
             break  # the processor's clock would count threads that wait for the maker's function as work well shared
 
         def goes_on(share: float = number / 2) -> None:
-            told(share)
+            told(share * SHARE)
 
         answerer = None  # two of them at once would need the memory of two
         try:
@@ -60,17 +61,17 @@ def fastest(folder: Path, name: str, cores: int, told: Told = lambda share: None
                 ms = pace(answerer, alike, slots, threads, together, goes_on)
                 if best is None or ms * WORTH < best.ms:
                     best = Timed(Form(name, slots, threads, together), round(ms, 3))
-            if items and cores > 1 and not by_hook:
-                quick.append(quickest(answerer, items[0], goes_on))
         except (TeahouseError, MemoryError) as error:
             # onnxruntime says in words alone that it lacks memory: "Failed to allocate", "bad_alloc"
             unknown = isinstance(error, MemoryError) or "alloc" in str(error)
             why = "It needs more memory than a worker has." if unknown else str(error)
-        told((number + 1) / 2)
+        goes_on((number + 1) / 2)
     if best is None:
         return Timed(Form(name), why=why, unknown=unknown)
-    if best.form.threads == 1 and len(quick) > 1 and quick[1] * WORTH < quick[0] and answerer.weight <= COPY:
-        best = replace(best, form=replace(best.form, alone=cores))
+    answerer = None
+    if best.form.threads == 1 and cores > 1 and not by_hook:
+        alone = cores if sooner_alone(folder, name, cores, lambda: told(SHARE)) else 0
+        best = replace(best, form=replace(best.form, alone=alone))
     return best
 
 
@@ -80,15 +81,35 @@ def batches(answerer: Answerer) -> tuple[int, ...]:
     return (1, TOGETHER) if free else (1,)
 
 
-def quickest(answerer: Answerer, item: Decoded, goes_on: Callable[[], None]) -> float:
-    """Milliseconds until the answer to an input that nothing else runs beside is there, by the wall's clock."""
-    times, until = [], time.perf_counter() + TRIES_S
-    while len(times) < 2 or (len(times) < TRIES and time.perf_counter() < until):
-        start = time.perf_counter()
-        answerer.run([item])
-        times.append((time.perf_counter() - start) * 1000)
+def sooner_alone(folder: Path, name: str, cores: int, goes_on: Callable[[], None]) -> bool:
+    """Whether an answer comes a tenth sooner on all cores than on one, by the wall's clock, in a worker that has a
+    session for either: never of a file too large for that, or for which there is no memory.
+
+    They take turns, so that what else the machine does meanwhile makes both of them slower."""
+    try:
+        answerer = Answerer(folder, form=name)
+        if (answerer.folder / answerer.form["file"]).stat().st_size > COPY:
+            return False
+        answerer.open_alone(cores)
+        item = answerer.decode(answerer.examples()[0][0])
+        quickest = in_turn(answerer, item, goes_on)
+    except (TeahouseError, MemoryError):
+        return False
+    return quickest[True] * WORTH < quickest[False]
+
+
+def in_turn(answerer: Answerer, item: Decoded, goes_on: Callable[[], None]) -> dict[bool, float]:
+    """The fewest milliseconds of an answer that is alone, and of one that is not."""
+    quickest, until = {False: math.inf, True: math.inf}, time.perf_counter() + TRIES_S
+    for turn in range(TRIES):
+        for alone in quickest:
+            start = time.perf_counter()
+            answerer.run([item], alone)
+            quickest[alone] = min(quickest[alone], (time.perf_counter() - start) * 1000)
         goes_on()
-    return min(times)
+        if turn + 1 >= FEW and time.perf_counter() > until:
+            break
+    return quickest
 
 
 def pace(

@@ -19,8 +19,9 @@ GRACE_S = 0.5  # past the deadline; then the worker is taken to hang
 class Traffic:
     """At most `window` calls are in flight; the rest waits in lanes. Lives in one event loop.
 
-    `hangs` is called when a call in flight is over its deadline. `visits`: when somebody asked. After `lose` (a worker
-    died) what was in flight goes again, one at a time and before all others."""
+    `hangs` is called when a call in flight is over its deadline. `visits`: when somebody asked. `may_be_alone`: whether
+    the only call in flight may take the whole machine. After `lose` (a worker died) what was in flight goes again, one
+    at a time and before all others."""
 
     def __init__(self, bound: int, refused_s: float, hangs: Callable[[], None]) -> None:
         self.counts: Counter[str] = Counter()
@@ -31,6 +32,7 @@ class Traffic:
         self._ids = itertools.count(1)
         self._writer: asyncio.StreamWriter | None = None
         self._window, self._hangs, self._closed = 0, hangs, ""
+        self.may_be_alone: Callable[[], bool] = lambda: True
 
     @property
     def waiting(self) -> int:
@@ -124,6 +126,8 @@ class Traffic:
             "id": call.id,
             "parts": parts,
             "left_ms": max(1, int((call.until - call.sent) * 1000)),
+            # what the house asks by itself leaves the other cores to who comes meanwhile
+            "alone": call.lane != "idle" and not self._flying and self.may_be_alone(),
         }
         try:
             frame = wire.pack(header, buffers)

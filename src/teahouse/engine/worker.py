@@ -38,7 +38,7 @@ class Service(Protocol):
         """One item of work; raises TeahouseError."""
 
     def run(self, items: Sequence[Any], alone: bool = False) -> list[Answer]:
-        """Their answers, in order. alone: nothing else is under way."""
+        """Their answers, in order. alone: there is one, and nothing else is under way."""
 
     def together(self, one: Any, other: Any) -> bool:
         """Whether the two can be run as one batch."""
@@ -54,13 +54,20 @@ class Releases:
         from teahouse.engine.answering import Answerer
 
         self._folder = folder
-        how = {"threads": max(1, form.threads), "batch": form.batch, "alone": form.alone}
-        self._answerer = Answerer(folder, form=form.name, **how)
+        self._answerer = Answerer(folder, form=form.name, threads=max(1, form.threads), batch=form.batch)
         self._answerer.try_examples()
         self.form, self.batch = self._answerer.form["name"], self._answerer.batch
         self.deadline_s = self._answerer.manifest.deadline_s
         # A maker's function may not bear two threads at once; onnxruntime does.
         self.slots = 1 if self._answerer.hook else form.slots or child.cores()
+        if form.alone:  # beside the first answers: nobody waits for it
+            threading.Thread(target=self._open_alone, args=(form.alone,), name="alone", daemon=True).start()
+
+    def _open_alone(self, threads: int) -> None:
+        try:
+            self._answerer.open_alone(threads)
+        except (TeahouseError, MemoryError) as error:
+            print(f"No answer runs on {threads} cores: {error!r}", file=sys.stderr, flush=True)
 
     def decode(self, frame: wire.Frame) -> Any:
         parts = frame.header.get("parts", {})
@@ -134,11 +141,13 @@ class Bare:
 
 @dataclass
 class Item:
-    """A frame on its way: id, when it is too late, what it was decoded to."""
+    """A frame on its way: id, when it is too late, what it was decoded to; alone: this machine answered nothing else
+    when it was sent."""
 
     id: int
     until: float
     work: Any
+    alone: bool = False
 
 
 class Worker:
@@ -205,7 +214,7 @@ class Worker:
         until = at + frame.header.get("left_ms", 60_000) / 1000
         work = self._guarded(id_, lambda: self._service.decode(frame))
         if work is not None:
-            self._decoded.append(Item(id_, until, work))
+            self._decoded.append(Item(id_, until, work, bool(frame.header.get("alone"))))
             self._slots.submit(self._run)
 
     def _time(self, id_: int, forms: Sequence[str]) -> None:
@@ -222,16 +231,16 @@ class Worker:
         items = self._take()
         if not items:
             return
-        alone = self._under_way == len(items)
-        if len(items) > 1 and self._run_together(items, alone):
+        if len(items) > 1 and self._run_together(items):
             return
+        alone = items[0].alone and self._under_way == 1
         for item in items:
             self._guarded(item.id, lambda item=item: self._tell(item.id, self._service.run([item.work], alone)[0]))
 
-    def _run_together(self, items: list[Item], alone: bool) -> bool:
+    def _run_together(self, items: list[Item]) -> bool:
         """Whether they could be run as one; else each runs alone, so that only the guilty one fails."""
         try:
-            answers = self._service.run([item.work for item in items], alone)
+            answers = self._service.run([item.work for item in items])
         except (TeahouseError, MemoryError):
             return False
         for item, answer in zip(items, answers, strict=True):
@@ -266,6 +275,7 @@ class Worker:
                 "familiar": answer.familiar,
                 "score": answer.score,
                 "look": answer.look,
+                "alone": answer.alone,
             },
             buffers,
         )
@@ -316,8 +326,7 @@ def main(argv: list[str] | None = None) -> int:
     sock = socket.socket(fileno=given.fd)
     child.leave_network()
     child.limit_memory(given.memory_mb)
-    if given.nice:
-        child.give_way(given.nice)
+    os.nice(given.nice)
     try:
         form = Form(given.form, given.slots, given.threads, given.batch, given.alone)
         service = Bare() if given.bare else Releases(given.folder, form)

@@ -36,7 +36,7 @@ def timed(house: House, settings: Settings, release: str) -> dict[str, Any]:
         before = forms.timed(c, release, host)
     folder = house.releases / release
     flips = {form["name"]: int(form.get("flips", 0)) for form in bundle.read(folder).forms}
-    due = [name for name in flips if name not in before]
+    due = [name for name in flips if not forms.is_whole(before.get(name))]
     if not due:
         return {name: row.ms for name, row in before.items()}
     limits = WorkerLimits(settings.engine.memory_mb, nice=10)

@@ -92,7 +92,7 @@ def checkout(request: Request, response: Response, given: CheckoutIn) -> Checkou
 
     def write(c: Any) -> tuple[str, bytes, str]:
         if not quotas.take(c, retention.day_of(at), network, "orders", 1, A_DAY):
-            raise TooMany("That were many orders for one day.", "", "Come back tomorrow.", retry_after=3600)
+            raise TooMany("Many asked to buy from your network today.", "", "Come back tomorrow.", retry_after=3600)
         if again is not None:
             return again
         found = orders.may_fill(c, code, shown.name, till.live)
@@ -145,13 +145,14 @@ def called(deps: Deps, order: Order) -> str:
         raise NotReady("Many are buying just now.", "", "Try again in a moment; nothing was charged.", retry_after=5)
     try:
         return deps.till.checkout(order)
-    except TillRefused:
-        words = "Your till refuses purchases, and says why: teahouse pay check."
-        at, day = deps.clock(), retention.day_of(deps.clock())
-        deps.house.db.write(lambda c: notices.add(c, "money", f"refused:{day}", words, at))
-        raise
+    except TillRefused as error:
+        refused = error
     finally:
         deps.calls.release()
+    words = "Your till refuses purchases, and says why: teahouse pay check."
+    at, day = deps.clock(), retention.day_of(deps.clock())
+    deps.house.db.write(lambda c: notices.add(c, "money", f"refused:{day}", words, at))
+    raise refused
 
 
 def priced(shown: Shown) -> dict[str, Any]:

@@ -53,9 +53,10 @@ def how(manifest: Manifest, name: str, row: Any) -> Form:
 
 
 def wanted(c: Any, app: str, release: str, manifest: Manifest) -> tuple[Choice, bool]:
-    """How a release shall run on this machine, and whether its forms were all timed here."""
+    """How a release shall run on this machine, and whether its forms were all timed here in all that is asked."""
     timed = forms.timed(c, release, socket.gethostname())
-    return choose(manifest, timed, rollouts.form(c, app)), all(form["name"] in timed for form in manifest.forms)
+    whole = all(forms.is_whole(timed.get(form["name"])) for form in manifest.forms)
+    return choose(manifest, timed, rollouts.form(c, app)), whole
 
 
 def cold(c: Any, lives: Sequence[Live], at: int) -> frozenset[str]:

@@ -54,13 +54,13 @@ class Looks:
         self.ran: dict[tuple[str, str], Form] = {}
 
     def took(self, live: Live, arm: str, told: Answer) -> None:
-        """Note what an answer took its worker, in ms, where it was worked out by itself: how long it waited, and how
-        many shared the work, says how many came, and nothing of the release. It begins anew where that is to run in
-        another form."""
+        """Note what an answer took its worker, in ms, where it was worked out by itself, on as many cores as any: how
+        long it waited, and how many shared the work or the cores, says how many came, and nothing of the release. It
+        begins anew where that is to run in another form."""
         if self.ran.get((live.release, arm)) != live.wants:
             self.work.pop((live.release, arm), None)
             self.ran[live.release, arm] = live.wants
-        if told.batch == 1:
+        if told.batch == 1 and not told.alone:
             mine = self.work.setdefault((live.release, arm), deque(maxlen=LAST))
             mine.append(told.ms.get("decode", 0.0) + told.ms.get("infer", 0.0))
 

@@ -35,6 +35,12 @@ def add(c: sa.Connection, timed: Timed) -> int:
     return rows.add(c, forms, values(timed))
 
 
+def is_whole(row: Any) -> bool:
+    """Whether a form was timed in all that is asked today: a row of before `alone` was says nothing of that; None, no
+    row, says nothing at all."""
+    return row is not None and row.alone is not None
+
+
 def timed(c: sa.Connection, release: str, host: str) -> dict[str, Any]:
     """The latest row of each form of a release on a host, by the form's name; empty where it was never timed there."""
     query = sa.select(forms).where(forms.c.release == release, forms.c.host == host).order_by(forms.c.seq)
