@@ -90,7 +90,7 @@ def side_by_side(row: Any) -> str:
     """How a form is run: how many answers at a time, on how many cores, how many photos in one go."""
     cores = "" if row.threads == 1 else f", on {row.threads} cores"
     words = f"{row.slots} at a time" if row.slots > 1 else f"one at a time{cores}"
-    words = f"{words}, a single one on {row.alone} cores" if row.alone else words
+    words = f"{words}; one by itself, on {row.alone} cores" if row.alone else words
     return f"{words}, up to {row.batch} in one go" if row.batch > 1 else words
 
 

@@ -64,7 +64,7 @@ def test_the_page_tells_how_fast_and_how_equal_each_form_is(site, owner):
 def test_the_page_tells_where_a_single_answer_has_all_cores(site, owner):
     one = forms.Timed(site.release, socket.gethostname(), "fp32", 2, 1, 1, 20.0, 0, alone=2)
     site.house.db.write(lambda c: forms.add(c, one))
-    assert "50 2 at a time, a single one on 2 cores the original" in page(owner, site)
+    assert "50 2 at a time; one by itself, on 2 cores the original" in page(owner, site)
 
 
 def with_form(site, form):

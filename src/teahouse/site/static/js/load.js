@@ -19,7 +19,8 @@ function show(page, { words, bars, answered, shed }) {
   }
   for (const [stage, share] of Object.entries(bars)) page.querySelector(`[data-bar="${stage}"]`).setAttribute("width", `${share * 100}%`);
   const most = Math.max(1, ...answered, ...shed);
-  page.querySelector('[data-told="most"]').textContent = `· the top is ${most.toLocaleString("en")} in a second`;
+  const some = [...answered, ...shed].some(Boolean);
+  page.querySelector('[data-told="most"]').textContent = some ? `· the top is ${most.toLocaleString("en")} in a second` : "· nobody asked";
   for (const [name, values] of [["answered", answered], ["shed", shed]]) page.querySelector(`[data-line="${name}"]`).setAttribute("d", steps(values, most) || "M0 0");
 }
 
