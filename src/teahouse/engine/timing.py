@@ -72,6 +72,7 @@ def fastest(folder: Path, name: str, cores: int, told: Told = lambda share: None
     if best.form.threads == 1 and cores > 1 and not by_hook:
         alone = cores if sooner_alone(folder, name, cores, lambda: told(SHARE)) else 0
         best = replace(best, form=replace(best.form, alone=alone))
+    told(1.0)
     return best
 
 

@@ -92,6 +92,12 @@ def bar(told: ReleaseOut) -> tuple[shapes.Bar, ...]:
     return (shapes.Bar(name, pages.Accuracy(said.preferred / said.n, said.low, said.high, said.n), unit="choice"),)
 
 
+def answer_takes(seen: Numbers) -> shapes.Figure:
+    """How long an answer took to work out on average: its row tells that, so that writing the row is not in it."""
+    took = f"{seen.mean_ms:.0f} ms" if seen.mean_ms is not None else "–"
+    return shapes.Figure("an answer takes", took, "on average, without the disk")
+
+
 def figures(seen: Numbers, waiting: int, of_words: bool) -> tuple[shapes.Figure, ...]:
     """The numbers of the last 24 hours."""
     loved, errors = seen.love, seen.sum.errors
@@ -99,12 +105,11 @@ def figures(seen: Numbers, waiting: int, of_words: bool) -> tuple[shapes.Figure,
     asked = tuple(float(hour.answers) for hour in seen.hours)
     opened = tuple(float(hour.shown) for hour in seen.hours)
     shown = shapes.Figure("shown", f"{seen.sum.shown:,}", "from the pool, counted each minute", opened)
-    took = f"{seen.mean_ms:.0f} ms" if seen.mean_ms is not None else "–"
     found = [
         *((shown,) if of_words else ()),
         shapes.Figure("asked for" if of_words else "answers", f"{seen.sum.answers:,}", "in the last 24 hours", asked),
         shapes.Figure("visitors love it", f"{loved * 100:.0f} %" if loved is not None else "–", said),
-        shapes.Figure("an answer takes", took, "on average, without the disk"),
+        answer_takes(seen),
         shapes.Figure("errors", f"{errors:,}", "of ours", tone="bad" if errors else "plain"),
     ]
     if not of_words:

@@ -90,11 +90,10 @@ def figures(seen: Numbers, counts: Mapping[str, int], learns: str = "labels") ->
     agreed, errors = seen.agreement, seen.sum.errors
     by_hour = tuple(float(hour.answers) for hour in seen.hours)
     words = f"{seen.sum.agreed:,} of {seen.sum.words:,} words" if seen.sum.words else "no words yet"
-    took = f"{seen.mean_ms:.0f} ms" if seen.mean_ms is not None else "–"
     return (
         shapes.Figure("answers", f"{seen.sum.answers:,}", "in the last 24 hours", by_hour),
         shapes.Figure("visitors agree", f"{agreed * 100:.0f} %" if agreed is not None else "–", words),
-        shapes.Figure("an answer takes", took, "on average, without the disk"),
+        owner_pictures.answer_takes(seen),
         shapes.Figure("never seen the like", f"{seen.sum.unfamiliar:,}", "unfamiliar photos"),
         shapes.Figure("errors", f"{errors:,}", "of ours", tone="bad" if errors else "plain"),
         shapes.Figure("to review", f"{counts['waiting']:,}", "labels wait for you"),
