@@ -1,11 +1,13 @@
 """Lanes, strikes and pace as values."""
 
 import asyncio
+import socket
 import time
 from types import SimpleNamespace
 
 import pytest
 
+from teahouse.engine import wire
 from teahouse.engine.traffic import Traffic
 from teahouse.engine.waiting import Call, Lanes, Pace, Strikes, queue_full
 from teahouse.errors import QueueFull, WorkerDied
@@ -123,9 +125,46 @@ def test_what_is_idle_waits_until_the_worker_has_nothing_else() -> None:
     lanes = Lanes(10)
     idle, free = call("idle"), call("free")
     lanes.add(idle)
-    assert lanes.take(busy=True) is None
+    assert lanes.take(but=("idle",)) is None
     lanes.add(free)
-    assert [lanes.take(busy=True), lanes.take(busy=True), lanes.take()] == [free, None, idle]
+    assert [lanes.take(but=("idle",)), lanes.take(but=("idle",)), lanes.take()] == [free, None, idle]
+
+
+@pytest.mark.parametrize("others", [True, False])
+async def test_a_crowd_fills_what_is_decoded_ahead_only_while_nobody_else_comes(others: bool) -> None:
+    ours, workers = socket.socketpair()
+    reader, writer = await asyncio.open_unix_connection(sock=workers)
+    _, sender = await asyncio.open_unix_connection(sock=ours)
+    traffic, until, sent = Traffic(10, 600.0, lambda: None), time.monotonic() + 30, []
+
+    async def next_sent() -> bytes:
+        frame = await wire.read(reader)
+        sent.append(frame.header["id"])
+        return bytes(frame.payload)
+
+    def come(lane: str, name: bytes) -> asyncio.Task:
+        return asyncio.create_task(traffic.ask("predict", {"input": name}, until, lane))
+
+    def settle() -> None:
+        traffic.settle(wire.Frame({"kind": "answer", "id": sent.pop(0), "ms": {}}, memoryview(b"")))
+
+    traffic.open(sender, window=4, runs=2)
+    calls = [come("free", b"one")] if others else []
+    calls += [come("late", bytes([number])) for number in range(6)]
+    if others:
+        assert [await next_sent() for _ in range(3)] == [b"one", bytes([0]), bytes([1])]
+        settle()
+        calls.append(come("free", b"two"))
+        assert await next_sent() == b"two", "before the crowd that came earlier, and beside no more than two of it"
+        settle()
+        assert await next_sent() == bytes([2])
+    else:
+        assert [await next_sent() for _ in range(4)] == [bytes([number]) for number in range(4)]
+    for each in calls:
+        each.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    writer.close()
+    sender.close()
 
 
 async def test_who_had_much_goes_where_there_is_no_room_and_a_refusal_can_be_had_beforehand() -> None:

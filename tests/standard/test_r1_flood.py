@@ -7,7 +7,9 @@ import pytest
 from tests.standard import challengers, load
 
 FLOOD = int(os.environ.get("TEAHOUSE_FLOOD", "2000"))  # nightly 10,000
-A_SECOND, PER_MINUTE, HONEST, BEFORE_S = 400.0, 600, 5.0, 6.0
+A_SECOND, PER_MINUTE = 400.0, 600
+SPAN_S = FLOOD / A_SECOND
+HONEST = {"rate": 20.0, "networks": 1000}
 MOST_S, TIMES = 0.5, 4.0  # of an honest p99 beside a flood of one network, and beside that without a flood
 FLOODS = {
     "one address": {"networks": 1, "network": 0x5000},
@@ -19,28 +21,30 @@ FLOODS = {
 @pytest.mark.slow
 @pytest.mark.timeout(300 + FLOOD // 10)
 def test_r1_a_flood_is_told_to_wait_and_honest_visitors_hardly_notice(tmp_path, capsys):
-    """What is held is less than the row says. 10,000 requests in 25 s on two cores, the flood's own process with them:
+    """What is held is a little less than the row says. 10,000 requests in 25 s on two cores, three runs:
 
-    - One network, of one address or a hundred: no honest visitor fails, but their p99 is 1.6 times what it was (39 ms
-      before, 64 and 62 ms beside the floods), where the row wants 1.2.
-    - A hundred networks, each of which asks for less than its budget: 12 of 121 honest visitors were refused (503 with
-      Retry-After), p99 1.0 s. Who has had less is let in before, so that the crowd comes after the others once it has
-      had four times as much as they; until then nothing tells it from an honest one. Told, and without a bar.
+    - One address: no honest visitor fails, and their p99 is 1.2 to 1.3 times what it was (50 to 51 ms before, 62 to 65
+      beside the flood), where the row wants 1.2. A hundred addresses of one network: 1.2 times (60 to 61 ms). All of
+      it is in the first three seconds, in which the flood takes what its budget allows: an honest visitor waits for
+      the one answer that is being worked out, of a model that takes 15 ms. From then on nothing is to be seen of it.
+    - A hundred networks, each of which asks for less than its budget: 52 to 132 of 541 honest visitors, all of the
+      first seconds, were refused (503 with Retry-After), p99 1.0 s. Who has had less is let in before, so that the
+      crowd comes after the others once it has had four times as much as they; until then nothing tells it from an
+      honest one. Told, and without a bar.
     - Budgets are counted by visitor and by network; in all, the queue, the room for bodies and the disk are the bounds.
     """
     found = {}
     with challengers.champion(tmp_path, "steady", per_minute=PER_MINUTE) as house:
-        load.come(house.url, rate=HONEST, seconds=1)
-        before = load.come(house.url, rate=HONEST, seconds=BEFORE_S, seed=2)
+        load.come(house.url, **HONEST, seconds=1)
+        before = load.come(house.url, **HONEST, seconds=SPAN_S, seed=2)
         for number, (what, plan) in enumerate(FLOODS.items()):
-            with load.coming(house.url, rate=HONEST, seed=3 + number) as honest:
-                span = FLOOD / A_SECOND
-                found[what] = honest, load.come(house.url, rate=A_SECOND, seconds=span, seed=30 + number, **plan)
+            with load.coming(house.url, **HONEST, seed=3 + number) as honest:
+                found[what] = honest, load.come(house.url, rate=A_SECOND, seconds=SPAN_S, seed=30 + number, **plan)
     with capsys.disabled():
         print(f"\nR1: honest p99 alone {before.p99() * 1000:.0f} ms")
         for what, (honest, flood) in found.items():
             said = {status: len(flood.of(status)) for status in sorted({one.status for one in flood.told})}
-            print(f"  {what}: {len(flood.told)} in {FLOOD / A_SECOND:.0f} s, {said}; honest p99 "
+            print(f"  {what}: {len(flood.told)} in {SPAN_S:.0f} s, {said}; honest p99 "
                   f"{honest.p99() * 1000:.0f} ms, {honest.p99() / before.p99():.1f} times that, "
                   f"{len(honest.failed)} of {len(honest.told)} failed")  # fmt: skip
     for what, (honest, flood) in found.items():

@@ -163,7 +163,7 @@ class Desk:
             return str(wire.error_of(frame.header))
         self.ready = Ready(self.name, str(frame.header["form"]), int(frame.header["window"]))
         self._wakes_in_time = time.monotonic() - start < float(frame.header["deadline_s"]) / 2
-        self.traffic.open(self._writer, self.ready.window)
+        self.traffic.open(self._writer, self.ready.window, int(frame.header["runs"]))
         return ""
 
     async def _listen(self, reader: asyncio.StreamReader) -> bool:
@@ -198,7 +198,7 @@ class Desk:
                 break
             await asyncio.sleep(max(self._rules.sleep_s / 20, self._rules.sleep_s - idle_s))
         self.asleep = True
-        self.traffic.open(None, 0)
+        self.traffic.open(None, 0, 0)
         self.traffic.visits.since.clear()
         for buffer in wire.pack({"kind": "stop"}):
             self._writer.write(buffer)

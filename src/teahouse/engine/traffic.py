@@ -14,10 +14,13 @@ from teahouse.engine.waiting import Call, Lanes, Pace, Strikes, Visits, queue_fu
 from teahouse.errors import DeadlinePassed, InputBroke, NotReady, QueueFull, TeahouseError
 
 GRACE_S = 0.5  # past the deadline; then the worker is taken to hang
+LATELY_S = 1.0  # who comes once is taken to come again so soon
 
 
 class Traffic:
-    """At most `window` calls are in flight; the rest waits in lanes. Lives in one event loop.
+    """At most `window` calls are in flight; the rest waits in lanes. Lives in one event loop. While others come, a
+    crowd (lane `late`) has no more in flight than the worker runs at once: what stands decoded before it can not be
+    overtaken any more, so that each of the others would wait for all of that.
 
     `hangs` is called when a call in flight is over its deadline. `visits`: when somebody asked. `may_be_alone`: whether
     the only call in flight may take the whole machine. After `lose` (a worker died) what was in flight goes again, one
@@ -31,7 +34,8 @@ class Traffic:
         self._flying: dict[int, Call] = {}
         self._ids = itertools.count(1)
         self._writer: asyncio.StreamWriter | None = None
-        self._window, self._hangs, self._closed = 0, hangs, ""
+        self._window, self._runs, self._hangs, self._closed = 0, 0, hangs, ""
+        self._other = float("-inf")  # when somebody last asked who is no crowd
         self.may_be_alone: Callable[[], bool] = lambda: True
 
     @property
@@ -62,9 +66,10 @@ class Traffic:
                 return place, (place - 1 + len(self._flying)) * self._pace.seconds
         return None
 
-    def open(self, writer: asyncio.StreamWriter | None, window: int) -> None:
-        """A worker is ready: what waits goes to it. None: it rests, and what comes waits for the next one."""
-        self._writer, self._window = writer, window
+    def open(self, writer: asyncio.StreamWriter | None, window: int, runs: int) -> None:
+        """A worker is ready, which runs so many calls at once: what waits goes to it. None: it rests, and what comes
+        waits for the next one."""
+        self._writer, self._window, self._runs = writer, window, runs
         self._pump()
 
     async def ask(self, kind: str, given: Mapping[str, Any], until: float, lane: str) -> wire.Frame:
@@ -88,6 +93,8 @@ class Traffic:
             goes.future.set_exception(queue_full(len(self._queue), self.wait_for(goes.lane)))
         # what the house does by itself keeps nothing awake
         self.visits.asked(by_visitor=lane in VISITORS or kind != "predict")
+        if lane in VISITORS and lane != "late":
+            self._other = time.monotonic()
         call.timer = loop.call_later(max(0.0, until - time.monotonic()), self._late, call)
         self._pump()
         try:
@@ -116,7 +123,9 @@ class Traffic:
             return None if self._flying else self._suspects.popleft()
         if len(self._flying) >= self._window or any(call.suspect for call in self._flying.values()):
             return None
-        return self._queue.take(busy=bool(self._flying))
+        crowd = sum(call.lane == "late" for call in self._flying.values())
+        held = crowd >= self._runs and time.monotonic() - self._other < LATELY_S
+        return self._queue.take((*(("idle",) if self._flying else ()), *(("late",) if held else ())))
 
     def _send(self, call: Call) -> None:
         parts, buffers = wire.given_parts(call.given)

@@ -6,7 +6,7 @@ import math
 import random
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -80,10 +80,9 @@ class Lanes:
         """The lowest lane below this one in which somebody waits."""
         return next((each for each in reversed(LANES[LANES.index(lane) + 1 :]) if self._lanes[each]), None)
 
-    def take(self, busy: bool = False) -> Call | None:
-        """The next one, or None; what is idle waits until the worker is not `busy` with anything."""
-        ready = (lane for name, lane in self._lanes.items() if lane and not (busy and name == "idle"))
-        return next((lane.popleft() for lane in ready), None)
+    def take(self, but: Container[str] = ()) -> Call | None:
+        """The next one, or None; not of the lanes in `but`, which wait."""
+        return next((lane.popleft() for name, lane in self._lanes.items() if lane and name not in but), None)
 
     def drop(self, call: Call) -> bool:
         """Whether the call was still waiting; it no longer is."""

@@ -163,13 +163,14 @@ class Worker:
 
     def serve(self) -> None:
         """Until `stop` (what is in flight is answered first) or until the other side ends."""
-        window = self._service.slots * self._service.batch + child.cores()  # one is decoded while one runs
+        runs = self._service.slots * self._service.batch
         self._send(
             {
                 "kind": "ready",
                 "release": self._release,
                 "form": self._service.form,
-                "window": window,
+                "runs": runs,
+                "window": runs + child.cores(),  # one is decoded while one runs
                 "deadline_s": self._service.deadline_s,
                 "pid": os.getpid(),
             }
