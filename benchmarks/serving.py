@@ -361,7 +361,7 @@ def site(plan: Plan, bench: Bench, beside: dict[str, Any]) -> list[rows.Row]:
 
     parts: dict[str, Callable[[], list[rows.Row]]] = {
         "start": lambda: serving_site.first_answer(bench.plain, place / "start", small, sizes),
-        "memory": lambda: serving_site.idle_and_flat(bench.plain, place / "memory", bench.photos, sizes),
+        "memory": lambda: serving_site.idle_and_flat(bench.plain, bench.project, place / "memory", bench.photos, sizes),
         "apps": lambda: serving_site.many_apps(bench.plain, place / "apps", sizes),
         "retrain": lambda: serving_site.beside_retrain(bench.plain, place / "retrain", bench.photos, sizes),
         "stages": staged,

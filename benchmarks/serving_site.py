@@ -48,10 +48,10 @@ class Sizes:
     @property
     def bars(self) -> dict[str, list[tuple[str, str]]]:
         """The rows of each part and their bars."""
-        held = "within 5 % of that after the first"
+        over, held = f"memory over {self.last:,} predictions", f"within 5 % of that after the first {self.first:,}"
         return {
             "start": [(START, f"<= {START_S:g}")],
-            "memory": [(REST, f"<= {IDLE_MB}"), (f"memory over {self.last:,} predictions", f"{held} {self.first:,}")],
+            "memory": [(REST, f"<= {IDLE_MB}"), (over, held), (f"{over}: int8", held)],
             "apps": [(f"memory at rest, {APPS} apps on one site, MB (PSS)", f"<= {APPS_MB}")],
             "retrain": [(f"{RETRAIN}, {connections} at once", f"<= {BESIDE:g} x without") for connections in HANDS],
             "stages": [],
@@ -134,19 +134,35 @@ def by_role(held: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.0f}" for name, value in sorted(held.items(), key=lambda one: -one[1]))
 
 
-def idle_and_flat(project: Project, folder: Path, photos: Photos, sizes: Sizes) -> list[rows.Row]:
-    """At rest; then over many predictions."""
-    with serving_model.standing(project.root, folder / "house") as served:
+def idle_and_flat(plain: Project, chosen: Project, folder: Path, photos: Photos, sizes: Sizes) -> list[rows.Row]:
+    """At rest; then over many predictions, pinned to fp32, and as the machine chose where that has int8."""
+    bars = sizes.bars["memory"]
+    with serving_model.standing(plain.root, folder / "plain") as served:
         load = serving_load.load_of(served, folder / "bodies", photos)
         served.settle()
         idle = at_rest(served)
-        answered, looks = 0, []
-        for wanted in (sizes.first, sizes.last):
-            while answered < wanted:
-                answered += load.run("small", 32, 5 if sizes is QUICK else 20, served.family).answered
-            served.settle()
-            looks.append((answered, serving_load.memory(served.family())))
-    whole = sum(idle.values())
+        whole = sum(idle.values())
+        found = told(bars[:2], [(f"{whole:.0f} ({by_role(idle)})", whole <= IDLE_MB), flat(served, load, sizes)])
+    if chosen.left_out:
+        name, bar = bars[2]
+        return [*found, rows.unmeasured(name, bar, chosen.left_out)]
+    with serving_model.standing(chosen.root, folder / "chosen") as served:
+        load = serving_load.load_of(served, folder / "bodies", photos)
+        served.settle()
+        words, holds = flat(served, load, sizes)
+    forms = serving_model.kept(folder / "chosen").forms  # which one the machine chose is its own affair: told
+    return [*found, *told(bars[2:], [(f"{words}; answers: {forms}", holds and max(forms, key=forms.get) == "int8")])]
+
+
+def flat(served: Served, load: Load, sizes: Sizes) -> tuple[str, bool]:
+    """How much more memory a site holds after many predictions than after the first of them, in words; whether that is
+    within the bar."""
+    answered, looks = 0, []
+    for wanted in (sizes.first, sizes.last):
+        while answered < wanted:
+            answered += load.run("small", 32, 5 if sizes is QUICK else 20, served.family).answered
+        served.settle()
+        looks.append((answered, serving_load.memory(served.family())))
     (first, before), (last, after) = looks
     for one in (before, after):
         one.pop("bare", None)  # it sleeps a minute after its last photo: it would be in one look and not in the other
@@ -155,8 +171,7 @@ def idle_and_flat(project: Project, folder: Path, photos: Photos, sizes: Sizes) 
         f"{grown:+.1%} ({sum(before.values()):.0f} MB after {first:,}: {by_role(before)}; "
         f"{sum(after.values()):.0f} MB after {last:,}: {by_role(after)})"
     )
-    rest = f"{whole:.0f} ({by_role(idle)})"
-    return told(sizes.bars["memory"], [(rest, whole <= IDLE_MB), (words, abs(grown) <= FLAT)])
+    return words, abs(grown) <= FLAT
 
 
 def peak(served: Served, load: Load, seconds: int) -> tuple[tuple[float, str], int]:
