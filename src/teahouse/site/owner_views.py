@@ -168,7 +168,11 @@ def happenings(c: Any, app: str, limit: int = 12) -> tuple[shapes.Happening, ...
     told = [job_happening(row) for row in jobs.recent(c, limit, app)]
     told += [verdict_happening(c, row) for row in lineage.verdicts(c, app, limit=limit)]
     told += [rollout_happening(c, row) for row in rollouts.history(c, app, limit)]
-    told += [drift_happening(c, row) for row in drifts.of_app(c, app, limit)]
+    champion = rollouts.champion(c, app)
+    told += [
+        drift_happening(c, row, is_on=champion is not None and champion.release == row.release)
+        for row in drifts.of_app(c, app, limit)
+    ]
     return tuple(sorted(told, key=lambda one: -one.at)[:limit])
 
 
@@ -189,11 +193,12 @@ def rollout_happening(c: Any, row: Any) -> shapes.Happening:
     return shapes.Happening(row.at, f"Release {number}", words, href, tone)
 
 
-def drift_happening(c: Any, row: Any) -> shapes.Happening:
-    """What began to differ from the training, as a line that leads to the curves."""
+def drift_happening(c: Any, row: Any, is_on: bool) -> shapes.Happening:
+    """What began to differ from the training, as a line that leads to the curves; an alarm while the release that met
+    it is on, and once another one answers a thing of the past."""
     words = f"met a change. {row.numbers.get('words', '')}".rstrip()
     subject = f"Release {releases.number(c, row.release)}"
-    return shapes.Happening(row.at, subject, words, here("/owner/monitor", row.app), "bad")
+    return shapes.Happening(row.at, subject, words, here("/owner/monitor", row.app), "bad" if is_on else "plain")
 
 
 def job_happening(row: Any) -> shapes.Happening:

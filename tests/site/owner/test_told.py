@@ -62,6 +62,18 @@ def test_the_monitor_shows_days_from_tallies_beside_the_training(quick, owner):
     assert 'class="days-band"' in page and page.count('class="days-dot"') >= 3
 
 
+def test_a_drift_is_an_alarm_on_today_until_another_release_answers(quick, owner):
+    def tone():
+        (found,) = re.findall(r'<li class="(\w+)"><span><a[^>]*>Release 1</a> met a change', text(owner, "/owner/"))
+        return found
+
+    quick.house.db.write(lambda c: drifts.add(c, APP, quick.release, "brightness", {"words": "Much darker."}, 1))
+    assert tone() == "bad"
+    after = install_tiny(quick.house, note="after", state="")
+    quick.house.db.write(lambda c: rollouts.append(c, rollouts.Step(APP, after, "full", by="loop")))
+    assert tone() == "plain"
+
+
 def _give_figures(c, release, known):
     manifest = {**releases.get(c, release).manifest, "figures": known}
     c.execute(tables.releases.update().where(tables.releases.c.id == release).values(manifest=manifest))
