@@ -21,9 +21,9 @@ count for the rate: what is on its way at the beginning of the rest then stands 
 against medians of 3 rounds. wrk's p99 counts what waited behind a slow answer too, for everyone alike. Milliseconds of
 CPU are of user and kernel.
 
---quick: one round, 2 seconds a run, FastAPI alone of the peers, 3,000 predictions in place of 100,000: three minutes.
---only names what is to be run of these, and of start, memory, phones, apps, retrain, stages. A full run takes some 30
-minutes on two cores, on which nothing else should run: a row tells what others took.
+--quick: one round, 2 seconds a run, FastAPI alone of the peers, 3,000 predictions in place of 100,000: nine minutes.
+--only names what is to be run of these, and of start, memory, memory-int8, phones, apps, retrain, stages. A full run
+takes some 50 minutes on two cores, on which nothing else should run: a row tells what others took.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ COUNT = 8  # photos of a size
 PEERS = tuple(peer.name for peer in serving_peers.PEERS)
 QUICK_PEERS = ("fastapi",)
 ENGINES = ("limit", "teahouse", "int8", *PEERS)
-PARTS = ("start", "memory", "phones", "apps", "retrain", "stages")
+PARTS = ("start", "memory", "memory-int8", "phones", "apps", "retrain", "stages")
 OF_LIMIT = {"small": 0.90, "middle": 0.90, "phone": 0.80}
 OF_PEERS = {"small": 1.0, "middle": 1.6, "phone": 4.5}
 OF_PEERS_INT8 = {"small": 1.8, "middle": 2.2, "phone": 5.0}
@@ -361,7 +361,8 @@ def site(plan: Plan, bench: Bench, beside: dict[str, Any]) -> list[rows.Row]:
 
     parts: dict[str, Callable[[], list[rows.Row]]] = {
         "start": lambda: serving_site.first_answer(bench.plain, place / "start", small, sizes),
-        "memory": lambda: serving_site.idle_and_flat(bench.plain, bench.project, place / "memory", bench.photos, sizes),
+        "memory": lambda: serving_site.idle_and_flat(bench.plain, place / "memory", bench.photos, sizes),
+        "memory-int8": lambda: serving_site.flat_int8(bench.project, place / "memory-int8", bench.photos, sizes),
         "apps": lambda: serving_site.many_apps(bench.plain, place / "apps", sizes),
         "retrain": lambda: serving_site.beside_retrain(bench.plain, place / "retrain", bench.photos, sizes),
         "stages": staged,

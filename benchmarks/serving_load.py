@@ -194,6 +194,11 @@ def role(process: psutil.Process) -> str:
     return next((name for word, name in ROLES.items() if any(word in each for each in words)), "server")
 
 
+def pids(family: list[psutil.Process], name: str) -> set[int]:
+    """The processes of a role."""
+    return {process.pid for process in family if role(process) == name}
+
+
 def spent(family: list[psutil.Process]) -> Counter[str]:
     """CPU seconds that each role has taken so far."""
     found: Counter[str] = Counter()

@@ -51,7 +51,8 @@ class Sizes:
         over, held = f"memory over {self.last:,} predictions", f"within 5 % of that after the first {self.first:,}"
         return {
             "start": [(START, f"<= {START_S:g}")],
-            "memory": [(REST, f"<= {IDLE_MB}"), (over, held), (f"{over}: int8", held)],
+            "memory": [(REST, f"<= {IDLE_MB}"), (over, held)],
+            "memory-int8": [(f"{over}: int8", held)],
             "apps": [(f"memory at rest, {APPS} apps on one site, MB (PSS)", f"<= {APPS_MB}")],
             "retrain": [(f"{RETRAIN}, {connections} at once", f"<= {BESIDE:g} x without") for connections in HANDS],
             "stages": [],
@@ -134,33 +135,40 @@ def by_role(held: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.0f}" for name, value in sorted(held.items(), key=lambda one: -one[1]))
 
 
-def idle_and_flat(plain: Project, chosen: Project, folder: Path, photos: Photos, sizes: Sizes) -> list[rows.Row]:
-    """At rest; then over many predictions, pinned to fp32, and as the machine chose where that has int8."""
-    bars = sizes.bars["memory"]
-    with serving_model.standing(plain.root, folder / "plain") as served:
+def idle_and_flat(project: Project, folder: Path, photos: Photos, sizes: Sizes) -> list[rows.Row]:
+    """At rest; then over many predictions."""
+    with serving_model.standing(project.root, folder / "house") as served:
         load = serving_load.load_of(served, folder / "bodies", photos)
         served.settle()
         idle = at_rest(served)
         whole = sum(idle.values())
-        found = told(bars[:2], [(f"{whole:.0f} ({by_role(idle)})", whole <= IDLE_MB), flat(served, load, sizes)])
-    if chosen.left_out:
-        name, bar = bars[2]
-        return [*found, rows.unmeasured(name, bar, chosen.left_out)]
-    with serving_model.standing(chosen.root, folder / "chosen") as served:
+        rest = f"{whole:.0f} ({by_role(idle)})", whole <= IDLE_MB
+        return told(sizes.bars["memory"], [rest, flat(served, load, sizes)])
+
+
+def flat_int8(project: Project, folder: Path, photos: Photos, sizes: Sizes) -> list[rows.Row]:
+    """Over many predictions in int8; RuntimeError where the site answers otherwise."""
+    if project.left_out:
+        raise RuntimeError(project.left_out)
+    with serving_model.standing(project.root, folder / "house") as served:
         load = serving_load.load_of(served, folder / "bodies", photos)
         served.settle()
-        words, holds = flat(served, load, sizes)
-    forms = serving_model.kept(folder / "chosen").forms  # which one the machine chose is its own affair: told
-    return [*found, *told(bars[2:], [(f"{words}; answers: {forms}", holds and max(forms, key=forms.get) == "int8")])]
+        found = flat(served, load, sizes)
+    if set(forms := serving_model.kept(folder / "house").forms) != {"int8"}:
+        raise RuntimeError(f"the site answers with {', '.join(forms)}")
+    return told(sizes.bars["memory-int8"], [found])
 
 
 def flat(served: Served, load: Load, sizes: Sizes) -> tuple[str, bool]:
     """How much more memory a site holds after many predictions than after the first of them, in words; whether that is
-    within the bar."""
-    answered, looks = 0, []
+    within the bar. RuntimeError where an answer failed, or a worker was replaced meanwhile and began anew."""
+    answered, looks, workers = 0, [], serving_load.pids(served.family(), "worker")
     for wanted in (sizes.first, sizes.last):
         while answered < wanted:
-            answered += load.run("small", 32, 5 if sizes is QUICK else 20, served.family).answered
+            point = load.run("small", 32, 5 if sizes is QUICK else 20, served.family)
+            if point.failed or serving_load.pids(served.family(), "worker") != workers:
+                raise RuntimeError(f"{point.failed} answers failed, or a worker ended, after {answered:,}")
+            answered += point.answered
         served.settle()
         looks.append((answered, serving_load.memory(served.family())))
     (first, before), (last, after) = looks
