@@ -1,6 +1,7 @@
 """Lanes, strikes and pace as values."""
 
 import asyncio
+import functools
 import socket
 import time
 from types import SimpleNamespace
@@ -130,41 +131,60 @@ def test_what_is_idle_waits_until_the_worker_has_nothing_else() -> None:
     assert [lanes.take(but=("idle",)), lanes.take(but=("idle",)), lanes.take()] == [free, None, idle]
 
 
-@pytest.mark.parametrize("others", [True, False])
-async def test_a_crowd_fills_what_is_decoded_ahead_only_while_nobody_else_comes(others: bool) -> None:
+@pytest.fixture
+async def worker():
+    """(what a Traffic writes to, what comes of it in order)."""
     ours, workers = socket.socketpair()
     reader, writer = await asyncio.open_unix_connection(sock=workers)
     _, sender = await asyncio.open_unix_connection(sock=ours)
-    traffic, until, sent = Traffic(10, 600.0, lambda: None), time.monotonic() + 30, []
+    yield sender, functools.partial(wire.read, reader)
+    sender.close()
+    writer.close()
 
-    async def next_sent() -> bytes:
-        frame = await wire.read(reader)
-        sent.append(frame.header["id"])
-        return bytes(frame.payload)
 
-    def come(lane: str, name: bytes) -> asyncio.Task:
-        return asyncio.create_task(traffic.ask("predict", {"input": name}, until, lane))
+@pytest.mark.timeout(20)
+async def test_while_others_come_a_crowd_fills_the_worker_and_no_more(worker, monkeypatch) -> None:
+    sender, next_sent = worker
+    traffic, until, flying = Traffic(20, 600.0, lambda: None), time.monotonic() + 30, []
+    monkeypatch.setattr("teahouse.engine.traffic.LATELY_S", 1000.0)
+
+    def come(lane: str, *names: bytes) -> list[asyncio.Task]:
+        return [asyncio.create_task(traffic.ask("predict", {"input": name}, until, lane)) for name in names]
+
+    async def sent(count: int) -> list[bytes]:
+        """The next so many; nothing stands behind them, for what is asked here by itself comes after."""
+        found = [await next_sent() for _ in range(count)]
+        flying.extend(frame.header["id"] for frame in found)
+        return [bytes(frame.payload) for frame in found]
 
     def settle() -> None:
-        traffic.settle(wire.Frame({"kind": "answer", "id": sent.pop(0), "ms": {}}, memoryview(b"")))
+        traffic.settle(wire.Frame({"kind": "answer", "id": flying.pop(0), "ms": {}}, memoryview(b"")))
 
-    traffic.open(sender, window=4, runs=2)
-    calls = [come("free", b"one")] if others else []
-    calls += [come("late", bytes([number])) for number in range(6)]
-    if others:
-        assert [await next_sent() for _ in range(3)] == [b"one", bytes([0]), bytes([1])]
-        settle()
-        calls.append(come("free", b"two"))
-        assert await next_sent() == b"two", "before the crowd that came earlier, and beside no more than two of it"
-        settle()
-        assert await next_sent() == bytes([2])
-    else:
-        assert [await next_sent() for _ in range(4)] == [bytes([number]) for number in range(4)]
+    traffic.open(sender, window=4, enough=2)
+    calls = come("late", b"1", b"2", b"3", b"4", b"5")
+    assert await sent(4) == [b"1", b"2", b"3", b"4"], "alone it has the whole window"
+    calls += come("free", b"A")
+    await asyncio.sleep(0)
+    settle()
+    assert await sent(1) == [b"A"]
+    settle()
+    settle()  # two in flight, which is enough
+    calls += come("free", b"B", b"C")
+    assert await sent(2) == [b"B", b"C"], "before the crowd that came earlier, into the places that it was not given"
+    settle()
+    settle()
+    calls += come("owner", b"D")
+    assert await sent(1) == [b"D"]
+    settle()
+    settle()
+    assert await sent(1) == [b"5"], "one was in flight, which was not enough"
+    calls += come("late", b"6", b"7", b"8")
+    monkeypatch.setattr("teahouse.engine.traffic.LATELY_S", -1000.0)  # nobody else came lately
+    settle()
+    assert await sent(3) == [b"6", b"7", b"8"]
     for each in calls:
         each.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
-    writer.close()
-    sender.close()
 
 
 async def test_who_had_much_goes_where_there_is_no_room_and_a_refusal_can_be_had_beforehand() -> None:

@@ -10,7 +10,7 @@ FLOOD = int(os.environ.get("TEAHOUSE_FLOOD", "2000"))  # nightly 10,000
 A_SECOND, PER_MINUTE = 400.0, 600
 SPAN_S = FLOOD / A_SECOND
 HONEST = {"rate": 20.0, "networks": 1000}
-MOST_S, TIMES = 0.5, 4.0  # of an honest p99 beside a flood of one network, and beside that without a flood
+MOST_S, TIMES = 0.5, 1.2  # of an honest p99 beside a flood of one network, and beside that without a flood
 FLOODS = {
     "one address": {"networks": 1, "network": 0x5000},
     "a hundred addresses of one network": {"networks": 1, "network": 0x6000, "hosts": 100},
@@ -21,13 +21,12 @@ FLOODS = {
 @pytest.mark.slow
 @pytest.mark.timeout(300 + FLOOD // 10)
 def test_r1_a_flood_is_told_to_wait_and_honest_visitors_hardly_notice(tmp_path, capsys):
-    """What is held is a little less than the row says. 10,000 requests in 25 s on two cores, three runs:
+    """10,000 requests in 25 s on two cores, the flood's own process with them; three runs:
 
-    - One address: no honest visitor fails, and their p99 is 1.2 to 1.3 times what it was (50 to 51 ms before, 62 to 65
-      beside the flood), where the row wants 1.2. A hundred addresses of one network: 1.2 times (60 to 61 ms). All of
-      it is in the first three seconds, in which the flood takes what its budget allows: an honest visitor waits for
-      the one answer that is being worked out, of a model that takes 15 ms. From then on nothing is to be seen of it.
-    - A hundred networks, each of which asks for less than its budget: 52 to 132 of 541 honest visitors, all of the
+    - One network, of one address or a hundred: no honest visitor fails, and their p99 is 1.1 times what it was (51 to
+      54 ms before, 56 to 60 beside the floods), where the row wants 1.2. What there is of it is in the first seconds,
+      in which the flood takes what its budget allows: somebody waits for the one answer that is being worked out.
+    - A hundred networks, each of which asks for less than its budget: 57 to 145 of 542 honest visitors, all of the
       first seconds, were refused (503 with Retry-After), p99 1.0 s. Who has had less is let in before, so that the
       crowd comes after the others once it has had four times as much as they; until then nothing tells it from an
       honest one. Told, and without a bar.

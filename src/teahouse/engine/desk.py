@@ -163,7 +163,7 @@ class Desk:
             return str(wire.error_of(frame.header))
         self.ready = Ready(self.name, str(frame.header["form"]), int(frame.header["window"]))
         self._wakes_in_time = time.monotonic() - start < float(frame.header["deadline_s"]) / 2
-        self.traffic.open(self._writer, self.ready.window, int(frame.header["runs"]))
+        self.traffic.open(self._writer, self.ready.window, int(frame.header["enough"]))
         return ""
 
     async def _listen(self, reader: asyncio.StreamReader) -> bool:

@@ -14,13 +14,13 @@ from teahouse.engine.waiting import Call, Lanes, Pace, Strikes, Visits, queue_fu
 from teahouse.errors import DeadlinePassed, InputBroke, NotReady, QueueFull, TeahouseError
 
 GRACE_S = 0.5  # past the deadline; then the worker is taken to hang
-LATELY_S = 1.0  # who comes once is taken to come again so soon
+LATELY_S = 1.0  # beside the time of a full window: who asked so lately is taken to ask again
 
 
 class Traffic:
-    """At most `window` calls are in flight; the rest waits in lanes. Lives in one event loop. While others come, a
-    crowd (lane `late`) has no more in flight than the worker runs at once: what stands decoded before it can not be
-    overtaken any more, so that each of the others would wait for all of that.
+    """At most `window` calls are in flight; the rest waits in lanes. Lives in one event loop. While others come,
+    nothing of a crowd (lane `late`) is sent where `enough` are in flight to keep the worker busy: what it has can not
+    be overtaken any more, and each of the others would wait for all of that.
 
     `hangs` is called when a call in flight is over its deadline. `visits`: when somebody asked. `may_be_alone`: whether
     the only call in flight may take the whole machine. After `lose` (a worker died) what was in flight goes again, one
@@ -34,8 +34,8 @@ class Traffic:
         self._flying: dict[int, Call] = {}
         self._ids = itertools.count(1)
         self._writer: asyncio.StreamWriter | None = None
-        self._window, self._runs, self._hangs, self._closed = 0, 0, hangs, ""
-        self._other = float("-inf")  # when somebody last asked who is no crowd
+        self._window, self._enough, self._hangs, self._closed = 0, 0, hangs, ""
+        self._other = float("-inf")  # when a visitor last asked who is none of a crowd
         self.may_be_alone: Callable[[], bool] = lambda: True
 
     @property
@@ -66,10 +66,9 @@ class Traffic:
                 return place, (place - 1 + len(self._flying)) * self._pace.seconds
         return None
 
-    def open(self, writer: asyncio.StreamWriter | None, window: int, runs: int) -> None:
-        """A worker is ready, which runs so many calls at once: what waits goes to it. None: it rests, and what comes
-        waits for the next one."""
-        self._writer, self._window, self._runs = writer, window, runs
+    def open(self, writer: asyncio.StreamWriter | None, window: int, enough: int) -> None:
+        """A worker is ready: what waits goes to it. None: it rests, and what comes waits for the next one."""
+        self._writer, self._window, self._enough = writer, window, enough
         self._pump()
 
     async def ask(self, kind: str, given: Mapping[str, Any], until: float, lane: str) -> wire.Frame:
@@ -123,9 +122,13 @@ class Traffic:
             return None if self._flying else self._suspects.popleft()
         if len(self._flying) >= self._window or any(call.suspect for call in self._flying.values()):
             return None
-        crowd = sum(call.lane == "late" for call in self._flying.values())
-        held = crowd >= self._runs and time.monotonic() - self._other < LATELY_S
-        return self._queue.take((*(("idle",) if self._flying else ()), *(("late",) if held else ())))
+        wait = set[str]()
+        if self._flying:
+            wait.add("idle")
+        lately = LATELY_S + self._window * self._pace.seconds
+        if len(self._flying) >= self._enough and time.monotonic() - self._other < lately:
+            wait.add("late")  # until the next answer at the latest: at least one is in flight
+        return self._queue.take(wait)
 
     def _send(self, call: Call) -> None:
         parts, buffers = wire.given_parts(call.given)

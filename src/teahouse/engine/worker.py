@@ -169,7 +169,7 @@ class Worker:
                 "kind": "ready",
                 "release": self._release,
                 "form": self._service.form,
-                "runs": runs,
+                "enough": max(runs, child.cores() - 1),  # to keep it busy: the web has work to do as well
                 "window": runs + child.cores(),  # one is decoded while one runs
                 "deadline_s": self._service.deadline_s,
                 "pid": os.getpid(),
