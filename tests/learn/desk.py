@@ -37,7 +37,8 @@ class Desk:
 
     def __init__(self, root: Path, hands: Callable, gh: Callable) -> None:
         self.root, self.here, self.hands, self.gh = root / "learn", root / "learn", hands, gh
-        self.last, self.done, self.kernel, self.client, self.terminals = "", [], None, None, []
+        self.last, self.kernel, self.client, self.terminals = "", None, None, []
+        self.begun, self.done = [], []  # chapters
         self.root.mkdir()
         # far from the ports that the system hands out: a kernel could have been given one of those meanwhile
         self.port = reach.next_free("127.0.0.1", 20_000 + os.getpid() % 10_000)

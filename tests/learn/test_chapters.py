@@ -56,13 +56,21 @@ def test_another_output_than_the_page_shows_is_seen():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_chapter_does_what_it_says(page, desk):
-    assert len(desk.done) == PAGES.index(page), "the chapter before this one did not come to its end"
-    assert desk.read(page) == LEFT_OUT.get(page.stem, [])
-    desk.done.append(page.stem)
+    read_up_to(desk, PAGES.index(page) + 1)
+
+
+def read_up_to(desk, count):
+    """Does the chapters up to this one that were not begun: one that failed by luck is tried again alone, and stands on
+    those before it."""
+    assert desk.begun == desk.done, "the chapter before this one did not come to its end"
+    for page in PAGES[len(desk.begun) : count]:
+        desk.begun.append(page.stem)
+        assert desk.read(page) == LEFT_OUT.get(page.stem, [])
+        desk.done.append(page.stem)
 
 
 def test_at_the_end_there_are_a_live_link_and_a_green_pull_request(desk, hub):
-    assert len(desk.done) == len(PAGES)
+    read_up_to(desk, len(PAGES))
     (said,) = hub.runner.github.comments[1]
     assert "Better" in said["body"] and hub.runner.github.published[-1]["assets"][0]["name"] == "galaxies.teahouse"
     if hub.runner.variables:
